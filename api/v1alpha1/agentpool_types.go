@@ -1,0 +1,166 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// PoolType says what the agents of a pool are.
+//
+// +kubebuilder:validation:Enum=Bot;Human
+type PoolType string
+
+const (
+	// PoolTypeBot is a pool of bot worker pods, the front line of a desk.
+	PoolTypeBot PoolType = "Bot"
+	// PoolTypeHuman is a pool of people who sign on to the console.
+	PoolTypeHuman PoolType = "Human"
+)
+
+// BotSettings say how the bots of a pool answer.
+type BotSettings struct {
+	// knowledgeBaseRefs: the knowledge bases that the bots answer from, at most 16. Default: none, every
+	// question is handed off. No rollout.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	KnowledgeBaseRefs []LocalObjectReference `json:"knowledgeBaseRefs,omitempty"`
+	// minConfidencePercent: the bot answers when the probability that the best entry answers the question
+	// is at least this, 0 to 100; below it says that it does not know and hands off. Default 60. No rollout.
+	// +optional
+	// +kubebuilder:default=60
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	MinConfidencePercent *int32 `json:"minConfidencePercent,omitempty"`
+	// greeting that opens a conversation, one text a language, at most 16. Default: none. No rollout.
+	// +optional
+	// +listType=map
+	// +listMapKey=language
+	// +kubebuilder:validation:MaxItems=16
+	Greeting []LocalizedText `json:"greeting,omitempty"`
+	// resources of the bot workers. Default: the operator's sizing table.
+	// +optional
+	Resources *Resources `json:"resources,omitempty"`
+	// placement of the bot workers. Default: any node, spread over nodes and zones.
+	// +optional
+	Placement *Placement `json:"placement,omitempty"`
+}
+
+// HumanSettings say who the agents of a pool are and how conversations are offered to them.
+type HumanSettings struct {
+	// members: names of the agents, as the console's tokens name them, 1 to 500. Required. No rollout.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=500
+	Members []DNSLabel `json:"members"`
+	// queues that the pool serves, in order: when an agent has a free slot, a conversation of an earlier
+	// queue wins among equal priorities; 1 to 50. Required. No rollout.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=50
+	Queues []DNSLabel `json:"queues"`
+	// offerTimeoutSeconds: an offer that is not accepted within this many seconds goes to the next agent and
+	// the one who missed it is set away, 5 to 300. Default 20. No rollout.
+	// +optional
+	// +kubebuilder:default=20
+	// +kubebuilder:validation:Minimum=5
+	// +kubebuilder:validation:Maximum=300
+	OfferTimeoutSeconds int32 `json:"offerTimeoutSeconds,omitempty"`
+}
+
+// AgentPoolSpec is the desired state of a pool of agents.
+//
+// +kubebuilder:validation:XValidation:rule="self.type == oldSelf.type",messageExpression="'type cannot change from ' + oldSelf.type + ' to ' + self.type + ': make a new pool'",message="type is immutable",fieldPath=".type"
+// +kubebuilder:validation:XValidation:rule="self.deskRef.name == oldSelf.deskRef.name",messageExpression="'deskRef.name cannot change from ' + oldSelf.deskRef.name + ' to ' + self.deskRef.name + ': make a new pool for that desk'",message="deskRef is immutable",fieldPath=".deskRef.name"
+// +kubebuilder:validation:XValidation:rule="self.type != 'Human' || has(self.human)",message="type is Human but human is missing: name the members and the queues in spec.human",fieldPath=".human",reason=FieldValueRequired
+// +kubebuilder:validation:XValidation:rule="self.type != 'Human' || !has(self.bot)",message="type is Human but bot is set: remove spec.bot, or use type Bot",fieldPath=".bot",reason=FieldValueForbidden
+// +kubebuilder:validation:XValidation:rule="self.type != 'Bot' || !has(self.human)",message="type is Bot but human is set: remove spec.human, or use type Human",fieldPath=".human",reason=FieldValueForbidden
+// +kubebuilder:validation:XValidation:rule="self.type != 'Human' || self.replicas == 1",messageExpression="'type is Human but replicas is ' + string(self.replicas) + ': people are members, not replicas; remove spec.replicas'",message="replicas is for type Bot only",fieldPath=".replicas"
+type AgentPoolSpec struct {
+	// suspend stops the operator's work on this pool; what runs goes on running. Default false.
+	// +optional
+	Suspend bool `json:"suspend,omitempty"`
+	// deskRef names the desk that the pool belongs to. Required. Immutable.
+	// +required
+	DeskRef LocalObjectReference `json:"deskRef"`
+	// type of the agents: Bot (worker pods) or Human (people at the console). Required. Immutable.
+	// +required
+	Type PoolType `json:"type"`
+	// concurrency: conversations that one agent holds at a time (its slots), 1 to 200. Default 5. No rollout.
+	// +optional
+	// +kubebuilder:default=5
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=200
+	Concurrency int32 `json:"concurrency,omitempty"`
+	// replicas: bot workers, 0 to 1000; type Bot only. Written by kubectl scale, an HPA or KEDA through /scale.
+	// Default 1. No rollout.
+	// +optional
+	// +kubebuilder:default=1
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	Replicas int32 `json:"replicas"`
+	// bot: how the bots answer; type Bot only. Default: no knowledge base, every question is handed off.
+	// +optional
+	Bot *BotSettings `json:"bot,omitempty"`
+	// human: who the agents are and what they serve; type Human only, where it is required.
+	// +optional
+	Human *HumanSettings `json:"human,omitempty"`
+}
+
+// AgentPoolStatus is the observed state of a pool.
+type AgentPoolStatus struct {
+	CommonStatus `json:",inline"`
+	// replicas: bot workers that exist.
+	// +optional
+	Replicas int32 `json:"replicas"`
+	// readyReplicas: bot workers that are ready.
+	// +optional
+	ReadyReplicas int32 `json:"readyReplicas"`
+	// slots: conversations that the ready agents of a Bot pool, or all members of a Human pool, can hold at a time.
+	// +optional
+	Slots int32 `json:"slots"`
+	// selector of the bot workers' pods, as /scale reports it to an HPA.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Selector string `json:"selector,omitempty"`
+}
+
+// AgentPool is a pool of agents of one desk: bot worker pods, or people.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:subresource:scale:specpath=.spec.replicas,statuspath=.status.replicas,selectorpath=.status.selector
+// +kubebuilder:resource:shortName=pool,categories=deskfleet
+// +kubebuilder:printcolumn:name="Desk",type=string,JSONPath=`.spec.deskRef.name`
+// +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.type`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Agents",type=integer,JSONPath=`.status.readyReplicas`
+// +kubebuilder:printcolumn:name="Wanted",type=integer,JSONPath=`.spec.replicas`
+// +kubebuilder:printcolumn:name="Slots",type=integer,JSONPath=`.status.slots`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+type AgentPool struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata of the object.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+	// spec is the desired state. Required.
+	// +required
+	Spec AgentPoolSpec `json:"spec"`
+	// status is the observed state, written by the operator alone.
+	// +optional
+	// +kubebuilder:default={"observedGeneration":-1}
+	Status AgentPoolStatus `json:"status,omitempty"`
+}
+
+// AgentPoolList is a list of pools.
+//
+// +kubebuilder:object:root=true
+type AgentPoolList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []AgentPool `json:"items"`
+}
