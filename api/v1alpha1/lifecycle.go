@@ -1,0 +1,64 @@
+package v1alpha1
+
+// Condition types of each kind, as kstatus reads them.
+const (
+	// ConditionReady is True when the object does its job: not only applied, but working.
+	ConditionReady = "Ready"
+	// ConditionReconciling is present and True while the operator works towards the spec or waits for something
+	// that may still come by itself. Abnormal-true: absent otherwise.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is present and True when only a person can mend the object. Abnormal-true: absent otherwise.
+	ConditionStalled = "Stalled"
+)
+
+// Reasons of conditions and events. They are stable: alerts may match them.
+const (
+	// ReasonReady says that the object does its job.
+	ReasonReady = "Ready"
+	// ReasonProgressing says that children are being made or rolled out.
+	ReasonProgressing = "Progressing"
+	// ReasonProgressDeadlineExceeded says that a rollout made no progress for too long.
+	ReasonProgressDeadlineExceeded = "ProgressDeadlineExceeded"
+	// ReasonQuotaExceeded says that the namespace's ResourceQuota refused a child.
+	ReasonQuotaExceeded = "QuotaExceeded"
+	// ReasonReferenceMissing says that an object which the spec names does not exist yet.
+	ReasonReferenceMissing = "ReferenceMissing"
+	// ReasonReferenceNotReady says that an object which the spec names exists but has no usable content yet.
+	ReasonReferenceNotReady = "ReferenceNotReady"
+	// ReasonQueueUnreachable says that a queue is served by no pool.
+	ReasonQueueUnreachable = "QueueUnreachable"
+	// ReasonInvalidSpec says that the spec, with the objects that it names, cannot work as it is.
+	ReasonInvalidSpec = "InvalidSpec"
+	// ReasonNameConflict says that an object which is not ours has the name of one of our children.
+	ReasonNameConflict = "NameConflict"
+	// ReasonSuspended says that spec.suspend stopped the operator's work on the object.
+	ReasonSuspended = "Suspended"
+	// ReasonAPIError says that the API server refused or failed a call; the operator tries again by itself.
+	ReasonAPIError = "APIError"
+	// ReasonForbidden says that the operator lacks a right; a cluster administrator must grant it.
+	ReasonForbidden = "Forbidden"
+)
+
+// Common returns the part of the status that all kinds share; it is never nil.
+func (d *ServiceDesk) Common() *CommonStatus { return &d.Status.CommonStatus }
+
+// Suspended reports whether spec.suspend is set.
+func (d *ServiceDesk) Suspended() bool { return d.Spec.Suspend }
+
+// Common returns the part of the status that all kinds share; it is never nil.
+func (p *AgentPool) Common() *CommonStatus { return &p.Status.CommonStatus }
+
+// Suspended reports whether spec.suspend is set.
+func (p *AgentPool) Suspended() bool { return p.Spec.Suspend }
+
+// Common returns the part of the status that all kinds share; it is never nil.
+func (k *KnowledgeBase) Common() *CommonStatus { return &k.Status.CommonStatus }
+
+// Suspended reports whether spec.suspend is set.
+func (k *KnowledgeBase) Suspended() bool { return k.Spec.Suspend }
+
+// Common returns the part of the status that all kinds share; it is never nil.
+func (e *EscalationPolicy) Common() *CommonStatus { return &e.Status.CommonStatus }
+
+// Suspended reports whether spec.suspend is set.
+func (e *EscalationPolicy) Suspended() bool { return e.Spec.Suspend }
