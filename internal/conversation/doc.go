@@ -1,0 +1,51 @@
+// Package conversation holds the words that all roles of a desk share: identifiers, the events that
+// are stored about a conversation, and the state machine that folds them. It is pure: no clock, no
+// I/O, no bus.
+//
+// # Where events are stored
+//
+// Three subjects of the desk's stream carry what this package defines:
+//
+//	cv.<ns>.<desk>.<conversation>.msg   one Event of type message each: what was said
+//	cv.<ns>.<desk>.<conversation>.own   one Event each: ownership and state, written by the leading router only
+//	dk.<ns>.<desk>                      one Batch each: the router's decisions, the truth of which .own is a copy
+//	ct.<ns>.<desk>.<channel>.<contact>  one Claim each: which conversation of this contact is open
+//
+// # Events
+//
+// An event is one flat JSON object: the envelope's fields first, then those of its type.
+//
+//	{"v":1,"id":"01JD…","type":"message","conversation":"01JD…","at":"2026-11-20T08:00:00.123Z",
+//	 "from":{"kind":"customer","id":"c-17","name":"Li Wei"},"text":"where is my order","language":"en","clientId":"m1"}
+//
+// Types on .msg: message. Types on .own, in the order of a conversation's life:
+//
+//	opened       {channel, contact, contactName?, language?, queue, priority, arrival:{at,seq}, why?}     → Queued
+//	assigned     {agent, why?}                      a bot worker takes the conversation                   → Bot
+//	queued       {queue, priority, fixedPriority?, arrival, cause, rule?, handOff?, why?}                 → Queued
+//	offered      {agent, deadline, why?}            a person is asked                                     → Offered
+//	offerEnded   {agent, outcome, why?}             declined, expired or revoked; the old place is kept   → Queued
+//	accepted     {agent}                            the person owns the conversation                      → Active
+//	prioritised  {priority, fixedPriority?, rule?, why?}   only while Queued or Offered                   (same state)
+//	wrapUpStarted {agent}                                                                                 → WrapUp
+//	closed       {by, reason, disposition?, comment?}                                                     → Closed
+//	abandoned    {waitedMillis, why?}               the customer left while waiting                       → Abandoned
+//	reopened     {cause, seq}                       a customer's message after the end                    → Reopened
+//
+// agent is {"kind":"bot"|"agent","id":"…","name":"…","pool":"…"}; why is a list of short texts that
+// explain the decision. A Batch on dk carries the same events, and those of agents and customers that
+// concern no transcript: signedOn, presenceSet, signedOff, drainSet, customerLeft, customerBack, said
+// (becomes a message of kind system), forgotten, tookOver, restored (snapshots).
+//
+// # Neighbouring versions
+//
+// [Decode] refuses what it knows to be wrong and keeps what it does not know: an event of an unknown
+// type decodes to [Unknown] and is stored and passed on byte for byte, unknown fields are ignored.
+// A fold skips [Unknown]. Fields are never renamed or given another meaning; what cannot be said
+// compatibly gets a new type.
+//
+// # Fencing
+//
+// Bot's and agents' messages are published with the expected last sequence of the conversation's .own
+// subject: [State.OwnSeq] of the state in which the sender is the owner. Customers' messages carry none.
+package conversation

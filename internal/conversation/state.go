@@ -1,0 +1,340 @@
+package conversation
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Status is where a conversation stands.
+type Status string
+
+// Statuses. Queued with queue "bot" waits for a bot, with another queue for a person.
+const (
+	StatusNone      Status = "" // nothing is known yet
+	StatusQueued    Status = "Queued"
+	StatusBot       Status = "Bot"
+	StatusOffered   Status = "Offered"
+	StatusActive    Status = "Active"
+	StatusWrapUp    Status = "WrapUp"
+	StatusClosed    Status = "Closed"
+	StatusAbandoned Status = "Abandoned"
+	StatusReopened  Status = "Reopened"
+)
+
+// Ended says whether the conversation is over until a message reopens it.
+func (s Status) Ended() bool { return s == StatusClosed || s == StatusAbandoned }
+
+// Waiting says whether the conversation is in a queue; one that is on offer still is.
+func (s Status) Waiting() bool { return s == StatusQueued || s == StatusOffered }
+
+// State of one conversation, folded from its events. It is a value: Apply never changes the one it is given.
+type State struct {
+	ID          ID     `json:"id"`
+	Status      Status `json:"status"`
+	Channel     string `json:"channel,omitempty"`
+	Contact     string `json:"contact,omitempty"`
+	ContactName string `json:"contactName,omitempty"`
+	// Language of the customer's latest message that had one.
+	Language string `json:"language,omitempty"`
+	// OpenedAt is when the conversation began, StatusAt when the status began.
+	OpenedAt time.Time `json:"openedAt,omitzero"`
+	StatusAt time.Time `json:"statusAt,omitzero"`
+	// Queue that the conversation is in or was served from; its Priority and place there.
+	Queue         string  `json:"queue,omitempty"`
+	Priority      int     `json:"priority,omitempty"`
+	FixedPriority bool    `json:"fixedPriority,omitempty"`
+	Arrival       Arrival `json:"arrival,omitzero"`
+	// Agent that owns the conversation (Bot, Active, WrapUp) or is asked to (Offered); nil otherwise.
+	Agent *Agent `json:"agent,omitempty"`
+	// Deadline of the offer.
+	Deadline time.Time `json:"deadline,omitzero"`
+	// Passed are agents that declined or missed the conversation and may not be asked again yet.
+	Passed []Passed `json:"passed,omitempty"`
+	// HandOff is the latest one; nil while none was made.
+	HandOff *HandOff `json:"handOff,omitempty"`
+	// LeftAt is when the customer's last connection ended; zero while there is one.
+	LeftAt time.Time `json:"leftAt,omitzero"`
+	// Turns counts the customer's messages, Misses the bot's messages that had no sure answer.
+	Turns  int `json:"turns,omitempty"`
+	Misses int `json:"misses,omitempty"`
+	// LastSaidAt is when anybody last said something to the other side.
+	LastSaidAt time.Time `json:"lastSaidAt,omitzero"`
+	// AnsweredAt is when a person first answered.
+	AnsweredAt time.Time `json:"answeredAt,omitzero"`
+	// Disposition that the conversation was closed with.
+	Disposition string `json:"disposition,omitempty"`
+	// MsgSeq and OwnSeq are the stream sequences of the last event folded from .msg and from .own; 0 for
+	// none. OwnSeq fences the owner's messages.
+	MsgSeq uint64 `json:"msgSeq,omitempty"`
+	OwnSeq uint64 `json:"ownSeq,omitempty"`
+}
+
+// Passed is an agent that is not asked again before a time.
+type Passed struct {
+	Agent string    `json:"agent"`
+	Until time.Time `json:"until"`
+}
+
+// Owner is the agent that may answer: the bot, or the person who accepted. Nil when nobody may.
+func (s *State) Owner() *Agent {
+	switch s.Status {
+	case StatusBot, StatusActive, StatusWrapUp:
+		return s.Agent
+	default:
+		return nil
+	}
+}
+
+// PassedBy says whether the agent may not be asked for this conversation at now.
+func (s *State) PassedBy(agent string, now time.Time) bool {
+	for _, p := range s.Passed {
+		if p.Agent == agent && p.Until.After(now) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *State) validate() error {
+	if _, err := ParseID(string(s.ID)); err != nil {
+		return err
+	}
+	switch s.Status {
+	case StatusQueued, StatusBot, StatusOffered, StatusActive, StatusWrapUp, StatusClosed, StatusAbandoned:
+	default:
+		return fieldError("state.status", string(s.Status), "a conversation is restored in a lasting status")
+	}
+	needs := s.Status == StatusBot || s.Status == StatusOffered || s.Status == StatusActive || s.Status == StatusWrapUp
+	if needs != (s.Agent != nil) {
+		return fieldError("state.agent", fmt.Sprint(s.Agent), "an agent belongs to Bot, Offered, Active and WrapUp, and only to these")
+	}
+	if s.Agent != nil {
+		return s.Agent.validate("state.agent")
+	}
+	return nil
+}
+
+// ErrForeign says that an event belongs to another conversation.
+var ErrForeign = errors.New("event of another conversation")
+
+// TransitionError says that an event does not fit the state that it was applied to.
+type TransitionError struct {
+	Conversation ID
+	From         Status
+	Event        Type
+	Why          string
+}
+
+// Error implements error.
+func (e *TransitionError) Error() string {
+	return fmt.Sprintf("conversation %s is %s: %s is refused: %s", e.Conversation, orNew(e.From), e.Event, e.Why)
+}
+
+func orNew(s Status) string {
+	if s == StatusNone {
+		return "not open"
+	}
+	return string(s)
+}
+
+// Apply folds one event into the state. It returns a *TransitionError, and the state unchanged, when
+// the event does not fit. Messages fit every state: whoever folds them leaves out those that were
+// already folded (see Seen). Unknown events and those of agents change nothing.
+func Apply(s State, e Event) (State, error) {
+	if e.Type.OfAgent() {
+		return s, nil
+	}
+	if _, unknown := e.Body.(*Unknown); unknown {
+		return s, nil
+	}
+	if s.ID != "" && e.Conversation != s.ID {
+		return s, fmt.Errorf("%w: %s of %s, state of %s", ErrForeign, e.Type, e.Conversation, s.ID)
+	}
+	next := s
+	next.ID = e.Conversation
+	if m, ok := e.Body.(*Message); ok {
+		next.say(m, e)
+		return next, nil
+	}
+	if err := next.transit(e); err != nil {
+		return s, err
+	}
+	if e.Type.OnOwn() {
+		next.OwnSeq = max(next.OwnSeq, e.Seq)
+	}
+	return next, nil
+}
+
+func (s *State) say(m *Message, e Event) {
+	s.MsgSeq = max(s.MsgSeq, e.Seq)
+	if m.Note {
+		return
+	}
+	s.LastSaidAt = later(s.LastSaidAt, e.At)
+	switch m.From.Kind {
+	case KindCustomer:
+		s.Turns++
+		if m.Language != "" {
+			s.Language = m.Language
+		}
+	case KindBot:
+		if m.Missed {
+			s.Misses++
+		}
+	case KindAgent:
+		if s.AnsweredAt.IsZero() {
+			s.AnsweredAt = e.At
+		}
+	case KindSystem:
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// from lists the statuses in which each type of event fits.
+var from = map[Type][]Status{
+	TypeOpened:        {StatusNone},
+	TypeAssigned:      {StatusQueued},
+	TypeQueued:        {StatusQueued, StatusBot, StatusActive, StatusReopened},
+	TypeOffered:       {StatusQueued},
+	TypeOfferEnded:    {StatusOffered},
+	TypeAccepted:      {StatusOffered},
+	TypePrioritised:   {StatusQueued, StatusOffered},
+	TypeWrapUpStarted: {StatusActive},
+	TypeClosed:        {StatusBot, StatusWrapUp},
+	TypeAbandoned:     {StatusQueued},
+	TypeReopened:      {StatusClosed, StatusAbandoned},
+	TypeCustomerLeft:  {StatusQueued, StatusBot, StatusOffered, StatusActive, StatusWrapUp},
+	TypeCustomerBack:  {StatusQueued, StatusBot, StatusOffered, StatusActive, StatusWrapUp},
+	TypeSaid:          {StatusQueued, StatusBot, StatusOffered, StatusActive, StatusWrapUp, StatusReopened},
+	TypeForgotten:     {StatusClosed, StatusAbandoned},
+	TypeRestored:      {StatusNone},
+}
+
+func (s *State) transit(e Event) error {
+	if !slices.Contains(from[e.Type], s.Status) {
+		return s.refuse(e, fmt.Sprintf("it fits %v only", from[e.Type]))
+	}
+	switch b := e.Body.(type) {
+	case *CustomerLeft:
+		s.LeftAt = e.At
+	case *CustomerBack:
+		s.LeftAt = time.Time{}
+	case *Prioritised:
+		s.Priority, s.FixedPriority = b.Priority, b.FixedPriority
+	case *Said, *Forgotten:
+	case *Restored:
+		if b.State.ID != e.Conversation {
+			return s.refuse(e, "its state is that of "+string(b.State.ID))
+		}
+		*s = b.State
+	default:
+		return s.move(e)
+	}
+	return nil
+}
+
+// move folds the events that change the status.
+func (s *State) move(e Event) error {
+	switch b := e.Body.(type) {
+	case *Opened:
+		s.open(b, e.At)
+	case *Assigned:
+		if s.Queue != BotQueue {
+			return s.refuse(e, "bots take from queue "+BotQueue+" only, it is in "+s.Queue)
+		}
+		s.enter(StatusBot, e.At, &b.Agent)
+	case *Queued:
+		return s.queue(b, e)
+	case *Offered:
+		if s.Queue == BotQueue {
+			return s.refuse(e, "people take from their own queues, it is in "+BotQueue)
+		}
+		s.enter(StatusOffered, e.At, &b.Agent)
+		s.Deadline = b.Deadline
+	case *OfferEnded:
+		return s.endOffer(b, e)
+	case *Accepted:
+		if s.Agent.ID != b.Agent.ID {
+			return s.refuse(e, "it is offered to "+s.Agent.ID+", not to "+b.Agent.ID)
+		}
+		s.enter(StatusActive, e.At, s.Agent)
+		s.Passed = nil
+	case *WrapUpStarted:
+		if s.Agent.ID != b.Agent.ID {
+			return s.refuse(e, "its owner is "+s.Agent.ID+", not "+b.Agent.ID)
+		}
+		s.enter(StatusWrapUp, e.At, s.Agent)
+	case *Closed:
+		s.enter(StatusClosed, e.At, nil)
+		s.Disposition = b.Disposition
+	case *Abandoned:
+		s.enter(StatusAbandoned, e.At, nil)
+	case *Reopened:
+		s.enter(StatusReopened, e.At, nil)
+		s.LeftAt, s.Disposition, s.HandOff = time.Time{}, "", nil
+	default:
+		return s.refuse(e, "this release does not fold it")
+	}
+	return nil
+}
+
+func (s *State) open(b *Opened, at time.Time) {
+	s.enter(StatusQueued, at, nil)
+	s.OpenedAt = at
+	s.Channel, s.Contact, s.ContactName = b.Channel, b.Contact, b.ContactName
+	if s.Language == "" {
+		s.Language = b.Language
+	}
+	s.Queue, s.Priority, s.Arrival = b.Queue, b.Priority, b.Arrival
+}
+
+func (s *State) queue(b *Queued, e Event) error {
+	// A person must get the story, whoever the conversation comes from.
+	if s.Status == StatusBot && b.Queue != BotQueue && b.HandOff == nil && s.HandOff == nil {
+		return s.refuse(e, "a bot's conversation goes to people with a hand-off only: give transcriptSeq, reason and language")
+	}
+	s.enter(StatusQueued, e.At, nil)
+	if b.Queue != s.Queue {
+		s.Passed = nil
+	}
+	s.Queue, s.Priority, s.FixedPriority, s.Arrival = b.Queue, b.Priority, b.FixedPriority, b.Arrival
+	if b.HandOff != nil {
+		s.HandOff = b.HandOff
+	}
+	return nil
+}
+
+func (s *State) endOffer(b *OfferEnded, e Event) error {
+	if s.Agent.ID != b.Agent.ID {
+		return s.refuse(e, "it is offered to "+s.Agent.ID+", not to "+b.Agent.ID)
+	}
+	s.enter(StatusQueued, e.At, nil)
+	// A new slice: the one of the state before must not change.
+	var passed []Passed
+	for _, p := range s.Passed {
+		if p.Until.After(e.At) && p.Agent != b.Agent.ID {
+			passed = append(passed, p)
+		}
+	}
+	if b.NotBefore.After(e.At) {
+		passed = append(passed, Passed{Agent: b.Agent.ID, Until: b.NotBefore})
+	}
+	s.Passed = passed
+	return nil
+}
+
+func (s *State) enter(status Status, at time.Time, agent *Agent) {
+	s.Status, s.StatusAt, s.Agent, s.Deadline = status, at, agent, time.Time{}
+}
+
+func (s *State) refuse(e Event, why string) error {
+	return &TransitionError{Conversation: e.Conversation, From: s.Status, Event: e.Type, Why: why}
+}
