@@ -259,7 +259,8 @@ func (b *Batch) validate() error {
 }
 
 // Claim says which conversation of a contact is open on a channel. It is written with the expected
-// last sequence of its subject, so that of several gateways one decides.
+// last sequence of its subject, so that of several gateways one decides. Contact is the safe token of
+// the contact, the same in every event.
 //
 //	{"v":1,"conversation":"01JD…","channel":"web","contact":"c-17","language":"zh","at":"…"}
 type Claim struct {

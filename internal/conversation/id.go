@@ -2,8 +2,6 @@ package conversation
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base32"
 	"fmt"
 	"strings"
 	"time"
@@ -51,20 +49,6 @@ func IsToken(s string) bool {
 
 func isTokenByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
-}
-
-// hashedPrefix marks tokens that stand for an id with characters that no subject takes.
-const hashedPrefix = "h-"
-
-// ContactToken turns the id that a channel knows a contact by (a name, an address, a phone number) into
-// a token for subjects. A safe id stays readable; any other one is hashed. The prefix keeps both
-// kinds apart, so that nobody can name themselves like someone else's hash.
-func ContactToken(raw string) string {
-	if IsToken(raw) && !strings.HasPrefix(raw, hashedPrefix) {
-		return raw
-	}
-	sum := sha256.Sum256([]byte(raw))
-	return hashedPrefix + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:20]))
 }
 
 // clip shortens a refused value for a message.

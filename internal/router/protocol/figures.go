@@ -1,0 +1,83 @@
+package protocol
+
+import "time"
+
+// Figures of the desk, each second on Subjects.Figures. Counters count since Since and begin anew
+// when the lead changes, which Router and Since show.
+type Figures struct {
+	V  int       `json:"v"`
+	At time.Time `json:"at"`
+	// Router that leads, and since when it counts.
+	Router string    `json:"router"`
+	Since  time.Time `json:"since"`
+	// Term is the decision log's sequence with which the router took the lead: a greater one is newer.
+	Term uint64 `json:"term"`
+	// Revision of the configuration that the router runs.
+	Revision string `json:"revision,omitempty"`
+	// PolicyProblem says why the configuration's escalation policy is not the one that runs; empty when it is.
+	PolicyProblem string         `json:"policyProblem,omitempty"`
+	Queues        []QueueFigures `json:"queues"`
+	Pools         []PoolFigures  `json:"pools"`
+	Counters      Counters       `json:"counters"`
+	// Draining are the agents that take nothing new, with what they still have.
+	Draining []DrainFigures `json:"draining,omitempty"`
+}
+
+// QueueFigures of one queue; the implicit queue of the bots is "bot".
+type QueueFigures struct {
+	Name string `json:"name"`
+	// Waiting conversations, those on offer included, and how many of them are on offer.
+	Waiting int `json:"waiting"`
+	Offered int `json:"offered"`
+	// OldestArrival of the waiting ones; zero when none waits.
+	OldestArrival time.Time `json:"oldestArrival,omitzero"`
+	// InProgress are the conversations from this queue that agents hold.
+	InProgress int `json:"inProgress"`
+	// Counters since Figures.Since.
+	Arrived   uint64 `json:"arrived"`
+	Answered  uint64 `json:"answered"`
+	Abandoned uint64 `json:"abandoned"`
+	// AnsweredWaitMillis is the sum of the waits of the answered ones.
+	AnsweredWaitMillis uint64 `json:"answeredWaitMillis"`
+}
+
+// PoolFigures of one pool. An agent in several pools counts in each of them.
+type PoolFigures struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+	// Online agents may be given conversations; Away and Draining ones are signed on and may not.
+	Online   int `json:"online"`
+	Away     int `json:"away"`
+	Draining int `json:"draining"`
+	// Busy agents have at least one conversation.
+	Busy int `json:"busy"`
+	// Slots of the online agents, and Used slots of all signed-on ones.
+	Slots int `json:"slots"`
+	Used  int `json:"used"`
+	// Handled conversations that agents of the pool finished or passed on since Figures.Since, and the
+	// sums of their handle times and of the squares (in seconds), for mean and variance.
+	Handled              uint64  `json:"handled"`
+	HandleSeconds        float64 `json:"handleSeconds"`
+	HandleSecondsSquared float64 `json:"handleSecondsSquared"`
+}
+
+// DrainFigures of one draining agent.
+type DrainFigures struct {
+	Agent string `json:"agent"`
+	Pool  string `json:"pool,omitempty"`
+	Busy  int    `json:"busy"`
+}
+
+// Counters of the desk since Figures.Since.
+type Counters struct {
+	Opened    uint64 `json:"opened"`
+	Reopened  uint64 `json:"reopened"`
+	HandOffs  uint64 `json:"handOffs"`
+	Closed    uint64 `json:"closed"`
+	Abandoned uint64 `json:"abandoned"`
+	// BotClosed are the conversations that ended in the bot's hands: the bot's deflection.
+	BotClosed     uint64 `json:"botClosed"`
+	Offers        uint64 `json:"offers"`
+	OffersExpired uint64 `json:"offersExpired"`
+	AgentsLost    uint64 `json:"agentsLost"`
+}

@@ -1,0 +1,282 @@
+package protocol
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/deskfleet/deskfleet/internal/conversation"
+)
+
+// Version of what this release writes.
+const Version = 1
+
+// Times that both sides keep.
+const (
+	RequestTimeout = 2 * time.Second
+	HeartbeatEvery = 2 * time.Second
+	HeartbeatLost  = 6 * time.Second
+	PositionEvery  = time.Second
+	FiguresEvery   = time.Second
+)
+
+// MaxRequestBytes of a request; longer ones are refused unread.
+const MaxRequestBytes = 64 << 10
+
+// RequestType says what is asked of the router.
+type RequestType string
+
+// Types of requests, see the package's description.
+const (
+	SignOn   RequestType = "signOn"
+	Presence RequestType = "presence"
+	Drain    RequestType = "drain"
+	SignOff  RequestType = "signOff"
+	Sync     RequestType = "sync"
+	Accept   RequestType = "accept"
+	Decline  RequestType = "decline"
+	HandOff  RequestType = "handOff"
+	Close    RequestType = "close"
+	Left     RequestType = "left"
+	Back     RequestType = "back"
+	Show     RequestType = "show"
+)
+
+// Request to the router.
+type Request struct {
+	V int `json:"v"`
+	// ID of the request, a token unique for the sender, such as a ULID; the same when it is sent again.
+	ID   string      `json:"id"`
+	Type RequestType `json:"type"`
+	// Conversation for all types that concern one.
+	Conversation conversation.ID `json:"conversation,omitempty"`
+	// Agent and Presence for signOn, Presence for presence.
+	Agent    *conversation.Agent   `json:"agent,omitempty"`
+	Presence conversation.Presence `json:"presence,omitempty"`
+	// Draining for drain.
+	Draining bool `json:"draining,omitempty"`
+	// HandOff for handOff.
+	HandOff *conversation.HandOff `json:"handOff,omitempty"`
+	// Disposition and Comment for close.
+	Disposition string `json:"disposition,omitempty"`
+	Comment     string `json:"comment,omitempty"`
+}
+
+// Reply of the router.
+type Reply struct {
+	V     int    `json:"v"`
+	OK    bool   `json:"ok"`
+	Error *Error `json:"error,omitempty"`
+	// Agent after the request.
+	Agent *Agent `json:"agent,omitempty"`
+	// Conversation after the request.
+	Conversation *Conversation `json:"conversation,omitempty"`
+	// Conversations that the agent owns or is asked for, by signOn and sync.
+	Conversations []Conversation `json:"conversations,omitempty"`
+}
+
+// Code groups refusals for programs.
+type Code string
+
+// Codes of refusals.
+const (
+	// CodeMalformed: the request cannot be read or lacks a field. Sending it again is useless.
+	CodeMalformed Code = "malformed"
+	// CodeUnsupported: this release does not know the type, or the party may not ask for it.
+	CodeUnsupported Code = "unsupported"
+	// CodeNotFound: no open conversation of that id.
+	CodeNotFound Code = "notFound"
+	// CodeNotOwner: another agent, or nobody, owns the conversation.
+	CodeNotOwner Code = "notOwner"
+	// CodeNotOffered: the conversation is not offered to this agent (any more).
+	CodeNotOffered Code = "notOffered"
+	// CodeNotSignedOn: sign on first.
+	CodeNotSignedOn Code = "notSignedOn"
+	// CodeUnknownPool: no pool of the configuration has the agent.
+	CodeUnknownPool Code = "unknownPool"
+	// CodeUnknownQueue: no such queue.
+	CodeUnknownQueue Code = "unknownQueue"
+	// CodeState: the conversation is in a state in which this cannot be done.
+	CodeState Code = "state"
+	// CodeUnavailable: the router could not store the decision. Ask again with the same id.
+	CodeUnavailable Code = "unavailable"
+)
+
+// Error says what was refused, why, and what to do.
+type Error struct {
+	Code   Code   `json:"code"`
+	What   string `json:"what"`
+	Why    string `json:"why"`
+	Remedy string `json:"remedy"`
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s: %s: %s", e.What, e.Why, e.Remedy)
+}
+
+// Agent as the router sees it.
+type Agent struct {
+	Kind     conversation.Kind     `json:"kind"`
+	ID       string                `json:"id"`
+	Name     string                `json:"name,omitempty"`
+	SignedOn bool                  `json:"signedOn"`
+	Presence conversation.Presence `json:"presence,omitempty"`
+	Draining bool                  `json:"draining,omitempty"`
+	// Pools that the agent serves in, and their queues in order; a bot serves queue "bot".
+	Pools  []string `json:"pools,omitempty"`
+	Queues []string `json:"queues,omitempty"`
+	// Slots of the agent, and how many are taken, by open offers too.
+	Slots int `json:"slots"`
+	Busy  int `json:"busy"`
+}
+
+// Conversation as the router sees it.
+type Conversation struct {
+	ID          conversation.ID     `json:"id"`
+	Status      conversation.Status `json:"status"`
+	Channel     string              `json:"channel,omitempty"`
+	Contact     string              `json:"contact,omitempty"`
+	ContactName string              `json:"contactName,omitempty"`
+	Language    string              `json:"language,omitempty"`
+	Queue       string              `json:"queue,omitempty"`
+	Priority    int                 `json:"priority,omitempty"`
+	OpenedAt    time.Time           `json:"openedAt,omitzero"`
+	// ArrivedAt in the queue; it stays when the conversation comes back.
+	ArrivedAt time.Time           `json:"arrivedAt,omitzero"`
+	Agent     *conversation.Agent `json:"agent,omitempty"`
+	// OwnSeq fences the owner's messages.
+	OwnSeq uint64 `json:"ownSeq,omitempty"`
+	// MsgSeq is the sequence of the last message that the router has seen.
+	MsgSeq uint64 `json:"msgSeq,omitempty"`
+	// Deadline of an offer.
+	Deadline time.Time             `json:"deadline,omitzero"`
+	HandOff  *conversation.HandOff `json:"handOff,omitempty"`
+	Why      []string              `json:"why,omitempty"`
+	// Position in the queue from 1, and how many wait there; 0 when it does not wait.
+	Position int `json:"position,omitempty"`
+	Waiting  int `json:"waiting,omitempty"`
+	Turns    int `json:"turns,omitempty"`
+	Misses   int `json:"misses,omitempty"`
+}
+
+// PushType says what an agent is told.
+type PushType string
+
+// Types of pushes, see the package's description.
+const (
+	PushOffer      PushType = "offer"
+	PushOfferEnded PushType = "offerEnded"
+	PushAssigned   PushType = "assigned"
+	PushReleased   PushType = "released"
+	PushPresence   PushType = "presence"
+	PushResync     PushType = "resync"
+	PushSignOn     PushType = "signOn"
+)
+
+// Push to an agent.
+type Push struct {
+	V            int                   `json:"v"`
+	Type         PushType              `json:"type"`
+	Conversation *Conversation         `json:"conversation,omitempty"`
+	Outcome      conversation.Outcome  `json:"outcome,omitempty"`
+	Presence     conversation.Presence `json:"presence,omitempty"`
+	Why          []string              `json:"why,omitempty"`
+}
+
+// Heartbeat of an agent or a bot worker.
+type Heartbeat struct {
+	V int `json:"v"`
+	// Holding is how many conversations the agent believes to own. Nil when it does not count them.
+	Holding *int `json:"holding,omitempty"`
+}
+
+// LivePosition is the type of a Position among what else is live.
+const LivePosition = "position"
+
+// Position of a waiting conversation.
+type Position struct {
+	V            int                 `json:"v"`
+	Type         string              `json:"type"`
+	Conversation conversation.ID     `json:"conversation"`
+	Status       conversation.Status `json:"status"`
+	Queue        string              `json:"queue,omitempty"`
+	Position     int                 `json:"position"`
+	Waiting      int                 `json:"waiting"`
+	At           time.Time           `json:"at"`
+}
+
+// ErrMalformed is wrapped by all errors of decoding.
+var ErrMalformed = errors.New("malformed")
+
+// Encode renders any of this package's messages.
+func Encode(v any) ([]byte, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encode %T: %w", v, err)
+	}
+	return data, nil
+}
+
+// DecodeRequest reads a request. Its error is what to reply.
+func DecodeRequest(data []byte) (*Request, *Error) {
+	refuse := func(why, remedy string) (*Request, *Error) {
+		return nil, &Error{Code: CodeMalformed, What: "the request is refused", Why: why, Remedy: remedy}
+	}
+	if len(data) > MaxRequestBytes {
+		return refuse(fmt.Sprintf("it has %d bytes", len(data)), fmt.Sprintf("send at most %d", MaxRequestBytes))
+	}
+	var r Request
+	if err := json.Unmarshal(data, &r); err != nil {
+		return refuse("it is not the JSON of a request: "+err.Error(), "send the fields of the protocol's description")
+	}
+	if r.V < 1 {
+		return refuse("it has no version v", "send v: 1")
+	}
+	if !conversation.IsToken(r.ID) {
+		return refuse(fmt.Sprintf("id %.80q is no token", r.ID), "send an id of 1 to 64 characters of A-Z, a-z, 0-9, _ and -, the same when you repeat")
+	}
+	return &r, nil
+}
+
+// DecodeReply reads a reply. A refusal is returned as an error of type *Error together with the reply.
+func DecodeReply(data []byte) (*Reply, error) {
+	r, err := decode[Reply](data)
+	if err != nil {
+		return nil, err
+	}
+	if !r.OK {
+		if r.Error == nil {
+			return nil, fmt.Errorf("%w reply: neither ok nor error", ErrMalformed)
+		}
+		return r, r.Error
+	}
+	return r, nil
+}
+
+// DecodePush reads a push.
+func DecodePush(data []byte) (*Push, error) { return decode[Push](data) }
+
+// DecodeHeartbeat reads a heartbeat.
+func DecodeHeartbeat(data []byte) (*Heartbeat, error) { return decode[Heartbeat](data) }
+
+// DecodePosition reads a position; ok is false for another type of live message.
+func DecodePosition(data []byte) (p *Position, ok bool, err error) {
+	p, err = decode[Position](data)
+	if err != nil {
+		return nil, false, err
+	}
+	return p, p.Type == LivePosition, nil
+}
+
+// DecodeFigures reads figures.
+func DecodeFigures(data []byte) (*Figures, error) { return decode[Figures](data) }
+
+func decode[T any](data []byte) (*T, error) {
+	var v T
+	if err := json.Unmarshal(data, &v); err != nil {
+		return nil, fmt.Errorf("%w %T: %w", ErrMalformed, v, err)
+	}
+	return &v, nil
+}
