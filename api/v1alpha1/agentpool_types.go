@@ -77,7 +77,7 @@ type HumanSettings struct {
 // +kubebuilder:validation:XValidation:rule="self.type != 'Human' || has(self.human)",message="type is Human but human is missing: name the members and the queues in spec.human",fieldPath=".human",reason=FieldValueRequired
 // +kubebuilder:validation:XValidation:rule="self.type != 'Human' || !has(self.bot)",message="type is Human but bot is set: remove spec.bot, or use type Bot",fieldPath=".bot",reason=FieldValueForbidden
 // +kubebuilder:validation:XValidation:rule="self.type != 'Bot' || !has(self.human)",message="type is Bot but human is set: remove spec.human, or use type Human",fieldPath=".human",reason=FieldValueForbidden
-// +kubebuilder:validation:XValidation:rule="self.type != 'Human' || self.replicas == 1",messageExpression="'type is Human but replicas is ' + string(self.replicas) + ': people are members, not replicas; remove spec.replicas'",message="replicas is for type Bot only",fieldPath=".replicas"
+// +kubebuilder:validation:XValidation:rule="self.type != 'Human' || self.replicas == 1",messageExpression="'type is Human but replicas is ' + (self.replicas == 0 ? '0' : 'above 1') + ': people are members, not replicas; remove spec.replicas'",message="replicas is for type Bot only",fieldPath=".replicas"
 type AgentPoolSpec struct {
 	// suspend stops the operator's work on this pool; what runs goes on running. Default false.
 	// +optional
@@ -142,6 +142,7 @@ type AgentPoolStatus struct {
 // +kubebuilder:printcolumn:name="Slots",type=integer,JSONPath=`.status.slots`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63 && !self.metadata.name.contains('.')",message="metadata.name is longer than 63 characters or holds a dot: shorten it or use hyphens, as the name stands in labels and bus subjects"
 type AgentPool struct {
 	metav1.TypeMeta `json:",inline"`
 	// metadata of the object.

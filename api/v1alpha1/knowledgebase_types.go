@@ -15,6 +15,7 @@ type EntryID string
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=500
+// +kubebuilder:validation:Pattern=`^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$`
 type Question string
 
 // Label is a word that groups entries.
@@ -39,6 +40,7 @@ type Entry struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=8000
+	// +kubebuilder:validation:Pattern=`^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$`
 	Answer string `json:"answer"`
 	// language of the entry, for example "en" or "zh". Default: detected from the questions.
 	// +optional
@@ -107,6 +109,7 @@ type KnowledgeBaseStatus struct {
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Languages",type=string,priority=1,JSONPath=`.status.languages`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63 && !self.metadata.name.contains('.')",message="metadata.name is longer than 63 characters or holds a dot: shorten it or use hyphens, as the name stands in labels and bus subjects"
 type KnowledgeBase struct {
 	metav1.TypeMeta `json:",inline"`
 	// metadata of the object.

@@ -125,7 +125,8 @@ type BusURL string
 
 // BusRole carries all messages of the desk.
 //
-// +kubebuilder:validation:XValidation:rule="self.replicas == 1 || self.replicas == 3",messageExpression="'bus.replicas is ' + string(self.replicas) + ': use 1 (one server) or 3 (a cluster that survives the loss of one)'",message="bus.replicas must be 1 or 3"
+// +kubebuilder:validation:XValidation:rule="!has(self.replicas) || self.replicas != 2",message="bus.replicas is 2: use 1 (one server) or 3 (a cluster that survives the loss of one)",fieldPath=".replicas"
+// +kubebuilder:validation:XValidation:rule="!has(self.external) || !has(self.replicas) || self.replicas == 1",message="bus.external is set but bus.replicas is not 1: the desk runs no server then; remove replicas",fieldPath=".replicas"
 type BusRole struct {
 	RoleSpec `json:",inline"`
 	// replicas: NATS servers, 1 or 3 (clustered, each message stored on all three). Default 1. Immutable,
@@ -134,7 +135,7 @@ type BusRole struct {
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=3
-	// +kubebuilder:validation:XValidation:rule="self == oldSelf",messageExpression="'bus.replicas cannot change from ' + string(oldSelf) + ' to ' + string(self) + ': keep ' + string(oldSelf) + ', or make a new desk'",message="bus.replicas is immutable"
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",messageExpression="'bus.replicas cannot change from ' + (oldSelf == 1 ? '1' : '3') + ' to ' + (self == 1 ? '1' : '3') + ': change it back, or make a new desk'",message="bus.replicas is immutable"
 	Replicas int32 `json:"replicas,omitempty"`
 	// storage of the open conversations. Default 4Gi.
 	// +optional
@@ -204,10 +205,11 @@ type Retention struct {
 
 // ServiceDeskSpec is the desired state of a desk.
 //
-// +kubebuilder:validation:XValidation:rule="self.profile == oldSelf.profile",messageExpression="'profile cannot change from ' + oldSelf.profile + ' to ' + self.profile + ': make a new desk and move the customers there'",message="profile is immutable",fieldPath=".profile"
-// +kubebuilder:validation:XValidation:rule="self.profile != 'Compact' || !has(self.bus) || (self.bus.replicas == 1 && !has(self.bus.external))",message="profile is Compact but bus.replicas is 3 or bus.external is set: the one pod runs its own bus; remove them or use profile Distributed",fieldPath=".bus"
+// +kubebuilder:validation:XValidation:rule="!has(self.profile) || !has(oldSelf.profile) || self.profile == oldSelf.profile",messageExpression="'profile cannot change from ' + oldSelf.profile + ' to ' + self.profile + ': make a new desk and move the customers there'",message="profile is immutable",fieldPath=".profile"
+// +kubebuilder:validation:XValidation:rule="!has(self.profile) || self.profile != 'Compact' || !has(self.bus) || ((!has(self.bus.replicas) || self.bus.replicas == 1) && !has(self.bus.external))",message="profile is Compact but bus.replicas is 3 or bus.external is set: the one pod runs its own bus; remove them or use profile Distributed",fieldPath=".bus"
 // +kubebuilder:validation:XValidation:rule="has(self.bus) && has(self.bus.external) == (has(oldSelf.bus) && has(oldSelf.bus.external)) || !has(self.bus) && !(has(oldSelf.bus) && has(oldSelf.bus.external))",message="bus.external cannot be added to or removed from a running desk, as its open conversations are on the bus: make a new desk",fieldPath=".bus"
-// +kubebuilder:validation:XValidation:rule="!has(self.defaultQueue) || self.queues.exists(q, q.name == self.defaultQueue)",messageExpression="'defaultQueue is ' + self.defaultQueue + ', which is not among queues: add it there or name one of them'",message="defaultQueue must be one of queues",fieldPath=".defaultQueue"
+// +kubebuilder:validation:XValidation:rule="!has(self.defaultQueue) || !has(self.queues) || self.queues.exists(q, q.name == self.defaultQueue)",messageExpression="'defaultQueue is ' + self.defaultQueue + ', which is not among queues: add it there or name one of them'",message="defaultQueue must be one of queues",fieldPath=".defaultQueue"
+// +kubebuilder:validation:XValidation:rule="!has(self.defaultQueue) || !has(self.queues) || self.queues.exists(q, q.name == self.defaultQueue)",messageExpression="'defaultQueue ' + self.defaultQueue + ' is not among the queues: add it to queues, or name one of them'",message="defaultQueue is not among the queues",fieldPath=".defaultQueue"
 type ServiceDeskSpec struct {
 	// suspend stops the operator's work on this desk; what runs goes on running. Default false.
 	// +optional
@@ -215,6 +217,7 @@ type ServiceDeskSpec struct {
 	// displayName that customers see, at most 120 characters. Default: the desk's name. No rollout.
 	// +optional
 	// +kubebuilder:validation:MaxLength=120
+	// +kubebuilder:validation:Pattern=`^[^\x00-\x1f\x7f]*$`
 	DisplayName string `json:"displayName,omitempty"`
 	// languages that the desk speaks, the first is used when a customer's is not among them; at most 16.
 	// Default ["en"]. No rollout.
@@ -339,6 +342,7 @@ type ServiceDeskStatus struct {
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="Console",type=string,priority=1,JSONPath=`.status.endpoints.console`
 // +kubebuilder:printcolumn:name="Configuration",type=string,priority=1,JSONPath=`.status.configurationRevision`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63 && !self.metadata.name.contains('.')",message="metadata.name is longer than 63 characters or holds a dot: shorten it or use hyphens, as the name stands in labels and bus subjects"
 type ServiceDesk struct {
 	metav1.TypeMeta `json:",inline"`
 	// metadata of the object.

@@ -44,21 +44,28 @@ type LocalizedText struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2000
+	// +kubebuilder:validation:Pattern=`^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$`
 	Text string `json:"text"`
 }
 
 // ResourceAmounts is an amount of CPU and memory.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.cpu) || [quantity(string(self.cpu))].all(q, q.compareTo(quantity('1m')) >= 0 && q.compareTo(quantity('256')) <= 0)",messageExpression="string(self.cpu) + ' is outside 1m to 256: give cores, for example 250m'",message="cpu is outside 1m to 256: give cores, for example 250m",fieldPath=".cpu"
+// +kubebuilder:validation:XValidation:rule="!has(self.memory) || [quantity(string(self.memory))].all(q, q.compareTo(quantity('16Mi')) >= 0 && q.compareTo(quantity('1Ti')) <= 0)",messageExpression="string(self.memory) + ' is outside 16Mi to 1Ti: give bytes, for example 128Mi'",message="memory is outside 16Mi to 1Ti: give bytes, for example 128Mi",fieldPath=".memory"
 type ResourceAmounts struct {
-	// cpu in cores, for example "250m". Default: the operator's sizing table.
+	// cpu in cores, 1m to 256, for example "250m". Default: the operator's sizing table.
 	// +optional
 	CPU *resource.Quantity `json:"cpu,omitempty"`
-	// memory in bytes, for example "128Mi". Default: the operator's sizing table.
+	// memory in bytes, 16Mi to 1Ti, for example "128Mi". Default: the operator's sizing table.
 	// +optional
 	Memory *resource.Quantity `json:"memory,omitempty"`
 }
 
 // Resources are the requests and limits of one role's container. What is left
 // out comes from the operator's sizing table.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.requests) || !has(self.limits) || !has(self.requests.cpu) || !has(self.limits.cpu) || quantity(string(self.requests.cpu)).compareTo(quantity(string(self.limits.cpu))) <= 0",message="requests.cpu is above limits.cpu: lower the request or raise the limit",fieldPath=".requests.cpu"
+// +kubebuilder:validation:XValidation:rule="!has(self.requests) || !has(self.limits) || !has(self.requests.memory) || !has(self.limits.memory) || quantity(string(self.requests.memory)).compareTo(quantity(string(self.limits.memory))) <= 0",message="requests.memory is above limits.memory: lower the request or raise the limit",fieldPath=".requests.memory"
 type Resources struct {
 	// requests that the scheduler reserves. A change rolls the role out.
 	// +optional
@@ -79,10 +86,14 @@ type TolerationOperator string
 type TaintEffect string
 
 // Toleration lets the pods of a role run on nodes with a matching taint.
+//
+// +kubebuilder:validation:XValidation:rule="self.operator != 'Exists' || !has(self.value) || self.value == ''",messageExpression="'operator is Exists but value is ' + self.value + ': remove value, or use operator Equal'",message="value is for operator Equal only",fieldPath=".value",reason=FieldValueForbidden
+// +kubebuilder:validation:XValidation:rule="self.operator != 'Equal' || (has(self.key) && self.key != '')",message="operator is Equal but key is missing: name the taint's key, or use operator Exists to accept every taint",fieldPath=".key",reason=FieldValueRequired
 type Toleration struct {
-	// key of the taint, at most 253 characters. Empty with operator Exists matches every taint.
+	// key of the taint, at most 317 characters. Empty with operator Exists matches every taint.
 	// +optional
-	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:MaxLength=317
+	// +kubebuilder:validation:Pattern=`^(([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$`
 	Key string `json:"key,omitempty"`
 	// operator: Equal compares the value, Exists ignores it. Default Equal.
 	// +optional
@@ -91,6 +102,7 @@ type Toleration struct {
 	// value of the taint, at most 63 characters; only with operator Equal.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$`
 	Value string `json:"value,omitempty"`
 	// effect of the taint; empty matches all effects.
 	// +optional
@@ -100,6 +112,7 @@ type Toleration struct {
 // NodeLabelValue is the value of a node's label.
 //
 // +kubebuilder:validation:MaxLength=63
+// +kubebuilder:validation:Pattern=`^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$`
 type NodeLabelValue string
 
 // Placement says on which nodes the pods of a role may run. Spreading over
@@ -108,6 +121,7 @@ type Placement struct {
 	// nodeSelector: labels that a node must have, at most 16. A change rolls the role out.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=16
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !format.qualifiedName().validate(k).hasValue())",message="nodeSelector has a key that is no label name: use a name like kubernetes.io/arch"
 	NodeSelector map[string]NodeLabelValue `json:"nodeSelector,omitempty"`
 	// tolerations: taints that the pods accept, at most 16. A change rolls the role out.
 	// +optional
@@ -140,14 +154,16 @@ type ReplicatedRoleSpec struct {
 
 // Storage is the volume of a role that keeps data.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.size) || (quantity(self.size).isGreaterThan(quantity('63Mi')) && quantity(self.size).isLessThan(quantity('65Ti')))",messageExpression="'size ' + string(self.size) + ' is outside 64Mi to 64Ti: ask for a size in this range'",message="size must be 64Mi to 64Ti"
+// +kubebuilder:validation:XValidation:rule="!has(self.size) || [quantity(string(self.size))].all(q, q.compareTo(quantity('64Mi')) >= 0 && q.compareTo(quantity('64Ti')) <= 0)",messageExpression="string(self.size) + ' is outside 64Mi to 64Ti: ask for a size in this range'",message="size is outside 64Mi to 64Ti: ask for a size in this range",fieldPath=".size"
+// +kubebuilder:validation:XValidation:rule="!has(self.size) || !has(oldSelf.size) || quantity(string(self.size)).compareTo(quantity(string(oldSelf.size))) == 0",messageExpression="'size cannot change from ' + string(oldSelf.size) + ': the volume is made once; change it back and enlarge the claim itself where the storage class allows it, or make a new desk'",message="size is immutable",fieldPath=".size"
+// +kubebuilder:validation:XValidation:rule="has(self.storageClassName) == has(oldSelf.storageClassName) && (!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",messageExpression="'storageClassName cannot change from ' + (has(oldSelf.storageClassName) ? oldSelf.storageClassName : 'the default') + ' to ' + (has(self.storageClassName) ? self.storageClassName : 'the default') + ': the volume is made once; make a new desk'",message="storageClassName is immutable",fieldPath=".storageClassName"
 type Storage struct {
-	// size of the volume in bytes, 64Mi to 64Ti, for example "10Gi". Claims are made once: a later change
-	// is for new claims only. Default 4Gi.
+	// size of the volume in bytes, 64Mi to 64Ti, for example "10Gi". Default 4Gi. Immutable, as the claim is made
+	// once: to enlarge a volume, edit its claim.
 	// +optional
 	// +kubebuilder:default="4Gi"
 	Size *resource.Quantity `json:"size,omitempty"`
-	// storageClassName of the volume. Default: the operator's setting, else the cluster's default class.
+	// storageClassName of the volume. Default: the operator's setting, else the cluster's default class. Immutable.
 	// +optional
 	StorageClassName *ObjectName `json:"storageClassName,omitempty"`
 }

@@ -11,9 +11,9 @@ import (
 //
 // ResourceAmounts is an amount of CPU and memory.
 type ResourceAmountsApplyConfiguration struct {
-	// cpu in cores, for example "250m". Default: the operator's sizing table.
+	// cpu in cores, 1m to 256, for example "250m". Default: the operator's sizing table.
 	CPU *resource.Quantity `json:"cpu,omitempty"`
-	// memory in bytes, for example "128Mi". Default: the operator's sizing table.
+	// memory in bytes, 16Mi to 1Ti, for example "128Mi". Default: the operator's sizing table.
 	Memory *resource.Quantity `json:"memory,omitempty"`
 }
 

@@ -12,10 +12,10 @@ import (
 //
 // Storage is the volume of a role that keeps data.
 type StorageApplyConfiguration struct {
-	// size of the volume in bytes, 64Mi to 64Ti, for example "10Gi". Claims are made once: a later change
-	// is for new claims only. Default 4Gi.
+	// size of the volume in bytes, 64Mi to 64Ti, for example "10Gi". Default 4Gi. Immutable, as the claim is made
+	// once: to enlarge a volume, edit its claim.
 	Size *resource.Quantity `json:"size,omitempty"`
-	// storageClassName of the volume. Default: the operator's setting, else the cluster's default class.
+	// storageClassName of the volume. Default: the operator's setting, else the cluster's default class. Immutable.
 	StorageClassName *apiv1alpha1.ObjectName `json:"storageClassName,omitempty"`
 }
 

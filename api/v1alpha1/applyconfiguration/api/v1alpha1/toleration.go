@@ -11,7 +11,7 @@ import (
 //
 // Toleration lets the pods of a role run on nodes with a matching taint.
 type TolerationApplyConfiguration struct {
-	// key of the taint, at most 253 characters. Empty with operator Exists matches every taint.
+	// key of the taint, at most 317 characters. Empty with operator Exists matches every taint.
 	Key *string `json:"key,omitempty"`
 	// operator: Equal compares the value, Exists ignores it. Default Equal.
 	Operator *apiv1alpha1.TolerationOperator `json:"operator,omitempty"`
