@@ -1,0 +1,192 @@
+// Package intake brings customers' messages into a desk's log. It guarantees one open conversation a
+// contact and channel, also for messages that arrive within milliseconds on different gateways, and
+// it needs no router for that: a message is stored, and may be acknowledged, while no router runs.
+//
+// The claim on ct.<ns>.<desk>.<channel>.<contact> says which conversation is open. Gateways write it,
+// with the expected last sequence, when there is none or the last one has ended; the router marks it
+// ended. Customers' messages are appended with the claim's sequence expected: a message that would slip
+// into a conversation which is just ending is refused by the log, and Post opens the next one for it.
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/deskfleet/deskfleet/internal/bus"
+	"github.com/deskfleet/deskfleet/internal/conversation"
+)
+
+// attempts to win or join a claim before giving up: each lost one means that somebody else succeeded.
+const attempts = 16
+
+// ErrContended says that the claim of a contact changed too often while a message was to be stored.
+var ErrContended = errors.New("the contact's conversation changes too fast")
+
+// Desk is where messages go.
+type Desk struct {
+	Log      bus.Log
+	Subjects bus.Subjects
+}
+
+// Contact is who writes, and where.
+type Contact struct {
+	// Channel name, a token.
+	Channel string
+	// ID is the contact's token, the same in every event: a raw id with other characters goes through
+	// bus.ContactToken first.
+	ID string
+	// Name to show, and Language as a BCP 47 tag; both may be empty.
+	Name     string
+	Language string
+}
+
+// Joined is the open conversation of a contact.
+type Joined struct {
+	Conversation conversation.ID
+	// Seq of the claim; customers' messages expect it on Subject.
+	Seq     uint64
+	Subject string
+	// Opened is set when this call opened the conversation.
+	Opened bool
+}
+
+// Posted is a stored message.
+type Posted struct {
+	Conversation conversation.ID
+	// Event id and sequence of the message.
+	ID  conversation.ID
+	Seq uint64
+	// Duplicate is set when the message had been stored before.
+	Duplicate bool
+}
+
+// OpenOrJoin gives the open conversation of the contact and opens one when there is none or the last
+// one has ended. Among simultaneous callers one opens, the others join. Errors of the bus are passed on.
+func (d Desk) OpenOrJoin(ctx context.Context, c Contact, now time.Time) (Joined, error) {
+	if err := c.validate(); err != nil {
+		return Joined{}, err
+	}
+	subject := d.Subjects.Claim(c.Channel, c.ID)
+	for range attempts {
+		last, found, err := d.Log.Last(ctx, subject)
+		if err != nil {
+			return Joined{}, fmt.Errorf("look for the open conversation of %s/%s: %w", c.Channel, c.ID, err)
+		}
+		if found {
+			// A claim that cannot be read is worth as little as an ended one: the contact must be served.
+			if claim, err := conversation.DecodeClaim(last.Data); err == nil && !claim.Ended {
+				return Joined{Conversation: claim.Conversation, Seq: last.Seq, Subject: subject}, nil
+			}
+		}
+		joined, err := d.open(ctx, c, subject, last.Seq, now)
+		if !errors.Is(err, bus.ErrFenced) {
+			return joined, err
+		}
+	}
+	return Joined{}, fmt.Errorf("%w: %s/%s was taken %d times", ErrContended, c.Channel, c.ID, attempts)
+}
+
+func (d Desk) open(ctx context.Context, c Contact, subject string, last uint64, now time.Time) (Joined, error) {
+	id := conversation.NewID(now)
+	data, err := conversation.EncodeClaim(conversation.Claim{
+		V: conversation.Version, Conversation: id, Channel: c.Channel, Contact: c.ID,
+		ContactName: c.Name, Language: c.Language, At: now.UTC(),
+	})
+	if err != nil {
+		return Joined{}, err
+	}
+	seq, _, err := d.Log.Append(ctx, subject, data, bus.AppendOptions{
+		MsgID: string(id) + ":claim", ExpectLast: bus.Expect(last),
+	})
+	if err != nil {
+		return Joined{}, fmt.Errorf("open a conversation for %s/%s: %w", c.Channel, c.ID, err)
+	}
+	return Joined{Conversation: id, Seq: seq, Subject: subject, Opened: true}, nil
+}
+
+// Post stores a customer's message in the contact's open conversation. It returns after the bus has
+// it on disk: only then may the customer be told so. A message that is posted again with its client id
+// is recognised: for two minutes by the bus, afterwards by every projection.
+//
+// believed is the conversation that the customer's client thinks is open, when it sends a message
+// again after a reconnect; if that one has ended meanwhile, Post looks there for the message first.
+func (d Desk) Post(ctx context.Context, c Contact, m conversation.Message, believed conversation.ID, now time.Time) (Posted, error) {
+	m.Channel = c.Channel
+	m.From = conversation.Actor{Kind: conversation.KindCustomer, ID: c.ID, Name: c.Name}
+	if err := m.Validate(); err != nil {
+		return Posted{}, err
+	}
+	if believed != "" {
+		if _, err := conversation.ParseID(string(believed)); err != nil {
+			return Posted{}, err
+		}
+	}
+	for range attempts {
+		joined, err := d.OpenOrJoin(ctx, c, now)
+		if err != nil {
+			return Posted{}, err
+		}
+		if believed != "" && believed != joined.Conversation {
+			if posted, found, err := d.find(ctx, believed, m.ClientID); err != nil || found {
+				return posted, err
+			}
+		}
+		posted, err := d.append(ctx, joined, &m, now)
+		if !errors.Is(err, bus.ErrFenced) {
+			return posted, err
+		}
+		// The conversation ended under our hands. An earlier try of this append may have been stored
+		// although its answer was lost, and the refusal does not tell.
+		believed = joined.Conversation
+	}
+	return Posted{}, fmt.Errorf("%w: %s/%s", ErrContended, c.Channel, c.ID)
+}
+
+func (d Desk) append(ctx context.Context, j Joined, m *conversation.Message, now time.Time) (Posted, error) {
+	e := conversation.NewEvent(conversation.NewID(now), j.Conversation, now, m)
+	data, err := conversation.Encode(e)
+	if err != nil {
+		return Posted{}, err
+	}
+	seq, duplicate, err := d.Log.Append(ctx, d.Subjects.Messages(string(j.Conversation)), data, bus.AppendOptions{
+		MsgID: MsgID(j.Conversation, m.ClientID), ExpectLast: bus.Expect(j.Seq), ExpectFilter: j.Subject,
+	})
+	if err != nil {
+		return Posted{}, fmt.Errorf("store message %s of %s: %w", m.ClientID, j.Conversation, err)
+	}
+	return Posted{Conversation: j.Conversation, ID: e.ID, Seq: seq, Duplicate: duplicate}, nil
+}
+
+// find looks for a message in a conversation that may have ended.
+func (d Desk) find(ctx context.Context, conv conversation.ID, clientID string) (Posted, bool, error) {
+	for stored, err := range d.Log.Read(ctx, d.Subjects.Messages(string(conv)), 0) {
+		if err != nil {
+			return Posted{}, false, fmt.Errorf("look for message %s in %s: %w", clientID, conv, err)
+		}
+		if stored.MsgID != MsgID(conv, clientID) {
+			continue
+		}
+		posted := Posted{Conversation: conv, Seq: stored.Seq, Duplicate: true}
+		if e, err := conversation.Decode(stored.Data); err == nil {
+			posted.ID = e.ID
+		}
+		return posted, true, nil
+	}
+	return Posted{}, false, nil
+}
+
+// MsgID is the id under which the bus recognises a message of a conversation that is sent again. All
+// writers of .msg use it.
+func MsgID(conv conversation.ID, clientID string) string { return string(conv) + ":" + clientID }
+
+func (c Contact) validate() error {
+	for _, f := range []struct{ field, value string }{{"channel", c.Channel}, {"contact", c.ID}} {
+		if !conversation.IsToken(f.value) {
+			return &conversation.FieldError{Field: f.field, Value: f.value,
+				Remedy: "use 1 to 64 characters of A-Z, a-z, 0-9, _ and -; bus.ContactToken makes such a token of any id"}
+		}
+	}
+	return nil
+}
