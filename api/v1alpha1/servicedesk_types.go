@@ -209,7 +209,6 @@ type Retention struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.profile) || self.profile != 'Compact' || !has(self.bus) || ((!has(self.bus.replicas) || self.bus.replicas == 1) && !has(self.bus.external))",message="profile is Compact but bus.replicas is 3 or bus.external is set: the one pod runs its own bus; remove them or use profile Distributed",fieldPath=".bus"
 // +kubebuilder:validation:XValidation:rule="has(self.bus) && has(self.bus.external) == (has(oldSelf.bus) && has(oldSelf.bus.external)) || !has(self.bus) && !(has(oldSelf.bus) && has(oldSelf.bus.external))",message="bus.external cannot be added to or removed from a running desk, as its open conversations are on the bus: make a new desk",fieldPath=".bus"
 // +kubebuilder:validation:XValidation:rule="!has(self.defaultQueue) || !has(self.queues) || self.queues.exists(q, q.name == self.defaultQueue)",messageExpression="'defaultQueue is ' + self.defaultQueue + ', which is not among queues: add it there or name one of them'",message="defaultQueue must be one of queues",fieldPath=".defaultQueue"
-// +kubebuilder:validation:XValidation:rule="!has(self.defaultQueue) || !has(self.queues) || self.queues.exists(q, q.name == self.defaultQueue)",messageExpression="'defaultQueue ' + self.defaultQueue + ' is not among the queues: add it to queues, or name one of them'",message="defaultQueue is not among the queues",fieldPath=".defaultQueue"
 type ServiceDeskSpec struct {
 	// suspend stops the operator's work on this desk; what runs goes on running. Default false.
 	// +optional

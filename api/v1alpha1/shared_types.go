@@ -87,8 +87,8 @@ type TaintEffect string
 
 // Toleration lets the pods of a role run on nodes with a matching taint.
 //
-// +kubebuilder:validation:XValidation:rule="self.operator != 'Exists' || !has(self.value) || self.value == ''",messageExpression="'operator is Exists but value is ' + self.value + ': remove value, or use operator Equal'",message="value is for operator Equal only",fieldPath=".value",reason=FieldValueForbidden
-// +kubebuilder:validation:XValidation:rule="self.operator != 'Equal' || (has(self.key) && self.key != '')",message="operator is Equal but key is missing: name the taint's key, or use operator Exists to accept every taint",fieldPath=".key",reason=FieldValueRequired
+// +kubebuilder:validation:XValidation:rule="self.operator != 'Exists' || !has(self.value) || self.value.size() == 0",messageExpression="'operator is Exists but value is ' + self.value + ': remove value, or use operator Equal'",message="value is for operator Equal only",fieldPath=".value",reason=FieldValueForbidden
+// +kubebuilder:validation:XValidation:rule="self.operator != 'Equal' || (has(self.key) && self.key.size() > 0)",message="operator is Equal but key is missing: name the taint's key, or use operator Exists to accept every taint",fieldPath=".key",reason=FieldValueRequired
 type Toleration struct {
 	// key of the taint, at most 317 characters. Empty with operator Exists matches every taint.
 	// +optional
