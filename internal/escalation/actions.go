@@ -10,8 +10,11 @@ import (
 
 var (
 	dnsLabel    = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
-	languageTag = regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$`)
+	languageTag = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
 )
+
+// maxLanguageLength bounds a language tag.
+const maxLanguageLength = 16
 
 const dnsLabelRemedy = "use small letters, digits and -, at most 63, beginning and ending with a letter or digit"
 
@@ -26,8 +29,8 @@ func actionProblems(a *Actions) []Problem {
 	if a.HandOff == nil && a.Priority == nil && len(a.Say) == 0 {
 		report("then", "set handOff, priority or say", "the rule does nothing")
 	}
-	if a.HandOff != nil && !isDNSLabel(a.HandOff.Queue) {
-		report("then.handOff.queue", "write the name of one of the desk's queues; "+dnsLabelRemedy,
+	if a.HandOff != nil && a.HandOff.Queue != "" && !isDNSLabel(a.HandOff.Queue) {
+		report("then.handOff.queue", "write the name of one of the desk's queues, or none for its default queue; "+dnsLabelRemedy,
 			"%s is no name of a queue", quote(a.HandOff.Queue))
 	}
 	if a.Priority != nil && (*a.Priority < 0 || *a.Priority > MaxPriority) {
@@ -46,7 +49,7 @@ func actionProblems(a *Actions) []Problem {
 func sayProblems(i int, before []LocalisedText, text LocalisedText) []Problem {
 	field := func(name string) string { return fmt.Sprintf("then.say[%d].%s", i, name) }
 	var problems []Problem
-	if !languageTag.MatchString(text.Language) {
+	if len(text.Language) > maxLanguageLength || !languageTag.MatchString(text.Language) {
 		problems = append(problems, Problem{
 			Field: field("language"), Message: quote(text.Language) + " is no language tag",
 			Remedy: "write a BCP 47 tag such as zh, en or zh-Hant",
@@ -63,10 +66,14 @@ func sayProblems(i int, before []LocalisedText, text LocalisedText) []Problem {
 		problems = append(problems, Problem{
 			Field: field("text"), Message: "the text is empty", Remedy: "write what is said, or remove the language",
 		})
-	case len(text.Text) > MaxSayBytes || !utf8.ValidString(text.Text):
+	case !utf8.ValidString(text.Text):
 		problems = append(problems, Problem{
-			Field: field("text"), Message: fmt.Sprintf("the text has %d bytes or is not UTF-8", len(text.Text)),
-			Remedy: fmt.Sprintf("write at most %d bytes of UTF-8", MaxSayBytes),
+			Field: field("text"), Message: "the text is not UTF-8", Remedy: "save the file as UTF-8",
+		})
+	case utf8.RuneCountInString(text.Text) > MaxSayLength:
+		problems = append(problems, Problem{
+			Field: field("text"), Remedy: "shorten it",
+			Message: fmt.Sprintf("the text has %d characters, %d are allowed", utf8.RuneCountInString(text.Text), MaxSayLength),
 		})
 	}
 	return problems
@@ -75,7 +82,11 @@ func sayProblems(i int, before []LocalisedText, text LocalisedText) []Problem {
 // describe says in words what the actions do, for people who ask why.
 func describe(rule string, a *Actions) string {
 	var did []string
-	if a.HandOff != nil {
+	switch {
+	case a.HandOff == nil:
+	case a.HandOff.Queue == "":
+		did = append(did, "hand off to the default queue")
+	default:
 		did = append(did, "hand off to queue "+a.HandOff.Queue)
 	}
 	if a.Priority != nil {
@@ -90,13 +101,24 @@ func describe(rule string, a *Actions) string {
 	return "rule " + rule + ": " + strings.Join(did, ", ")
 }
 
-// localised picks the text for a language: the same tag, then a more general one (zh-Hant for
-// zh-Hant-TW), then the same base language, then the first.
-func localised(texts []LocalisedText, language string) LocalisedText {
+// localised picks the text for the first of the languages that there is one for; without any, the
+// first text.
+func localised(texts []LocalisedText, languages ...string) LocalisedText {
+	for _, language := range languages {
+		if text, ok := inLanguage(texts, language); ok {
+			return text
+		}
+	}
+	return texts[0]
+}
+
+// inLanguage picks the text for a language: the same tag, then a more general one (zh-Hant for
+// zh-Hant-TW), then the same base language.
+func inLanguage(texts []LocalisedText, language string) (LocalisedText, bool) {
 	for tag := language; tag != ""; {
 		for _, t := range texts {
 			if strings.EqualFold(t.Language, tag) {
-				return t
+				return t, true
 			}
 		}
 		tag = tag[:max(strings.LastIndexByte(tag, '-'), 0)]
@@ -104,8 +126,8 @@ func localised(texts []LocalisedText, language string) LocalisedText {
 	base, _, _ := strings.Cut(language, "-")
 	for _, t := range texts {
 		if b, _, _ := strings.Cut(t.Language, "-"); strings.EqualFold(b, base) {
-			return t
+			return t, true
 		}
 	}
-	return texts[0]
+	return LocalisedText{}, false
 }

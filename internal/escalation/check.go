@@ -58,10 +58,11 @@ func (c *condition) addPath(e ast.Expr) {
 
 func (c *condition) position(e ast.Expr) position {
 	start := c.parsed.NativeRep().SourceInfo().GetStartLocation(e.ID())
-	return position{start.Line(), start.Column() + 1}
+	return c.factPosition(e.ID(), position{start.Line(), start.Column() + 1})
 }
 
-// shapeProblems refuses what the language of rules leaves out although CEL's grammar has it.
+// shapeProblems refuses what the language of rules leaves out although CEL's grammar has it and
+// the type checker would let it pass.
 func (c *condition) shapeProblems() []Problem {
 	var problems []Problem
 	report := func(e ast.Expr, remedy, format string, args ...any) {
@@ -72,8 +73,6 @@ func (c *condition) shapeProblems() []Problem {
 		switch e.Kind() {
 		case ast.SelectKind:
 			fieldsOf[e.AsSelect().Operand().ID()] = true
-		case ast.StructKind, ast.MapKind:
-			report(e, "use facts, text, numbers and lists only", "{ } cannot be used in a rule")
 		case ast.ListKind:
 			if e.AsList().Size() == 0 {
 				report(e, "write at least one entry", "the list is empty")

@@ -26,11 +26,15 @@ type Options struct {
 	RuleCost uint64
 	// PolicyCost replaces [DefaultPolicyCost].
 	PolicyCost uint64
+	// Language is the desk's first language as a BCP 47 tag: what is said to a customer whose own
+	// language a rule has no text for. Empty: the rule's first text.
+	Language string
 }
 
 // Policy is a compiled policy. It does not change and is safe for concurrent use.
 type Policy struct {
 	rules       []compiledRule
+	language    string
 	activations sync.Pool // of *activation
 }
 
@@ -63,17 +67,17 @@ func Compile(rules []Rule, options Options) (*Policy, []Problem) {
 	}
 	env, err := environment()
 	if err != nil {
-		return nil, []Problem{{Field: "rules", Message: err.Error(), Remedy: "this is a fault of Deskfleet; please report it"}}
+		return nil, []Problem{{Index: -1, Field: "rules", Message: err.Error(), Remedy: "this is a fault of Deskfleet; please report it"}}
 	}
 	var problems []Problem
 	if len(rules) > MaxRules {
 		problems = append(problems, Problem{
-			Field: "rules", Message: fmt.Sprintf("there are %d rules, %d are allowed", len(rules), MaxRules),
+			Index: -1, Field: "rules", Message: fmt.Sprintf("there are %d rules, %d are allowed", len(rules), MaxRules),
 			Remedy: "merge rules that do the same",
 		})
 		rules = rules[:MaxRules]
 	}
-	policy := &Policy{rules: make([]compiledRule, 0, len(rules))}
+	policy := &Policy{language: options.Language, rules: make([]compiledRule, 0, len(rules))}
 	policy.activations.New = func() any { return newActivation() }
 	for i := range rules {
 		compiled, found := compileRule(env, rules[:i], i, &rules[i], options.RuleCost, options.RuleCost)
@@ -102,7 +106,7 @@ func compileRule(env *cel.Env, before []Rule, index int, rule *Rule, estimate, r
 	problems = append(problems, actionProblems(&rule.Then)...)
 	problems = problems[:min(len(problems), maxProblemsPerRule)]
 	for i := range problems {
-		problems[i].Rule = name
+		problems[i].Rule, problems[i].Index = name, index
 	}
 	then := copyActions(rule.Then)
 	return compiledRule{name: name, program: program, then: then, reason: describe(name, &then), cost: cost}, problems
@@ -133,9 +137,9 @@ func compileCondition(env *cel.Env, when string, estimate, run uint64) (
 			}}
 		}
 	}()
-	if len(when) > MaxWhenBytes {
+	if length := utf8.RuneCountInString(when); length > MaxWhenLength {
 		return nil, 0, []Problem{{
-			Field: "when", Message: fmt.Sprintf("the condition has %d bytes, %d are allowed", len(when), MaxWhenBytes),
+			Field: "when", Message: fmt.Sprintf("the condition has %d characters, %d are allowed", length, MaxWhenLength),
 			Remedy: "split the rule into several",
 		}}
 	}
@@ -190,7 +194,7 @@ func planCondition(env *cel.Env, checked *cel.Ast, start position, estimate, run
 	}
 	if cost.Max > estimate {
 		return nil, 0, []Problem{start.problem("use fewer words, patterns and loops, or split the rule into several",
-			"the condition could take %s on a message of %d bytes, %d are allowed", costWords(cost.Max), MaxTextBytes, estimate)}
+			"the condition could take %s on a message of %d characters, %d are allowed", costWords(cost.Max), MaxTextLength, estimate)}
 	}
 	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize), cel.CustomDecoratorV2(planWords)}
 	// Counting the cost while a rule runs doubles its time and allocates. Without a loop each step
@@ -226,18 +230,19 @@ func (p *Policy) costProblems(limit uint64) []Problem {
 		return nil
 	}
 	return []Problem{{
-		Field: "rules",
-		Message: fmt.Sprintf("all rules together could take %d steps on a message of %d bytes, %d are allowed",
-			total, MaxTextBytes, limit),
+		Index: -1, Field: "rules",
+		Message: fmt.Sprintf("all rules together could take %d steps on a message of %d characters, %d are allowed",
+			total, MaxTextLength, limit),
 		Remedy: fmt.Sprintf("use fewer words, patterns and loops; rule %s takes most, %d", name, dearest),
 	}}
 }
 
-// Queues gives the queues that the policy names, in alphabetical order.
+// Queues gives the queues that the policy names, in alphabetical order. Hand-offs to the desk's
+// default queue name none.
 func (p *Policy) Queues() []QueueReference {
 	byName := map[string][]string{}
 	for i := range p.rules {
-		if h := p.rules[i].then.HandOff; h != nil {
+		if h := p.rules[i].then.HandOff; h != nil && h.Queue != "" {
 			byName[h.Queue] = append(byName[h.Queue], p.rules[i].name)
 		}
 	}
@@ -265,5 +270,5 @@ func copyActions(a Actions) Actions {
 }
 
 // ErrTextTooLong is part of the error of [Policy.Evaluate] when a message is longer than
-// [MaxTextBytes].
+// [MaxTextLength].
 var ErrTextTooLong = errors.New("message is longer than rules look at")

@@ -1,6 +1,7 @@
 package escalation
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -124,7 +125,7 @@ func TestCompileBad(t *testing.T) {
 			"list of numbers", `message.text.matchesAny([1])`,
 			`1:14 matchesAny cannot be used with text and a list of whole numbers; write it like message.text.matchesAny(["退款", "refund*"])`,
 		},
-		{"computed words", `message.text.matchesAny([message.language])`, `1:33 the words of matchesAny must be written in the rule; write the word in quotes`},
+		{"computed words", `message.text.matchesAny([message.language])`, `1:26 the words of matchesAny must be written in the rule; write the word in quotes`},
 		{
 			"bad words", `message.text.matchesAny(["", "a*b", "ok", " "])`,
 			"1:26 the word \"\" is empty, so it would be found in every message; mend or remove it\n" +
@@ -139,14 +140,23 @@ func TestCompileBad(t *testing.T) {
 		},
 		{
 			"regular expression from a customer", `message.text.matches(message.text)`,
-			`1:29 the regular expression of matches must be written in the rule; write it there in quotes`,
+			`1:22 the regular expression of matches must be written in the rule; write it there in quotes`,
 		},
 		{"backslash", `message.text.matches("\d+")`, `1:22 the text here has a backslash that means nothing; write \\ for a backslash, or r"…" around a regular expression`},
-		{"map", `{"a": 1} == {"a": 1}`, "1:1 { } cannot be used in a rule; use facts, text, numbers and lists only\n1:13 { } cannot be used in a rule; use facts, text, numbers and lists only"},
-		{"object", `message{}`, `1:8 { } cannot be used in a rule; use facts, text, numbers and lists only`},
+		{"map", `{"a": 1}`, "1:1 { cannot be used in a rule; use facts, text, numbers and lists only\n1:8 } cannot be used in a rule; use facts, text, numbers and lists only"},
 		{"empty", "", `1:1 the condition is empty; write a condition, or true for a rule that always applies`},
 		{"only a comment", "  // later", `1:1 the condition is empty; write a condition, or true for a rule that always applies`},
 		{"breaks off", `message.text ==`, `1:14 the condition breaks off after "=="; complete it`},
+		{"breaks off after a dot", `message.`, `1:8 the condition breaks off after "."; complete it`},
+		{"two dots", `message..text`, `1:9 "." was not expected here; look for a missing operator (&&, ||), comma or quote before it`},
+		{"entries without name", `["a"].exists(w)`, `1:7 exists is not used like this; write it like ["A1", "B2"].exists(code, message.text.contains(code))`},
+		{"missing argument", `message.text.contains()`, `1:14 contains cannot be used with text; write it like message.text.contains("NO-REPLY")`},
+		{"entry of a text", `message.text[0] == "a"`, `1:13 [ ] takes an entry of a list by its number, this is text and a whole number; use contains or matchesAny to look into a text`},
+		{"computed duration", `duration(message.text) > conversation.waited`, `1:10 a duration must be written in the rule; write for example duration("30s"), duration("5m") or duration("1h30m")`},
+		{
+			"mixed outcomes", `(true ? 1 : "a") == 1`,
+			`1:7 ? : needs true or false before the ? and the same kind on both sides of the :, this is true or false, a whole number and text; give both the same kind`,
+		},
 		{"missing comma", `message.language in ["a" "b"]`, `1:26 "\"b\"" was not expected here; look for a missing operator (&&, ||), comma or quote before it`},
 		{"reserved word", `if == 3`, `1:1 "if" is a reserved word and names no fact; put text in quotes`},
 		{"large number", `conversation.turns > 99999999999999999999`, `1:22 the number is too large; write a smaller one`},
@@ -179,7 +189,7 @@ func TestCompileBad(t *testing.T) {
 			}
 			var got []string
 			for _, p := range problems {
-				if p.Rule != "bad" || p.Field != "when" {
+				if p.Rule != "bad" || p.Index != 0 || p.Field != "when" {
 					t.Errorf("problem of rule %q field %q", p.Rule, p.Field)
 				}
 				got = append(got, fmt.Sprintf("%d:%d %s; %s", p.Line, p.Column, p.Message, p.Remedy))
@@ -211,8 +221,9 @@ rule "good", name: an earlier rule has the same name; choose another one
 rule "rules[3]", name: "Not A Name" is no name of a rule; use small letters, digits and -, at most 63, beginning and ending with a letter or digit
 rule "rules[3]", when, line 1, column 21: > does not work with a duration and a whole number; write a length of time as duration("30s")
 rule "idle", then: the rule does nothing; set handOff, priority or say
-rule "actions", then.handOff.queue: "No Queue" is no name of a queue; write the name of one of the desk's queues; use small letters, digits and -, at most 63, beginning and ending with a letter or digit
+rule "actions", then.handOff.queue: "No Queue" is no name of a queue; write the name of one of the desk's queues, or none for its default queue; use small letters, digits and -, at most 63, beginning and ending with a letter or digit
 rule "actions", then.priority: 101 is out of range; choose 0 (lowest) to 100
+rule "actions", then.say[1].language: "ZH" is no language tag; write a BCP 47 tag such as zh, en or zh-Hant
 rule "actions", then.say[1].language: "ZH" is there twice; keep one text a language
 rule "actions", then.say[2].language: "chinese!" is no language tag; write a BCP 47 tag such as zh, en or zh-Hant
 rule "actions", then.say[2].text: the text is empty; write what is said, or remove the language
@@ -227,7 +238,8 @@ func TestQueues(t *testing.T) {
 		Rule{Name: "a", When: "true", Then: Actions{HandOff: &HandOff{"refunds"}}},
 		Rule{Name: "b", When: "true", Then: Actions{HandOff: &HandOff{"complaints"}}},
 		Rule{Name: "c", When: "true", Then: Actions{Say: []LocalisedText{{"en", "hello"}}}},
-		Rule{Name: "d", When: "true", Then: Actions{HandOff: &HandOff{"refunds"}}})
+		Rule{Name: "d", When: "true", Then: Actions{HandOff: &HandOff{"refunds"}}},
+		Rule{Name: "e", When: "true", Then: Actions{HandOff: &HandOff{}}})
 	want := []QueueReference{{"complaints", []string{"b"}}, {"refunds", []string{"a", "d"}}}
 	if diff := cmp.Diff(want, policy.Queues()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -264,5 +276,27 @@ func TestTables(t *testing.T) {
 	}
 	if !slices.Equal(names, want) {
 		t.Errorf("facts are %v, want %v: a fact that is renamed or removed breaks the policies in use", names, want)
+	}
+}
+
+// TestWire holds the names under which rules travel to the desks: desks of neighbouring releases
+// read them.
+func TestWire(t *testing.T) {
+	const wire = `{"name":"refund","when":"true","then":{"handOff":{"queue":"refunds"},"priority":0,` +
+		`"say":[{"language":"zh","text":"您好"}],"continue":true}}`
+	priority := int32(0)
+	want := Rule{Name: "refund", When: "true", Then: Actions{
+		HandOff: &HandOff{Queue: "refunds"}, Priority: &priority, Say: []LocalisedText{{"zh", "您好"}}, Continue: true,
+	}}
+	got, err := json.Marshal(want)
+	if err != nil || string(got) != wire {
+		t.Errorf("%s, %v, want %s", got, err, wire)
+	}
+	var read Rule
+	if err := json.Unmarshal([]byte(wire), &read); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, read); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

@@ -23,7 +23,6 @@ var (
 	reserved         = regexp.MustCompile(`^reserved identifier: (.*)`)
 	tooDeep          = regexp.MustCompile(`recursion (?:limit|depth) exceeded|expression node`)
 	syntaxUnexpected = regexp.MustCompile(`^Syntax error: (?:mismatched input|extraneous input|no viable alternative at input|token recognition error at:) '(.*?)'(?: expecting .*)?$`)
-	syntaxMissing    = regexp.MustCompile(`^Syntax error: missing '(.*)' at '(.*)'$`)
 	notASimpleName   = regexp.MustCompile(`^argument must be a simple name`)
 	badNumber        = regexp.MustCompile(`^invalid (?:int|uint|double) literal`)
 	expectingList    = regexp.MustCompile(` expecting \{.*\}$`)
@@ -38,9 +37,6 @@ func (c *condition) syntaxProblem(e *cel.Error) Problem {
 	if tooDeep.MatchString(e.Message) {
 		return c.start().problem("split the rule into several", "the condition is nested too deeply or too long")
 	}
-	if m := syntaxMissing.FindStringSubmatch(e.Message); m != nil {
-		return c.missing(at, m[1], m[2])
-	}
 	if m := reserved.FindStringSubmatch(e.Message); m != nil {
 		return at.problem("put text in quotes", "%s is a reserved word and names no fact", quote(m[1]))
 	}
@@ -50,24 +46,21 @@ func (c *condition) syntaxProblem(e *cel.Error) Problem {
 	if badNumber.MatchString(e.Message) {
 		return at.problem("write a smaller one", "the number is too large")
 	}
+	last := c.tokens[len(c.tokens)-1]
 	m := syntaxUnexpected.FindStringSubmatch(e.Message)
 	switch {
 	case m == nil:
 		return c.orStart(at).problem(checkSpelling, "%s", strings.TrimPrefix(expectingList.ReplaceAllString(e.Message, ""), "Syntax error: "))
-	case m[1] == "<EOF>":
-		last := c.tokens[len(c.tokens)-1]
+	case last.position.before(at):
 		return last.position.problem("complete it", "the condition breaks off after %s", quote(last.text))
 	case strings.ContainsAny(m[1], `"'`) && strings.Contains(m[1], `\`):
 		return at.problem(`write \\ for a backslash, or r"…" around a regular expression`, "the text here has a backslash that means nothing")
 	}
-	return at.problem("look for a missing operator (&&, ||), comma or quote before it", "%s was not expected here", quote(m[1]))
-}
-
-func (c *condition) missing(at position, what, before string) Problem {
-	if before == "<EOF>" {
-		return at.problem("write it", "%s is missing at the end", what)
+	unexpected := m[1]
+	if i := c.tokenAt(at); i >= 0 {
+		unexpected = c.tokens[i].text
 	}
-	return at.problem("write it", "%s is missing before %s", what, quote(before))
+	return at.problem("look for a missing operator (&&, ||), comma or quote before it", "%s was not expected here", quote(unexpected))
 }
 
 func (c *condition) start() position { return c.tokens[0].position }
@@ -170,9 +163,9 @@ func (c *condition) bracketSpan(open int) span {
 	depth := 0
 	for i := open; i < len(c.tokens); i++ {
 		switch c.tokens[i].text {
-		case "(", "[", "{":
+		case "(", "[":
 			depth++
-		case ")", "]", "}":
+		case ")", "]":
 			if depth--; depth == 0 {
 				return span{c.tokens[open].position, c.tokens[i].position}
 			}
@@ -195,9 +188,13 @@ func (c *condition) unknownFact(at position, name string) Problem {
 
 func (c *condition) unknownFunction(at position, name string) Problem {
 	var remedy string
-	if near, ok := nearestFunction(name); ok {
+	near, ok := nearestFunction(name)
+	switch {
+	case ok && near.Name == name:
+		return at.problem("write it like "+near.Use, "%s is not used like this", name)
+	case ok:
 		remedy = "did you mean " + near.Name + "? For example " + near.Use
-	} else {
+	default:
 		var names []string
 		for _, f := range namedFunctions() {
 			names = append(names, f.Name)

@@ -9,6 +9,6 @@
 // that [FunctionTable] lists, and over nothing else. The language is cut down until every accepted
 // rule has a known worst case: no text or lists can be built, no pattern can come from a customer,
 // and the cost of the longest message is estimated when the rule is compiled. A rule that compiles
-// therefore cannot run out of budget on a message of at most [MaxTextBytes], which matters because
+// therefore cannot run out of budget on a message of at most [MaxTextLength], which matters because
 // a rule that could be exhausted by a long message could be talked around.
 package escalation

@@ -43,7 +43,7 @@ var environment = sync.OnceValues(func() (*cel.Env, error) {
 		cel.HomogeneousAggregateLiterals(),
 		cel.ParserRecursionLimit(parserRecursionLimit),
 		cel.ParserErrorRecoveryLimit(parserRecoveryLimit),
-		cel.ParserExpressionSizeLimit(MaxWhenBytes),
+		cel.ParserExpressionSizeLimit(MaxWhenLength),
 		cel.ExpressionNodeLimit(expressionNodeLimit),
 		cel.EagerlyValidateDeclarations(true),
 	}

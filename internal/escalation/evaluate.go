@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"cel.dev/cel-go/common/types"
 )
@@ -44,7 +43,7 @@ func (e *RuleError) Unwrap() error { return e.Err }
 // one stands; messages to say add up.
 //
 // The decision is valid even with an error. A rule that fails (a division by zero, say) is skipped
-// and is a [RuleError] in the joined error. Of a text longer than [MaxTextBytes] only the beginning
+// and is a [RuleError] in the joined error. Of a text longer than [MaxTextLength] only the beginning
 // is looked at, which is an error too.
 func (p *Policy) Evaluate(f Facts) (Decision, error) {
 	a := p.activations.Get().(*activation)
@@ -53,9 +52,10 @@ func (p *Policy) Evaluate(f Facts) (Decision, error) {
 		p.activations.Put(a)
 	}()
 	var errs []error
-	if len(f.Message.Text) > MaxTextBytes {
-		errs = append(errs, fmt.Errorf("%w: it has %d bytes, they see %d", ErrTextTooLong, len(f.Message.Text), MaxTextBytes))
-		f.Message.Text = cutText(f.Message.Text, MaxTextBytes)
+	if head := cutText(f.Message.Text, MaxTextLength); len(head) < len(f.Message.Text) {
+		errs = append(errs, fmt.Errorf("%w: it has %d bytes after the first %d characters",
+			ErrTextTooLong, len(f.Message.Text)-len(head), MaxTextLength))
+		f.Message.Text = head
 	}
 	a.facts = f
 	var d Decision
@@ -69,7 +69,7 @@ func (p *Policy) Evaluate(f Facts) (Decision, error) {
 		if matched != types.True {
 			continue
 		}
-		d.apply(rule, f.Message.Language)
+		d.apply(rule, f.Message.Language, p.language)
 		if !rule.then.Continue {
 			break
 		}
@@ -81,7 +81,7 @@ func (p *Policy) Evaluate(f Facts) (Decision, error) {
 }
 
 // apply adds what a matching rule does.
-func (d *Decision) apply(rule *compiledRule, language string) {
+func (d *Decision) apply(rule *compiledRule, languages ...string) {
 	then, reason := rule.then, rule.reason
 	if d.HandOff != nil && then.HandOff != nil || d.Priority != nil && then.Priority != nil {
 		if d.HandOff != nil {
@@ -102,7 +102,7 @@ func (d *Decision) apply(rule *compiledRule, language string) {
 		d.Priority = &priority
 	}
 	if len(then.Say) > 0 {
-		d.Say = append(d.Say, localised(then.Say, language))
+		d.Say = append(d.Say, localised(then.Say, languages...))
 	}
 	if d.Reason != "" {
 		reason = strings.Join([]string{d.Reason, reason}, "; ")
@@ -110,13 +110,16 @@ func (d *Decision) apply(rule *compiledRule, language string) {
 	d.Reason = reason
 }
 
-// cutText shortens a text to at most limit bytes without cutting a character.
+// cutText shortens a text to at most limit characters.
 func cutText(s string, limit int) string {
 	if len(s) <= limit {
 		return s
 	}
-	for limit > 0 && !utf8.RuneStart(s[limit]) {
+	for i := range s {
+		if limit == 0 {
+			return s[:i]
+		}
 		limit--
 	}
-	return s[:limit]
+	return s
 }

@@ -173,6 +173,24 @@ func TestEarlierRuleStands(t *testing.T) {
 	}
 }
 
+func TestDefaults(t *testing.T) {
+	rules := []Rule{{Name: "r", When: "true", Then: Actions{
+		HandOff: &HandOff{}, Say: []LocalisedText{{"de", "Hallo"}, {"zh", "您好"}, {"en", "Hello"}},
+	}}}
+	policy, problems := Compile(rules, Options{Language: "zh-CN"})
+	if len(problems) > 0 {
+		t.Fatal(lines(problems))
+	}
+	got, err := policy.Evaluate(Facts{Message: MessageFacts{Language: "fr"}})
+	want := Decision{
+		Rules: []string{"r"}, HandOff: &HandOff{}, Say: []LocalisedText{{"zh", "您好"}},
+		Reason: "rule r: hand off to the default queue, say a message",
+	}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got)\n%s", err, diff)
+	}
+}
+
 func TestLocalised(t *testing.T) {
 	texts := []LocalisedText{{"en", "en"}, {"zh-Hans", "hans"}, {"zh-Hant", "hant"}, {"pt-BR", "br"}}
 	for language, want := range map[string]string{
@@ -182,6 +200,9 @@ func TestLocalised(t *testing.T) {
 		if got := localised(texts, language).Text; got != want {
 			t.Errorf("%q gives %q, want %q", language, got, want)
 		}
+	}
+	if got := localised(texts, "fr", "pt").Text; got != "br" {
+		t.Errorf("fr, else pt gives %q", got)
 	}
 }
 

@@ -59,7 +59,7 @@ type fact struct {
 const maxNameSize = 64
 
 var facts = []fact{
-	textFact("message.text", MaxTextBytes,
+	textFact("message.text", MaxTextLength,
 		"The customer's latest message as it was written. Empty when a rule is looked at without a new message.",
 		func(f *Facts) string { return f.Message.Text }),
 	textFact("message.language", maxNameSize,

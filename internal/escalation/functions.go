@@ -149,24 +149,13 @@ func librarySubset() *env.LibrarySubset {
 	return subset
 }
 
-// matchesAnyFunction declares matchesAny in both ways of writing it. The bindings are what the
-// planner needs to see; [planWords] replaces each call, whose words are always known.
+// matchesAnyFunction declares matchesAny in both ways of writing it. It has no implementation here:
+// [planWords] replaces each call, as its words are always known.
 func matchesAnyFunction() cel.EnvOption {
 	args := []*cel.Type{cel.StringType, cel.ListType(cel.StringType)}
-	bind := cel.BinaryBinding(func(text, list ref.Val) ref.Val {
-		words, err := wordsOf(list)
-		if err != nil {
-			return types.WrapErr(err)
-		}
-		s, ok := text.(types.String)
-		if !ok {
-			return types.MaybeNoSuchOverloadErr(text)
-		}
-		return types.Bool(anyIn(words, fold(string(s))))
-	})
 	return cel.Function(matchesAny,
-		cel.MemberOverload(matchesAnyMember, args, cel.BoolType, bind),
-		cel.Overload(matchesAnyGlobal, args, cel.BoolType, bind))
+		cel.MemberOverload(matchesAnyMember, args, cel.BoolType),
+		cel.Overload(matchesAnyGlobal, args, cel.BoolType))
 }
 
 // matchesAnyCost charges a pass over the text for folding and one for each word.
@@ -233,13 +222,12 @@ func (c *wordsCall) Exec(frame *interpreter.ExecutionFrame) ref.Val {
 	if !ok {
 		return types.MaybeNoSuchOverloadErr(val)
 	}
-	var folded string
-	if self, found := frame.ResolveName(selfName); found {
-		folded = self.(*activation).fold(string(text))
-	} else {
-		folded = fold(string(text))
+	self, _ := frame.ResolveName(selfName)
+	facts, ok := self.(*activation)
+	if !ok {
+		return types.NewErr("matchesAny is called outside a policy")
 	}
-	result := types.Bool(anyIn(c.words, folded))
+	result := types.Bool(anyIn(c.words, facts.fold(string(text))))
 	if costs := frame.CostTracker(); costs != nil {
 		costs.EvalBinary(frame, c.ID(), c, val, c.list, result)
 	}

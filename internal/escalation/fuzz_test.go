@@ -42,13 +42,13 @@ func FuzzCompile(f *testing.F) {
 		if policy == nil {
 			return
 		}
-		for _, text := range []string{text, strings.Repeat(text+" ", MaxTextBytes/(len(text)+1))} {
+		for _, text := range []string{text, strings.Repeat(text+" ", MaxTextLength/(len(text)+1))} {
 			facts := Facts{
 				Message:      MessageFacts{Text: text, Language: "zh", AsksForPerson: len(text)%2 == 0},
 				Conversation: ConversationFacts{Turns: len(text), Waited: time.Second, Channel: "web", Queue: "bot"},
 			}
 			_, _ = policy.Evaluate(facts) // an overflow or a division by zero is an error, a panic is not
-			facts.Message.Text = cutText(text, MaxTextBytes)
+			facts.Message.Text = cutText(text, MaxTextLength)
 			if actual := actualCost(t, env, when, facts); actual > policy.rules[0].cost {
 				t.Fatalf("%q costs %d, estimated %d", when, actual, policy.rules[0].cost)
 			}

@@ -14,8 +14,8 @@ import (
 func TestCompileRefusesBombs(t *testing.T) {
 	words := `"` + strings.Repeat(`a","`, 200) + `b"`
 	tests := []struct{ name, when, want string }{
-		{"huge literal", `message.text == "` + strings.Repeat("x", MaxWhenBytes) + `"`, "1042 bytes, 1024 are allowed"},
-		{"huge literal in Chinese", `message.text == "` + strings.Repeat("退", 400) + `"`, "1218 bytes, 1024 are allowed"},
+		{"huge literal", `message.text == "` + strings.Repeat("x", MaxWhenLength) + `"`, "1042 characters, 1024 are allowed"},
+		{"huge literal in Chinese", `message.text == "` + strings.Repeat("退", MaxWhenLength) + `"`, "1042 characters, 1024 are allowed"},
 		{"nested brackets", strings.Repeat("(", 25) + "true" + strings.Repeat(")", 25), "nested more than 24 deep"},
 		{"nested conditions", strings.Repeat("true ? true : ", 70) + "true", "nested too deeply"},
 		{"long sum", strings.Repeat("1+", 400) + "1 > 0", "nested too deeply"},
@@ -78,7 +78,7 @@ func TestCompileRefusesTooMuch(t *testing.T) {
 	if _, problems := Compile([]Rule{silent}, Options{}); len(problems) != 1 || problems[0].Field != "then.say" {
 		t.Errorf("too many texts: %s", lines(problems))
 	}
-	silent.Then.Say = []LocalisedText{{"en", strings.Repeat("x", MaxSayBytes+1)}}
+	silent.Then.Say = []LocalisedText{{"en", strings.Repeat("x", MaxSayLength+1)}}
 	if _, problems := Compile([]Rule{silent}, Options{}); len(problems) != 1 || problems[0].Field != "then.say[0].text" {
 		t.Errorf("too long a text: %s", lines(problems))
 	}
@@ -115,13 +115,21 @@ func TestCostLimitAtRunTime(t *testing.T) {
 }
 
 func TestLongText(t *testing.T) {
-	policy := mustCompile(t, rule("head", `message.text.matchesAny(["refund"])`))
-	fits := strings.Repeat("x ", (MaxTextBytes-6)/2) + "refund"
-	if d, err := policy.Evaluate(say(fits)); err != nil || len(d.Rules) != 1 {
-		t.Errorf("a text of %d bytes: %v, %v", len(fits), d.Rules, err)
+	policy := mustCompile(t, rule("refund", `message.text.matchesAny(["refund"])`))
+	tests := []struct {
+		text    string
+		matches int
+		tooLong bool
+	}{
+		{strings.Repeat("x ", (MaxTextLength-6)/2) + "refund", 1, false},
+		{strings.Repeat("退", MaxTextLength-6) + "refund", 1, false},
+		{"refund " + strings.Repeat("退", MaxTextLength), 1, true},
+		{strings.Repeat("退", MaxTextLength) + "refund", 0, true},
 	}
-	long := "refund " + strings.Repeat("退", MaxTextBytes)
-	if d, err := policy.Evaluate(say(long)); !errors.Is(err, ErrTextTooLong) || len(d.Rules) != 1 {
-		t.Errorf("a text of %d bytes: %v, %v", len(long), d.Rules, err)
+	for _, test := range tests {
+		d, err := policy.Evaluate(say(test.text))
+		if len(d.Rules) != test.matches || errors.Is(err, ErrTextTooLong) != test.tooLong || (err != nil) != test.tooLong {
+			t.Errorf("a text of %d bytes: %v, %v", len(test.text), d.Rules, err)
+		}
 	}
 }

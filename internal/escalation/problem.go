@@ -16,6 +16,8 @@ type Problem struct {
 	// Rule is the rule's name, or rules[N] (counted from 0) when it has no usable one. Empty when
 	// the policy as a whole is meant.
 	Rule string
+	// Index is the rule's place in the policy, counted from 0; -1 when the policy as a whole is meant.
+	Index int
 	// Field is where in the rule: name, when, then, then.handOff.queue, then.say[0].text …
 	Field string
 	// Line and Column say where in the field, both counted from 1, the column in characters. Zero

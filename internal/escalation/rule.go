@@ -6,19 +6,19 @@ package escalation
 const (
 	// MaxRules is the greatest number of rules in a policy.
 	MaxRules = 100
-	// MaxWhenBytes is the greatest length of a rule's condition, in bytes of UTF-8.
-	MaxWhenBytes = 1024
+	// MaxWhenLength is the greatest length of a rule's condition, in characters.
+	MaxWhenLength = 1024
 	// MaxNameLength is the greatest length of a rule's or queue's name (a DNS label).
 	MaxNameLength = 63
 	// MaxSayTexts is the greatest number of languages one rule says its message in.
 	MaxSayTexts = 16
-	// MaxSayBytes is the greatest length of one text to say, in bytes of UTF-8.
-	MaxSayBytes = 2048
+	// MaxSayLength is the greatest length of one text to say, in characters.
+	MaxSayLength = 2000
 	// MaxPriority is the highest priority a rule can give; the lowest is 0.
 	MaxPriority = 100
-	// MaxTextBytes is the longest message text that rules see, in bytes of UTF-8. The estimate of a
+	// MaxTextLength is the longest message text that rules see, in characters. The estimate of a
 	// rule's cost assumes this length, so whoever accepts messages must refuse longer ones.
-	MaxTextBytes = 16 << 10
+	MaxTextLength = 16 << 10
 )
 
 // Rule is one sentence of a policy: when the condition holds, do this. It is part of the runtime
@@ -48,8 +48,8 @@ type Actions struct {
 
 // HandOff names where a conversation goes.
 type HandOff struct {
-	// Queue is the name of a queue of the desk.
-	Queue string `json:"queue"`
+	// Queue is the name of a queue of the desk; empty means the desk's default queue.
+	Queue string `json:"queue,omitempty"`
 }
 
 // LocalisedText is a text in one language.

@@ -9,17 +9,8 @@ import (
 // maxNesting is how deep brackets may nest in a condition.
 const maxNesting = 24
 
-type tokenKind int
-
-const (
-	tokenName tokenKind = iota
-	tokenNumber
-	tokenText
-	tokenSymbol
-)
-
+// token is a name, a number, a literal with its quotes, an operator or a bracket.
 type token struct {
-	kind tokenKind
 	text string
 	position
 }
@@ -89,8 +80,8 @@ func (s *scanner) run(ok func(rune) bool) int {
 	return n
 }
 
-func (s *scanner) add(kind tokenKind, at position, text string) {
-	s.tokens = append(s.tokens, token{kind: kind, text: text, position: at})
+func (s *scanner) add(at position, text string) {
+	s.tokens = append(s.tokens, token{text: text, position: at})
 }
 
 // step reads one token. It reports false when what follows can no longer be told apart.
@@ -99,22 +90,28 @@ func (s *scanner) step() bool {
 	switch r := s.peek(0); {
 	case strings.ContainsRune(" \t\r\n\f", r):
 		s.advance(1)
-	case r == '/' && s.peek(1) == '/':
+	case s.starts("//"):
 		s.advance(s.run(func(r rune) bool { return r != '\n' }))
-	case r == '"' || r == '\'':
+	case isQuote(r):
 		return s.text(at, false)
 	case isNameStart(r):
-		name := s.advance(s.run(func(r rune) bool { return isNameStart(r) || isDigit(r) }))
-		if next := s.peek(0); (next == '"' || next == '\'') && isTextPrefix(name) {
-			return s.text(at, strings.ContainsAny(name, "rR"))
-		}
-		s.name(at, name)
-	case isDigit(r) || r == '.' && isDigit(s.peek(1)):
-		s.add(tokenNumber, at, s.advance(1+s.runAfter(1, func(r rune) bool { return isDigit(r) || isNameStart(r) || r == '.' })))
+		return s.nameOrText(at)
+	case isDigit(r), r == '.' && isDigit(s.peek(1)):
+		n := s.runAfter(1, func(r rune) bool { return isDigit(r) || isNameStart(r) || r == '.' })
+		s.add(at, s.advance(1+n))
 	case r < unicode.MaxASCII:
 		return s.symbol(at)
 	default:
 		s.foreign(at)
+	}
+	return true
+}
+
+func (s *scanner) starts(prefix string) bool {
+	for i, r := range []rune(prefix) {
+		if s.peek(i) != r {
+			return false
+		}
 	}
 	return true
 }
@@ -128,6 +125,8 @@ func (s *scanner) runAfter(skip int, ok func(rune) bool) int {
 func isNameStart(r rune) bool {
 	return r == '_' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
 }
+
+func isQuote(r rune) bool { return r == '"' || r == '\'' }
 
 func isDigit(r rune) bool { return '0' <= r && r <= '9' }
 
@@ -156,9 +155,9 @@ func (s *scanner) text(at position, raw bool) bool {
 		case s.peek(0) == '\n' && len(quoteMark) == 1:
 			s.problem(at, "close it with "+quoteMark+" on the same line", "the text that begins here is not closed")
 			return false
-		case s.closes(quoteMark):
+		case s.starts(quoteMark):
 			s.advance(len(quoteMark))
-			s.add(tokenText, at, string(s.source[start:s.offset]))
+			s.add(at, string(s.source[start:s.offset]))
 			return true
 		}
 		s.advance(1)
@@ -167,38 +166,35 @@ func (s *scanner) text(at position, raw bool) bool {
 	return false
 }
 
-func (s *scanner) closes(quoteMark string) bool {
-	for i, r := range quoteMark {
-		if s.peek(i) != r {
-			return false
-		}
-	}
-	return true
-}
-
 // spelledOperators are operators of other languages that people write as words.
 var spelledOperators = map[string]string{"and": "&&", "or": "||", "not": "!"}
 
-func (s *scanner) name(at position, name string) {
+// nameOrText reads a name, or a literal with a prefix such as r"…".
+func (s *scanner) nameOrText(at position) bool {
+	name := s.advance(s.run(func(r rune) bool { return isNameStart(r) || isDigit(r) }))
+	if isQuote(s.peek(0)) && isTextPrefix(name) {
+		return s.text(at, strings.ContainsAny(name, "rR"))
+	}
 	afterDot := len(s.tokens) > 0 && s.tokens[len(s.tokens)-1].text == "."
 	if operator, ok := spelledOperators[strings.ToLower(name)]; ok && !afterDot {
 		s.problem(at, "write "+operator, "%s is no word of this language", quote(name))
 	}
-	s.add(tokenName, at, name)
+	s.add(at, name)
+	return true
 }
 
 var (
-	closing       = map[string]string{"(": ")", "[": "]", "{": "}"}
+	closing       = map[string]string{"(": ")", "[": "]"}
 	longSymbols   = []string{"==", "!=", "<=", ">=", "&&", "||"}
 	almostSymbols = []struct{ written, meant string }{{"<>", "!="}, {"=", "=="}, {"&", "&&"}, {"|", "||"}}
-	plainSymbols  = ".,:?+-*/%<>!()[]{}"
+	plainSymbols  = ".,:?+-*/%<>!()[]"
 )
 
 // symbol reads an operator or a bracket.
 func (s *scanner) symbol(at position) bool {
 	two := string([]rune{s.peek(0), s.peek(1)})
 	if slices.Contains(longSymbols, two) {
-		s.add(tokenSymbol, at, s.advance(2))
+		s.add(at, s.advance(2))
 		return true
 	}
 	for _, almost := range almostSymbols {
@@ -209,12 +205,16 @@ func (s *scanner) symbol(at position) bool {
 		}
 	}
 	one := s.advance(1)
+	if one == "{" || one == "}" {
+		s.problem(at, "use facts, text, numbers and lists only", "%s cannot be used in a rule", one)
+		return true
+	}
 	if !strings.Contains(plainSymbols, one) {
 		s.problem(at, "remove it, or put it in quotes if it belongs to a text", "the character %s means nothing here", quote(one))
 		return true
 	}
-	s.add(tokenSymbol, at, one)
-	return s.bracket(token{kind: tokenSymbol, text: one, position: at})
+	s.add(at, one)
+	return s.bracket(token{text: one, position: at})
 }
 
 // bracket keeps track of open brackets. It reports false when the rest cannot be matched.
@@ -227,7 +227,7 @@ func (s *scanner) bracket(t token) bool {
 		}
 		return true
 	}
-	if !strings.Contains(")]}", t.text) {
+	if !strings.Contains(")]", t.text) {
 		return true
 	}
 	if len(s.open) == 0 {
@@ -246,7 +246,7 @@ func (s *scanner) bracket(t token) bool {
 
 // lookAlikes are characters of a Chinese keyboard or a word processor, with what is meant.
 var lookAlikes = map[rune]string{
-	'（': "(", '）': ")", '【': "[", '】': "]", '［': "[", '］': "]", '｛': "{", '｝': "}",
+	'（': "(", '）': ")", '【': "[", '】': "]", '［': "[", '］': "]",
 	'，': ",", '、': ",", '。': ".", '．': ".", '：': ":", '？': "?", '！': "!",
 	'＝': "==", '＞': ">", '＜': "<", '≥': ">=", '≤': "<=", '≠': "!=", '≧': ">=", '≦': "<=",
 	'＆': "&&", '｜': "||", '＋': "+", '－': "-", '–': "-", '—': "-", '＊': "*", '×': "*", '／': "/", '÷': "/", '％': "%",
