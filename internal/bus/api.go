@@ -157,6 +157,9 @@ type LogInfo struct {
 	Subjects uint64
 	// Replicas that store the log.
 	Replicas int
+	// Created tells this log from one that was made anew under its name, whose
+	// sequences mean other messages.
+	Created time.Time
 }
 
 // StreamSpec describes a stream. Everything else about it is fixed by [StreamConfig].

@@ -52,6 +52,28 @@ func (m *Metrics) observeAppend(seconds float64, duplicate bool, err error) {
 	m.appends.WithLabelValues(appendResult(duplicate, err)).Inc()
 }
 
+func (m *Metrics) linkUp() {
+	if m != nil {
+		m.connected.Inc()
+	}
+}
+
+func (m *Metrics) linkDown(lost bool) {
+	if m == nil {
+		return
+	}
+	m.connected.Dec()
+	if lost {
+		m.disconnects.Inc()
+	}
+}
+
+func (m *Metrics) incDropped() {
+	if m != nil {
+		m.dropped.Inc()
+	}
+}
+
 func appendResult(duplicate bool, err error) string {
 	switch {
 	case err == nil && duplicate:
