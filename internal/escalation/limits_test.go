@@ -31,6 +31,7 @@ func TestCompileRefusesBombs(t *testing.T) {
 			`[` + words + `].exists(x, [` + words[:99] + `].exists(y, message.text.contains(x) && message.text.contains(y)))`,
 			"could take",
 		},
+		{"loop over matchesAny with many words", `["a","b"].exists(x, x == "c" || message.text.matchesAny([` + words + `]))`, "could take"},
 		{"list in a list", `[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]] == [[1]]`, "nested more than 24 deep"},
 		{"not UTF-8", "message.text == \"\xff\"", "not UTF-8"},
 	}
