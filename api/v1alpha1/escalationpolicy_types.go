@@ -50,7 +50,7 @@ type Rule struct {
 	// name of the rule, unique in the policy; it stands in the reason of each decision. Required.
 	// +required
 	Name DNSLabel `json:"name"`
-	// description for the reader, at most 500 characters.
+	// description for the reader, at most 500 characters. Default: none.
 	// +optional
 	// +kubebuilder:validation:MaxLength=500
 	Description string `json:"description,omitempty"`

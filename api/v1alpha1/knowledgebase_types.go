@@ -45,7 +45,7 @@ type Entry struct {
 	// language of the entry, for example "en" or "zh". Default: detected from the questions.
 	// +optional
 	Language Language `json:"language,omitempty"`
-	// labels that group entries, at most 16.
+	// labels that group entries, at most 16. Default: none.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=16
@@ -56,13 +56,13 @@ type Entry struct {
 //
 // +kubebuilder:validation:XValidation:rule="(has(self.inline) && size(self.inline) > 0) || (has(self.configMaps) && size(self.configMaps) > 0)",message="sources is empty: give entries in sources.inline or name ConfigMaps in sources.configMaps"
 type KnowledgeSources struct {
-	// inline: entries in the object itself, at most 200. No rollout.
+	// inline: entries in the object itself, at most 200. Default: none. No rollout.
 	// +optional
 	// +listType=map
 	// +listMapKey=id
 	// +kubebuilder:validation:MaxItems=200
 	Inline []Entry `json:"inline,omitempty"`
-	// configMaps in the same namespace, at most 16. The value of each key is a YAML list of entries with the
+	// configMaps in the same namespace, at most 16. Default: none. The value of each key is a YAML list of entries with the
 	// fields of inline. No rollout.
 	// +optional
 	// +listType=map

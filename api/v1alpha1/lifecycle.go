@@ -62,3 +62,18 @@ func (e *EscalationPolicy) Common() *CommonStatus { return &e.Status.CommonStatu
 
 // Suspended reports whether spec.suspend is set.
 func (e *EscalationPolicy) Suspended() bool { return e.Spec.Suspend }
+
+// WithoutFigures returns the status with zero in the fields that only count progress.
+func (d *ServiceDesk) WithoutFigures() any {
+	s := d.Status.DeepCopy()
+	s.Workloads = ""
+	return *s
+}
+
+// WithoutFigures returns the status with zero in the fields that only count
+// progress. The number of replicas is none: autoscalers read it.
+func (p *AgentPool) WithoutFigures() any {
+	s := p.Status.DeepCopy()
+	s.ReadyReplicas, s.Slots = 0, 0
+	return *s
+}

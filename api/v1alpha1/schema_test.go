@@ -109,28 +109,40 @@ func (d *door) complete(t testing.TB, obj map[string]any) map[string]any {
 // ours are the errors of the validation that the binary carries, for an update of old if that is not empty.
 func (d *door) ours(t testing.TB, text, old string) field.ErrorList {
 	t.Helper()
-	obj := d.object(t, text)
 	if old == "" {
-		return d.schema.Validate(t.Context(), obj)
+		return d.schema.Validate(t.Context(), d.object(t, text))
 	}
-	return d.schema.ValidateUpdate(t.Context(), obj, d.object(t, old))
+	return d.schema.ValidateUpdate(t.Context(), d.object(t, text), d.object(t, old))
 }
 
 // check is ours; it fails the test if the API server's strategy sees it differently.
 func (d *door) check(t testing.TB, text, old string) field.ErrorList {
 	t.Helper()
-	u := &unstructured.Unstructured{Object: d.object(t, text)}
-	var theirs field.ErrorList
 	if old == "" {
-		theirs = d.server.Validate(t.Context(), u)
-	} else {
-		before := &unstructured.Unstructured{Object: d.object(t, old)}
-		u.SetResourceVersion("1") // an update names the version that it changes
-		before.SetResourceVersion("1")
-		theirs = d.server.ValidateUpdate(t.Context(), u, before)
+		obj := map[string]any{}
+		if err := yaml.UnmarshalStrict([]byte(text), &obj); err != nil {
+			t.Fatalf("%v in\n%s", err, text)
+		}
+		return d.checkObject(t, obj)
 	}
-	ours := d.ours(t, text, old)
-	if diff := cmp.Diff(verdicts(theirs), verdicts(ours)); diff != "" {
+	u := &unstructured.Unstructured{Object: d.object(t, text)}
+	before := &unstructured.Unstructured{Object: d.object(t, old)}
+	u.SetResourceVersion("1") // an update names the version that it changes
+	before.SetResourceVersion("1")
+	return sameVerdict(t, d.ours(t, text, old), d.server.ValidateUpdate(t.Context(), u, before))
+}
+
+// checkObject is check for a new object that is decoded but not completed.
+func (d *door) checkObject(t testing.TB, obj map[string]any) field.ErrorList {
+	t.Helper()
+	obj = d.complete(t, obj)
+	theirs := d.server.Validate(t.Context(), &unstructured.Unstructured{Object: runtime.DeepCopyJSON(obj)})
+	return sameVerdict(t, d.schema.Validate(t.Context(), obj), theirs)
+}
+
+func sameVerdict(t testing.TB, ours, server field.ErrorList) field.ErrorList {
+	t.Helper()
+	if diff := cmp.Diff(verdicts(server), verdicts(ours)); diff != "" {
 		t.Errorf("the API server's verdict differs from ours (-server +ours):\n%s", diff)
 	}
 	return ours

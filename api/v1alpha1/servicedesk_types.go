@@ -112,6 +112,7 @@ type ExternalBus struct {
 	URLs []BusURL `json:"urls"`
 	// credentialsSecretRef names a Secret in the desk's namespace with the key "nats.creds", and "ca.crt"
 	// where the servers' certificate is not publicly trusted. The Secret is mounted, never read by the operator.
+	// Required.
 	// +required
 	CredentialsSecretRef LocalObjectReference `json:"credentialsSecretRef"`
 }
@@ -167,7 +168,7 @@ type Exposure struct {
 	Type ExposureType `json:"type"`
 	// host name of the desk, for example "help.example.com". Required. No rollout.
 	// +required
-	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MinLength=3
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$`
 	Host string `json:"host"`
@@ -188,7 +189,7 @@ type AgentsAuth struct {
 	// tokensSecretRef names a Secret in the desk's namespace. Its key "tokens.yaml" holds a list of
 	// {name, role, token} with role agent, supervisor or admin. It is mounted, never read by the operator,
 	// and may come later: until then nobody can sign on. A change of the reference rolls the console out,
-	// a change of the content does not.
+	// a change of the content does not. Required.
 	// +required
 	TokensSecretRef LocalObjectReference `json:"tokensSecretRef"`
 }
@@ -251,27 +252,27 @@ type ServiceDeskSpec struct {
 	// request and when the bot does not know. No rollout.
 	// +optional
 	EscalationPolicyRef *LocalObjectReference `json:"escalationPolicyRef,omitempty"`
-	// gateway: the role that customers connect to.
+	// gateway: the role that customers connect to. Default: two pods.
 	// +optional
 	// +kubebuilder:default={}
 	Gateway *ReplicatedRoleSpec `json:"gateway,omitempty"`
-	// router: the role that decides who answers; one leads, the others stand by warm.
+	// router: the role that decides who answers; one leads, the others stand by warm. Default: two pods.
 	// +optional
 	// +kubebuilder:default={}
 	Router *ReplicatedRoleSpec `json:"router,omitempty"`
-	// console: the role that agents connect to.
+	// console: the role that agents connect to. Default: two pods.
 	// +optional
 	// +kubebuilder:default={}
 	Console *ReplicatedRoleSpec `json:"console,omitempty"`
-	// knowledge: the role that searches the knowledge bases of the desk's bot pools.
+	// knowledge: the role that searches the knowledge bases of the desk's bot pools. Default: two pods.
 	// +optional
 	// +kubebuilder:default={}
 	Knowledge *ReplicatedRoleSpec `json:"knowledge,omitempty"`
-	// archive: the role that keeps closed conversations and the audit table.
+	// archive: the role that keeps closed conversations and the audit table. Default: one pod with a volume of 4Gi.
 	// +optional
 	// +kubebuilder:default={}
 	Archive *ArchiveRole `json:"archive,omitempty"`
-	// bus: the role that carries and stores all messages of open conversations.
+	// bus: the role that carries and stores all messages of open conversations. Default: one server with a volume of 4Gi.
 	// +optional
 	// +kubebuilder:default={}
 	Bus *BusRole `json:"bus,omitempty"`

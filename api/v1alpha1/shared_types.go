@@ -67,10 +67,11 @@ type ResourceAmounts struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.requests) || !has(self.limits) || !has(self.requests.cpu) || !has(self.limits.cpu) || quantity(string(self.requests.cpu)).compareTo(quantity(string(self.limits.cpu))) <= 0",message="requests.cpu is above limits.cpu: lower the request or raise the limit",fieldPath=".requests.cpu"
 // +kubebuilder:validation:XValidation:rule="!has(self.requests) || !has(self.limits) || !has(self.requests.memory) || !has(self.limits.memory) || quantity(string(self.requests.memory)).compareTo(quantity(string(self.limits.memory))) <= 0",message="requests.memory is above limits.memory: lower the request or raise the limit",fieldPath=".requests.memory"
 type Resources struct {
-	// requests that the scheduler reserves. A change rolls the role out.
+	// requests that the scheduler reserves. Default: the operator's sizing table. A change rolls the role out.
 	// +optional
 	Requests *ResourceAmounts `json:"requests,omitempty"`
-	// limits that the kubelet enforces; GOMEMLIMIT follows the memory limit. A change rolls the role out.
+	// limits that the kubelet enforces; GOMEMLIMIT follows the memory limit. Default: the operator's sizing table.
+	// A change rolls the role out.
 	// +optional
 	Limits *ResourceAmounts `json:"limits,omitempty"`
 }
@@ -118,12 +119,12 @@ type NodeLabelValue string
 // Placement says on which nodes the pods of a role may run. Spreading over
 // nodes and zones is always asked for and needs no field.
 type Placement struct {
-	// nodeSelector: labels that a node must have, at most 16. A change rolls the role out.
+	// nodeSelector: labels that a node must have, at most 16. Default: none. A change rolls the role out.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=16
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !format.qualifiedName().validate(k).hasValue())",message="nodeSelector has a key that is no label name: use a name like kubernetes.io/arch"
 	NodeSelector map[string]NodeLabelValue `json:"nodeSelector,omitempty"`
-	// tolerations: taints that the pods accept, at most 16. A change rolls the role out.
+	// tolerations: taints that the pods accept, at most 16. Default: none. A change rolls the role out.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16

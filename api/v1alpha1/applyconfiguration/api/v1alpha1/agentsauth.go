@@ -10,7 +10,7 @@ type AgentsAuthApplyConfiguration struct {
 	// tokensSecretRef names a Secret in the desk's namespace. Its key "tokens.yaml" holds a list of
 	// {name, role, token} with role agent, supervisor or admin. It is mounted, never read by the operator,
 	// and may come later: until then nobody can sign on. A change of the reference rolls the console out,
-	// a change of the content does not.
+	// a change of the content does not. Required.
 	TokensSecretRef *LocalObjectReferenceApplyConfiguration `json:"tokensSecretRef,omitempty"`
 }
 

@@ -19,7 +19,7 @@ type EntryApplyConfiguration struct {
 	Answer *string `json:"answer,omitempty"`
 	// language of the entry, for example "en" or "zh". Default: detected from the questions.
 	Language *apiv1alpha1.Language `json:"language,omitempty"`
-	// labels that group entries, at most 16.
+	// labels that group entries, at most 16. Default: none.
 	Labels []apiv1alpha1.Label `json:"labels,omitempty"`
 }
 

@@ -15,6 +15,7 @@ type ExternalBusApplyConfiguration struct {
 	URLs []apiv1alpha1.BusURL `json:"urls,omitempty"`
 	// credentialsSecretRef names a Secret in the desk's namespace with the key "nats.creds", and "ca.crt"
 	// where the servers' certificate is not publicly trusted. The Secret is mounted, never read by the operator.
+	// Required.
 	CredentialsSecretRef *LocalObjectReferenceApplyConfiguration `json:"credentialsSecretRef,omitempty"`
 }
 

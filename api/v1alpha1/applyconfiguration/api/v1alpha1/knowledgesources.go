@@ -7,9 +7,9 @@ package v1alpha1
 //
 // KnowledgeSources are the places that entries come from. Ids are unique over all of them.
 type KnowledgeSourcesApplyConfiguration struct {
-	// inline: entries in the object itself, at most 200. No rollout.
+	// inline: entries in the object itself, at most 200. Default: none. No rollout.
 	Inline []EntryApplyConfiguration `json:"inline,omitempty"`
-	// configMaps in the same namespace, at most 16. The value of each key is a YAML list of entries with the
+	// configMaps in the same namespace, at most 16. Default: none. The value of each key is a YAML list of entries with the
 	// fields of inline. No rollout.
 	ConfigMaps []LocalObjectReferenceApplyConfiguration `json:"configMaps,omitempty"`
 }

@@ -12,9 +12,9 @@ import (
 // Placement says on which nodes the pods of a role may run. Spreading over
 // nodes and zones is always asked for and needs no field.
 type PlacementApplyConfiguration struct {
-	// nodeSelector: labels that a node must have, at most 16. A change rolls the role out.
+	// nodeSelector: labels that a node must have, at most 16. Default: none. A change rolls the role out.
 	NodeSelector map[string]apiv1alpha1.NodeLabelValue `json:"nodeSelector,omitempty"`
-	// tolerations: taints that the pods accept, at most 16. A change rolls the role out.
+	// tolerations: taints that the pods accept, at most 16. Default: none. A change rolls the role out.
 	Tolerations []TolerationApplyConfiguration `json:"tolerations,omitempty"`
 }
 

@@ -8,9 +8,10 @@ package v1alpha1
 // Resources are the requests and limits of one role's container. What is left
 // out comes from the operator's sizing table.
 type ResourcesApplyConfiguration struct {
-	// requests that the scheduler reserves. A change rolls the role out.
+	// requests that the scheduler reserves. Default: the operator's sizing table. A change rolls the role out.
 	Requests *ResourceAmountsApplyConfiguration `json:"requests,omitempty"`
-	// limits that the kubelet enforces; GOMEMLIMIT follows the memory limit. A change rolls the role out.
+	// limits that the kubelet enforces; GOMEMLIMIT follows the memory limit. Default: the operator's sizing table.
+	// A change rolls the role out.
 	Limits *ResourceAmountsApplyConfiguration `json:"limits,omitempty"`
 }
 

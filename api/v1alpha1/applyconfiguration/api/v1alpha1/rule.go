@@ -13,7 +13,7 @@ import (
 type RuleApplyConfiguration struct {
 	// name of the rule, unique in the policy; it stands in the reason of each decision. Required.
 	Name *apiv1alpha1.DNSLabel `json:"name,omitempty"`
-	// description for the reader, at most 500 characters.
+	// description for the reader, at most 500 characters. Default: none.
 	Description *string `json:"description,omitempty"`
 	// when: a CEL expression of type bool over the fact set (message, conversation), 1 to 1024 characters,
 	// for example: message.text.matchesAny(["refund", "退款"]). Required.

@@ -30,17 +30,17 @@ type ServiceDeskSpecApplyConfiguration struct {
 	// escalationPolicyRef: the rules that say when a person takes over. Default: only on the customer's
 	// request and when the bot does not know. No rollout.
 	EscalationPolicyRef *LocalObjectReferenceApplyConfiguration `json:"escalationPolicyRef,omitempty"`
-	// gateway: the role that customers connect to.
+	// gateway: the role that customers connect to. Default: two pods.
 	Gateway *ReplicatedRoleSpecApplyConfiguration `json:"gateway,omitempty"`
-	// router: the role that decides who answers; one leads, the others stand by warm.
+	// router: the role that decides who answers; one leads, the others stand by warm. Default: two pods.
 	Router *ReplicatedRoleSpecApplyConfiguration `json:"router,omitempty"`
-	// console: the role that agents connect to.
+	// console: the role that agents connect to. Default: two pods.
 	Console *ReplicatedRoleSpecApplyConfiguration `json:"console,omitempty"`
-	// knowledge: the role that searches the knowledge bases of the desk's bot pools.
+	// knowledge: the role that searches the knowledge bases of the desk's bot pools. Default: two pods.
 	Knowledge *ReplicatedRoleSpecApplyConfiguration `json:"knowledge,omitempty"`
-	// archive: the role that keeps closed conversations and the audit table.
+	// archive: the role that keeps closed conversations and the audit table. Default: one pod with a volume of 4Gi.
 	Archive *ArchiveRoleApplyConfiguration `json:"archive,omitempty"`
-	// bus: the role that carries and stores all messages of open conversations.
+	// bus: the role that carries and stores all messages of open conversations. Default: one server with a volume of 4Gi.
 	Bus *BusRoleApplyConfiguration `json:"bus,omitempty"`
 	// exposure of the desk to the outside. Default: none, reach the Services inside the cluster.
 	Exposure *ExposureApplyConfiguration `json:"exposure,omitempty"`
