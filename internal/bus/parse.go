@@ -15,6 +15,7 @@ const (
 	KindOwnership
 	KindDecisions
 	KindClaim
+	KindAudit
 	KindHeartbeat
 	KindIntent
 	KindOffer
@@ -135,6 +136,8 @@ func parseDeskWide(kind string, tokens []string) Subject {
 	switch kind {
 	case "dk":
 		return Subject{Kind: KindDecisions}
+	case "au":
+		return Subject{Kind: KindAudit}
 	case "fg":
 		return Subject{Kind: KindFigures}
 	case "ld":

@@ -45,13 +45,14 @@ func grantsFor(role runtimeconfig.Role, s Subjects) grants {
 	case runtimeconfig.RoleGateway:
 		return grants{
 			publish: append(readLog(s), s.AllMessages(), s.Claims(), s.intents(PartyCustomer), s.AllLive(),
-				s.Request(ServiceArchiveTranscript)),
+				s.Audit(), s.Request(ServiceArchiveTranscript)),
 			subscribe: []string{s.Conversations(), s.AllLive(), s.Figures()},
 		}
 	case runtimeconfig.RoleRouter:
 		return grants{
 			publish: append(readLog(s), purgeLog(s), s.AllMessages(), s.AllOwnership(), s.Decisions(), s.Claims(),
-				s.Offers("*"), s.AllLive(), s.Figures(), s.Leader(), s.Config()),
+				s.Offers("*"), s.AllLive(), s.Figures(), s.Leader(), s.Config(), s.Audit(),
+				s.Request(ServiceArchiveStatus)),
 			subscribe: []string{s.Conversations(), s.Decisions(), s.Claims(), s.Intents(), s.Heartbeats(),
 				s.Leader(), s.ConfigGet()},
 			replies: true,
@@ -66,7 +67,8 @@ func grantsFor(role runtimeconfig.Role, s Subjects) grants {
 		return grants{
 			publish: append(readLog(s), s.AllMessages(), s.heartbeats(PartyAgent), s.intents(PartyAgent), s.AllLive(),
 				s.Request(ServiceKnowledgeSearch), s.Request(ServiceArchiveTranscript),
-				s.Request(ServiceArchiveSearch), s.Request(ServiceArchiveAudit)),
+				s.Request(ServiceArchiveSearch), s.Request(ServiceArchiveAudit), s.Request(ServiceArchiveStatus),
+				s.Audit()),
 			subscribe: []string{s.Conversations(), s.Offers(PartyAgent), s.AllLive(), s.Figures()},
 		}
 	case runtimeconfig.RoleKnowledge:
@@ -75,7 +77,7 @@ func grantsFor(role runtimeconfig.Role, s Subjects) grants {
 		return grants{
 			publish: append(readLog(s), purgeLog(s)),
 			subscribe: []string{s.Request(ServiceArchiveTranscript), s.Request(ServiceArchiveSearch),
-				s.Request(ServiceArchiveAudit), s.Figures()},
+				s.Request(ServiceArchiveAudit), s.Request(ServiceArchiveStatus), s.Figures()},
 			replies: true,
 		}
 	case runtimeconfig.RoleBus, runtimeconfig.RoleDesk:

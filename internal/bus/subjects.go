@@ -33,11 +33,12 @@ const (
 	ServiceArchiveTranscript Service = "archive.transcript"
 	ServiceArchiveSearch     Service = "archive.search"
 	ServiceArchiveAudit      Service = "archive.audit"
+	ServiceArchiveStatus     Service = "archive.status"
 )
 
 // Services lists all services in a fixed order.
 func Services() []Service {
-	return []Service{ServiceKnowledgeSearch, ServiceArchiveTranscript, ServiceArchiveSearch, ServiceArchiveAudit}
+	return []Service{ServiceKnowledgeSearch, ServiceArchiveTranscript, ServiceArchiveSearch, ServiceArchiveAudit, ServiceArchiveStatus}
 }
 
 // QueueGroup of the pods that share the requests of a service.
@@ -88,7 +89,7 @@ func (s Subjects) Stream() string { return s.stream }
 
 // Stored lists the subjects of the stream.
 func (s Subjects) Stored() []string {
-	return []string{s.Conversations(), s.Decisions(), s.Claims()}
+	return []string{s.Conversations(), s.Decisions(), s.Claims(), s.Audit()}
 }
 
 // Messages of a conversation: what was said.
@@ -126,6 +127,10 @@ func (s Subjects) Claim(channel, contact string) string {
 
 // Claims matches the claims of all contacts.
 func (s Subjects) Claims() string { return "ct." + s.tail + ".*.*" }
+
+// Audit collects who did what. It is stored, so that nothing is lost while the
+// archive, which takes it from there, does not run.
+func (s Subjects) Audit() string { return "au." + s.tail }
 
 // Heartbeat of an agent, a bot worker or a person.
 func (s Subjects) Heartbeat(p Party, agent string) string { return s.party("hb", p, agent) }
