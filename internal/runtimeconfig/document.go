@@ -120,7 +120,7 @@ type KnowledgeBase struct {
 
 // KnowledgePart is one file of the knowledge volume.
 type KnowledgePart struct {
-	// Path below the knowledge folder, "<shard>/<key>".
+	// Path is the file below the knowledge folder.
 	Path string `json:"path"`
 	// SHA256 of the part's bytes, in hex.
 	SHA256 string `json:"sha256"`

@@ -1,0 +1,134 @@
+// Package controllers lists the controllers of the operator: the table of
+// contents of the control plane.
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+
+	"github.com/deskfleet/deskfleet/api/v1alpha1"
+	"github.com/deskfleet/deskfleet/controllers/agentpool"
+	"github.com/deskfleet/deskfleet/controllers/escalationpolicy"
+	"github.com/deskfleet/deskfleet/controllers/internal/references"
+	"github.com/deskfleet/deskfleet/controllers/knowledgebase"
+	"github.com/deskfleet/deskfleet/controllers/servicedesk"
+	"github.com/deskfleet/deskfleet/internal/apply"
+	"github.com/deskfleet/deskfleet/internal/render"
+	"github.com/deskfleet/deskfleet/internal/status"
+)
+
+// Options of all controllers.
+type Options struct {
+	// Settings are the defaults of all desks.
+	Settings render.Settings
+	// Concurrency is how many objects of each kind are reconciled at a time; at least 1.
+	Concurrency int
+	// Namespaces that are watched; empty for all.
+	Namespaces []string
+	// Log receives a line for each decision.
+	Log *slog.Logger
+}
+
+// Scheme holds the types of the cluster's own kinds and of ours.
+func Scheme() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(v1alpha1.AddToScheme(scheme))
+	return scheme
+}
+
+// CacheOptions select what the manager's cache holds: of the children's kinds
+// only what we made, so that memory follows our desks and not the cluster.
+func CacheOptions(namespaces []string) cache.Options {
+	ours := cache.ByObject{Label: labels.SelectorFromSet(labels.Set{v1alpha1.LabelManagedBy: v1alpha1.ManagedByDeskfleet})}
+	options := cache.Options{ByObject: map[client.Object]cache.ByObject{}, DefaultNamespaces: watched(namespaces)}
+	for _, kind := range append(apply.DeskKinds(), apply.HTTPRouteKind()) {
+		options.ByObject[kind.Object] = ours
+	}
+	return options
+}
+
+func watched(namespaces []string) map[string]cache.Config {
+	if len(namespaces) == 0 {
+		return nil
+	}
+	selected := map[string]cache.Config{}
+	for _, namespace := range namespaces {
+		selected[namespace] = cache.Config{}
+	}
+	return selected
+}
+
+// Setup registers all controllers with a manager that was made with
+// CacheOptions:
+//
+//	servicedesk       ServiceDesk → workloads, Services, configuration, Secrets, policies; wakes on its children,
+//	                  its pools, their knowledge bases and its policy
+//	agentpool         AgentPool → bot workers; wakes on its children, its desk, its knowledge bases and its siblings
+//	knowledgebase     KnowledgeBase → checked entries and their revision; wakes on the ConfigMaps that it names
+//	escalationpolicy  EscalationPolicy → compiled rules
+func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
+	if err := references.Index(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	kinds := apply.DeskKinds()
+	route := apply.HTTPRouteKind()
+	switch _, err := mgr.GetRESTMapper().RESTMapping(route.GroupVersionKind.GroupKind(), route.GroupVersionKind.Version); {
+	case err == nil:
+		kinds = append(kinds, route)
+	case !meta.IsNoMatchError(err):
+		return fmt.Errorf("look for HTTPRoute: %w", err)
+	}
+	for _, kind := range kinds {
+		if err := mgr.GetFieldIndexer().IndexField(ctx, kind.Object, apply.OwnerIndex, apply.IndexOwner); err != nil {
+			return fmt.Errorf("index %s by owner: %w", kind.GroupVersionKind.Kind, err)
+		}
+	}
+	metadata, err := cache.New(mgr.GetConfig(), cache.Options{
+		Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), HTTPClient: mgr.GetHTTPClient(),
+		DefaultNamespaces: watched(options.Namespaces), DefaultTransform: onlyVersion,
+	})
+	if err != nil {
+		return fmt.Errorf("make the metadata cache: %w", err)
+	}
+	if err := mgr.Add(metadata); err != nil {
+		return fmt.Errorf("add the metadata cache: %w", err)
+	}
+	writer := &status.Writer{Client: mgr.GetClient(), Events: mgr.GetEventRecorder("deskfleet"), Now: time.Now}
+	applier := apply.New(mgr.GetClient(), mgr.GetAPIReader(), mgr.GetScheme(), options.Log)
+	perController := controller.Options{MaxConcurrentReconciles: max(1, options.Concurrency)}
+	return errors.Join(
+		(&servicedesk.Reconciler{
+			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Applier: applier, Status: writer,
+			Settings: &options.Settings, Kinds: kinds, Now: time.Now, Log: options.Log,
+		}).Setup(mgr, perController),
+		(&agentpool.Reconciler{
+			Client: mgr.GetClient(), Applier: applier, Status: writer, Settings: &options.Settings, Log: options.Log,
+		}).Setup(mgr, perController),
+		(&knowledgebase.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Status: writer}).Setup(mgr, metadata, perController),
+		(&escalationpolicy.Reconciler{Client: mgr.GetClient(), Status: writer}).Setup(mgr, perController),
+	)
+}
+
+// onlyVersion drops from a foreign ConfigMap's metadata all that is not needed to
+// notice a change of it.
+func onlyVersion(object any) (any, error) {
+	if m, ok := object.(*metav1.PartialObjectMetadata); ok {
+		m.ManagedFields, m.Annotations, m.Labels, m.OwnerReferences = nil, nil, nil, nil
+	}
+	return object, nil
+}

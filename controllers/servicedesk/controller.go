@@ -1,0 +1,62 @@
+// Package servicedesk runs the roles of desks.
+package servicedesk
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/deskfleet/deskfleet/api/v1alpha1"
+	"github.com/deskfleet/deskfleet/controllers/internal/loop"
+	"github.com/deskfleet/deskfleet/internal/apply"
+	"github.com/deskfleet/deskfleet/internal/render"
+	"github.com/deskfleet/deskfleet/internal/status"
+)
+
+// Reconciler reconciles ServiceDesks.
+type Reconciler struct {
+	Client client.Client
+	// Live reads from the API server past the cache.
+	Live     client.Reader
+	Applier  *apply.Applier
+	Status   *status.Writer
+	Settings *render.Settings
+	// Kinds of children that the cluster has.
+	Kinds []apply.Kind
+	// Now is the clock; time.Now outside tests.
+	Now func() time.Time
+	Log *slog.Logger
+}
+
+// +kubebuilder:rbac:groups=deskfleet.dev,resources=servicedesks,verbs=get;list;watch
+// +kubebuilder:rbac:groups=deskfleet.dev,resources=servicedesks/status,verbs=patch
+// +kubebuilder:rbac:groups=deskfleet.dev,resources=servicedesks/finalizers,verbs=update
+// +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=configmaps;services;serviceaccounts,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;update;patch;delete
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies;ingresses,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=gateway.networking.k8s.io,resources=httproutes,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// Reconcile brings one desk to its spec.
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	desk := &v1alpha1.ServiceDesk{}
+	return loop.Run(ctx, r.Client, r.Status, req, desk, func(ctx context.Context) (loop.Outcome, error) {
+		s := &scope{Reconciler: r, desk: desk, owner: apply.Owner{Kind: v1alpha1.KindServiceDesk, Object: desk}}
+		for _, step := range []func(context.Context) error{s.observe, s.secrets, s.plan, s.apply} {
+			if err := step(ctx); err != nil {
+				return loop.Outcome{}, err
+			}
+		}
+		s.report()
+		return loop.Outcome{
+			ReadyMessage: fmt.Sprintf("%d of %d workloads are available", s.available.Available, s.wanted),
+			Result:       s.renewal(),
+		}, s.verdict()
+	})
+}

@@ -1,0 +1,117 @@
+package servicedesk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/deskfleet/deskfleet/api/v1alpha1"
+	"github.com/deskfleet/deskfleet/internal/apply"
+	"github.com/deskfleet/deskfleet/internal/credentials"
+	"github.com/deskfleet/deskfleet/internal/plan"
+	"github.com/deskfleet/deskfleet/internal/render"
+	"github.com/deskfleet/deskfleet/internal/status"
+)
+
+// secrets makes what is missing of the generated Secrets. It comes before the
+// plan: the configuration names the public halves, which must be those of keys
+// that are stored.
+func (s *scope) secrets(ctx context.Context) error {
+	wanted := render.SecretsOf(s.desk.Namespace, s.desk.Name, &s.desk.Spec)
+	existing := credentials.Set{}
+	for _, w := range wanted {
+		if secret := apply.Get[*corev1.Secret](s.live, "Secret", w.Name); secret != nil {
+			existing[w.Name] = secret.Data
+		}
+	}
+	result, err := credentials.Ensure(wanted, existing, s.Now())
+	if err != nil {
+		return &status.TerminalError{Reason: v1alpha1.ReasonInvalidSpec, Message: err.Error()}
+	}
+	s.credentials, s.input.Users = result, result.Users
+	var errs []error
+	for _, w := range wanted {
+		current := apply.Get[*corev1.Secret](s.live, "Secret", w.Name)
+		if slices.Contains(result.Changed, w.Name) || (current != nil && !marked(current, w.Labels)) {
+			errs = append(errs, s.Applier.Secret(ctx, s.owner, s.secret(&w, current), current != nil))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// marked reports whether a Secret still has all of our labels.
+func marked(secret *corev1.Secret, labels map[string]string) bool {
+	for key, value := range labels {
+		if secret.Labels[key] != value {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *scope) secret(w *render.Secret, current *corev1.Secret) *corev1.Secret {
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.desk.Namespace, Name: w.Name}}
+	if current != nil {
+		secret = current.DeepCopy()
+	}
+	secret.Labels, secret.Data = w.Labels, s.credentials.Set[w.Name]
+	secret.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(s.desk, v1alpha1.SchemeGroupVersion.WithKind(v1alpha1.KindServiceDesk))}
+	return secret
+}
+
+// plan decides what the desk's children are.
+func (s *scope) plan(context.Context) error {
+	planned, revision, problems, err := plan.Desk(&s.input)
+	if err != nil {
+		return fmt.Errorf("plan desk %s: %w", s.desk.Name, err)
+	}
+	s.planned, s.revision, s.problems = planned, revision, problems
+	return nil
+}
+
+// apply brings the children to the plan.
+func (s *scope) apply(ctx context.Context) error {
+	children := s.Settings.Children(s.planned)
+	for _, child := range children {
+		if kind := child.GetKind(); kind == "Deployment" || kind == "StatefulSet" {
+			s.wanted++
+		}
+	}
+	var keep []apply.Key
+	for name := range s.credentials.Set {
+		keep = append(keep, apply.Key{Kind: "Secret", Name: name})
+	}
+	return s.Applier.Apply(ctx, s.owner, s.Kinds, s.live, children, keep...)
+}
+
+// report sets the desk's own status fields.
+func (s *scope) report() {
+	children := make([]client.Object, 0, len(s.live))
+	for _, child := range s.live {
+		children = append(children, child)
+	}
+	s.available = status.Count(children)
+	endpoints := render.Endpoints(s.desk.Namespace, s.desk.Name, &s.desk.Spec)
+	s.desk.Status.Endpoints = &endpoints
+	s.desk.Status.ConfigurationRevision = s.revision
+	s.desk.Status.Workloads = fmt.Sprintf("%d/%d", s.available.Available, s.wanted)
+}
+
+// verdict joins what is wrong with the desk and what is not available yet.
+func (s *scope) verdict() error {
+	return errors.Join(status.FromProblems(s.problems), s.available.Err(s.wanted))
+}
+
+// renewal is when the next certificate is due.
+func (s *scope) renewal() ctrl.Result {
+	if s.credentials.RenewAt.IsZero() {
+		return ctrl.Result{}
+	}
+	return ctrl.Result{RequeueAfter: max(0, s.credentials.RenewAt.Sub(s.Now()))}
+}

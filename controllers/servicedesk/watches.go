@@ -1,0 +1,73 @@
+package servicedesk
+
+import (
+	"context"
+
+	appsv1 "k8s.io/api/apps/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/deskfleet/deskfleet/api/v1alpha1"
+	"github.com/deskfleet/deskfleet/controllers/internal/references"
+)
+
+// Setup registers the controller.
+func (r *Reconciler) Setup(mgr ctrl.Manager, options controller.Options) error {
+	b := ctrl.NewControllerManagedBy(mgr).Named("servicedesk").WithOptions(options).
+		For(&v1alpha1.ServiceDesk{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.AgentPool{}, handler.EnqueueRequestsFromMapFunc(deskOf),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.KnowledgeBase{}, handler.EnqueueRequestsFromMapFunc(r.desksOfKnowledge),
+			builder.WithPredicates(references.RevisionChanged)).
+		Watches(&v1alpha1.EscalationPolicy{}, handler.EnqueueRequestsFromMapFunc(r.desksOfPolicy),
+			builder.WithPredicates(references.RevisionChanged))
+	for _, kind := range r.Kinds {
+		switch kind.Object.(type) {
+		case *appsv1.Deployment, *appsv1.StatefulSet:
+			// Their status says whether the desk is available.
+			b.Owns(kind.Object)
+		default:
+			b.Owns(kind.Object, builder.WithPredicates(references.SpecOrMetadataChanged))
+		}
+	}
+	return b.Complete(r)
+}
+
+func deskOf(_ context.Context, object client.Object) []reconcile.Request {
+	pool, ok := object.(*v1alpha1.AgentPool)
+	if !ok {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: pool.Namespace, Name: string(pool.Spec.DeskRef.Name)}}}
+}
+
+func (r *Reconciler) desksOfKnowledge(ctx context.Context, object client.Object) []reconcile.Request {
+	var list v1alpha1.AgentPoolList
+	if err := r.Client.List(ctx, &list, client.InNamespace(object.GetNamespace()), client.MatchingFields{references.PoolKnowledge: object.GetName()}); err != nil {
+		r.Log.ErrorContext(ctx, "list the pools of a knowledge base", "knowledgeBase", object.GetName(), "error", err)
+		return nil
+	}
+	var requests []reconcile.Request
+	for i := range list.Items {
+		requests = append(requests, deskOf(ctx, &list.Items[i])...)
+	}
+	return requests
+}
+
+func (r *Reconciler) desksOfPolicy(ctx context.Context, object client.Object) []reconcile.Request {
+	var list v1alpha1.ServiceDeskList
+	if err := r.Client.List(ctx, &list, client.InNamespace(object.GetNamespace()), client.MatchingFields{references.DeskPolicy: object.GetName()}); err != nil {
+		r.Log.ErrorContext(ctx, "list the desks of a policy", "policy", object.GetName(), "error", err)
+		return nil
+	}
+	requests := make([]reconcile.Request, 0, len(list.Items))
+	for i := range list.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+	}
+	return requests
+}

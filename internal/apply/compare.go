@@ -1,0 +1,90 @@
+package apply
+
+import (
+	"bytes"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/managedfields"
+	"k8s.io/client-go/applyconfigurations"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+	"sigs.k8s.io/structured-merge-diff/v6/typed"
+)
+
+// comparer tells whether a server-side apply would change anything, by the same
+// typed values and field sets that the API server uses. An apply without effect
+// costs the server as much as a write; this costs it nothing.
+type comparer struct {
+	known   managedfields.TypeConverter
+	deduced managedfields.TypeConverter
+}
+
+func newComparer(scheme *runtime.Scheme) comparer {
+	return comparer{known: applyconfigurations.NewTypeConverter(scheme), deduced: managedfields.NewDeducedTypeConverter()}
+}
+
+// identity are fields that name an object and that no apply changes; a cached
+// object has no apiVersion and kind.
+var identity = fieldpath.NewSet(
+	fieldpath.MakePathOrDie("apiVersion"),
+	fieldpath.MakePathOrDie("kind"),
+	fieldpath.MakePathOrDie("metadata", "name"),
+	fieldpath.MakePathOrDie("metadata", "namespace"),
+)
+
+// differs reports whether live lacks or changed a field of wanted, or has a field
+// that owner applied before and wants no longer.
+func (c comparer) differs(wanted *unstructured.Unstructured, live client.Object, owner string) (bool, error) {
+	owned, err := ownedFields(live, owner)
+	if err != nil || owned == nil {
+		return true, err
+	}
+	typedWanted, typedLive, err := c.typed(wanted, live)
+	if err != nil {
+		return false, fmt.Errorf("compare %s %s: %w", wanted.GetKind(), wanted.GetName(), err)
+	}
+	fields, err := typedWanted.ToFieldSet()
+	if err != nil {
+		return false, fmt.Errorf("fields of %s %s: %w", wanted.GetKind(), wanted.GetName(), err)
+	}
+	if !owned.Difference(fields.Union(identity)).Empty() {
+		return true, nil
+	}
+	same, err := typedWanted.Compare(typedLive.ExtractItems(fields, typed.WithAppendKeyFields()))
+	if err != nil {
+		return false, fmt.Errorf("compare %s %s: %w", wanted.GetKind(), wanted.GetName(), err)
+	}
+	changed := same.Modified.Union(same.Removed).Union(same.Added).Difference(identity)
+	return !changed.Empty(), nil
+}
+
+func (c comparer) typed(wanted *unstructured.Unstructured, live client.Object) (typedWanted, typedLive *typed.TypedValue, err error) {
+	converter := c.known
+	if typedWanted, err = converter.ObjectToTyped(wanted); err != nil {
+		// A kind that client-go does not know, such as HTTPRoute: lists are compared whole.
+		converter = c.deduced
+		if typedWanted, err = converter.ObjectToTyped(wanted); err != nil {
+			return nil, nil, err
+		}
+	}
+	typedLive, err = converter.ObjectToTyped(live)
+	return typedWanted, typedLive, err
+}
+
+// ownedFields are the fields that owner applied; nil when it never did.
+func ownedFields(live client.Object, owner string) (*fieldpath.Set, error) {
+	for _, entry := range live.GetManagedFields() {
+		if entry.Manager != owner || entry.Operation != metav1.ManagedFieldsOperationApply || entry.Subresource != "" || entry.FieldsV1 == nil {
+			continue
+		}
+		set := &fieldpath.Set{}
+		if err := set.FromJSON(bytes.NewReader(entry.FieldsV1.Raw)); err != nil {
+			return nil, fmt.Errorf("managed fields of %s: %w", live.GetName(), err)
+		}
+		return set, nil
+	}
+	return nil, nil
+}

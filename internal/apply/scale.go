@@ -1,0 +1,37 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/deskfleet/deskfleet/api/v1alpha1"
+	"github.com/deskfleet/deskfleet/internal/render"
+)
+
+// missingKindRetry is how often a kind that the cluster lacks is looked for again.
+const missingKindRetry = time.Minute
+
+// Replicas brings a pool's Deployment to a number of workers. The number has a
+// field owner of its own, so that no apply of the Deployment moves it, and it is
+// written only when it differs from the live one.
+func (a *Applier) Replicas(ctx context.Context, live Live, namespace, pool string, replicas int32) error {
+	name := render.PoolWorkloadName(pool)
+	deployment := Get[*appsv1.Deployment](live, "Deployment", name)
+	if deployment == nil {
+		// A Deployment that was made a moment ago has one replica, the API server's default; the cache will wake us.
+		return nil
+	}
+	if deployment.Spec.Replicas != nil && *deployment.Spec.Replicas == replicas {
+		return nil
+	}
+	wanted := render.PoolReplicas(namespace, pool, replicas)
+	if err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(wanted), client.FieldOwner(v1alpha1.FieldOwnerScaling), client.ForceOwnership); err != nil {
+		return fmt.Errorf("scale Deployment %s to %d: %w", name, replicas, err)
+	}
+	a.log.InfoContext(ctx, "pool scaled", "namespace", namespace, "pool", pool, "replicas", replicas)
+	return nil
+}

@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/deskfleet/deskfleet/controllers"
+	"github.com/deskfleet/deskfleet/internal/render"
+)
+
+// leaderElectionID names the Lease; two operators of one cluster share it.
+const leaderElectionID = "manager.deskfleet.dev"
+
+type managerOptions struct {
+	defaultsFile   string
+	namespaces     []string
+	concurrency    int
+	leaderElect    bool
+	metricsAddress string
+	healthAddress  string
+	logLevel       string
+
+	settings render.Settings
+	level    slog.Level
+}
+
+func (o *managerOptions) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.defaultsFile, "defaults", "", "file with the defaults of all desks: image, pull secrets, storage class, resources, log level (required)")
+	f.StringSliceVar(&o.namespaces, "namespaces", nil, "namespaces to watch; default all")
+	f.IntVar(&o.concurrency, "max-concurrent-reconciles", 10, "objects of each kind that are reconciled at a time, 1 to 100")
+	f.BoolVar(&o.leaderElect, "leader-elect", false, "let one of several replicas work, the others stand by")
+	f.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443", "address of /metrics, over HTTPS for those who may read it; 0 for none")
+	f.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz")
+	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+}
+
+func (o *managerOptions) validate() error {
+	if o.defaultsFile == "" {
+		return &usageError{fmt.Errorf("--defaults is empty: name the file with the defaults of all desks")}
+	}
+	if o.concurrency < 1 || o.concurrency > 100 {
+		return &usageError{fmt.Errorf("--max-concurrent-reconciles is %d: use 1 to 100", o.concurrency)}
+	}
+	if err := o.level.UnmarshalText([]byte(o.logLevel)); err != nil {
+		return &usageError{fmt.Errorf("--log-level is %q: use debug, info, warn or error", o.logLevel)}
+	}
+	data, err := os.ReadFile(o.defaultsFile)
+	if err != nil {
+		return fmt.Errorf("--defaults: %w", err)
+	}
+	o.settings, err = render.ParseSettings(data)
+	return err
+}
+
+func newManager() *cobra.Command {
+	o := &managerOptions{}
+	cmd := &cobra.Command{
+		Use:   "manager",
+		Short: "Run the operator",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.validate(); err != nil {
+				return err
+			}
+			return runManager(cmd.Context(), o)
+		},
+	}
+	o.addFlags(cmd.Flags())
+	return cmd
+}
+
+func runManager(ctx context.Context, o *managerOptions) error {
+	handler := slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: o.level})
+	logger := slog.New(handler)
+	log.SetLogger(logr.FromSlogHandler(handler))
+	klog.SetSlogLogger(logger)
+
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("find the cluster: %w", err)
+	}
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme: controllers.Scheme(),
+		Cache:  controllers.CacheOptions(o.namespaces),
+		Metrics: metricsserver.Options{
+			BindAddress: o.metricsAddress, SecureServing: true, FilterProvider: filters.WithAuthenticationAndAuthorization,
+			TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.MinVersion = tls.VersionTLS12 }},
+		},
+		HealthProbeBindAddress:        o.healthAddress,
+		LeaderElection:                o.leaderElect,
+		LeaderElectionID:              leaderElectionID,
+		LeaderElectionReleaseOnCancel: true, // the process ends right after Start returns
+		GracefulShutdownTimeout:       new(20 * time.Second),
+	})
+	if err != nil {
+		return fmt.Errorf("make the manager: %w", err)
+	}
+	if err := controllers.Setup(ctx, mgr, controllers.Options{
+		Settings: o.settings, Concurrency: o.concurrency, Namespaces: o.namespaces, Log: logger,
+	}); err != nil {
+		return err
+	}
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return fmt.Errorf("add a health check: %w", err)
+	}
+	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
+		return fmt.Errorf("add a readiness check: %w", err)
+	}
+	logger.InfoContext(ctx, "manager starts", "namespaces", o.namespaces, "image", o.settings.Image)
+	return mgr.Start(ctx)
+}

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+
+	"github.com/deskfleet/deskfleet/internal/manifest"
+	"github.com/deskfleet/deskfleet/internal/plan"
+	"github.com/deskfleet/deskfleet/internal/render"
+)
+
+type renderOptions struct {
+	files []string
+	image string
+}
+
+func (o *renderOptions) addFlags(f *pflag.FlagSet) {
+	f.StringArrayVarP(&o.files, "filename", "f", nil, "file or folder with manifests, - for standard input; may be given several times (required)")
+	f.StringVar(&o.image, "image", "deskfleet:latest", "image of the roles where a desk names none")
+}
+
+func newRender() *cobra.Command {
+	o := &renderOptions{}
+	cmd := &cobra.Command{
+		Use:   "render -f FILE...",
+		Short: "Print the children that the operator would make, without a cluster",
+		Long: `Render validates manifests as the API server would, and prints all child objects
+as the operator would make them, with the same code and without a cluster.
+What only several objects show (a queue that no pool serves, a name that leads
+nowhere) is printed to standard error, and the exit status is 1.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if len(o.files) == 0 {
+				return &usageError{errors.New("-f is missing: name a file or folder with manifests")}
+			}
+			return runRender(o, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	o.addFlags(cmd.Flags())
+	return cmd
+}
+
+func runRender(o *renderOptions, stdin io.Reader, stdout, stderr io.Writer) error {
+	plans, err := loadPlans(o.files, stdin, stderr)
+	if err != nil {
+		return err
+	}
+	settings := render.Settings{Image: o.image}
+	if err := settings.Validate(); err != nil {
+		return err
+	}
+	var objects []*unstructured.Unstructured
+	for _, desk := range plans.Desks {
+		objects = append(objects, settings.Children(desk)...)
+		for _, secret := range render.SecretsOf(desk.Owner.Namespace, desk.Owner.Name, &desk.Spec) {
+			objects = append(objects, secret.Outline(desk.Owner))
+		}
+	}
+	for _, pool := range plans.Pools {
+		objects = append(objects, settings.PoolChildren(pool)...)
+	}
+	if err := writeYAML(stdout, objects); err != nil {
+		return err
+	}
+	for _, problem := range plans.Problems {
+		_, _ = fmt.Fprintln(stderr, problem)
+	}
+	if n := len(plans.Problems); n > 0 {
+		return fmt.Errorf("%d problems, see above", n)
+	}
+	return nil
+}
+
+// loadPlans reads manifests and plans them; objects of other kinds are named on stderr.
+func loadPlans(files []string, stdin io.Reader, stderr io.Writer) (*plan.Plans, error) {
+	objects, err := manifest.Load(files, stdin)
+	if err != nil {
+		return nil, err
+	}
+	for _, note := range objects.Notes {
+		_, _ = fmt.Fprintf(stderr, "%s:%d: %s %s is not used\n", note.File, note.Line, note.Kind, note.Name)
+	}
+	return plan.Offline(&plan.Objects{
+		ServiceDesks: objects.ServiceDesks, AgentPools: objects.AgentPools, KnowledgeBases: objects.KnowledgeBases,
+		EscalationPolicies: objects.EscalationPolicies, ConfigMaps: objects.ConfigMaps,
+	})
+}
+
+func writeYAML(w io.Writer, objects []*unstructured.Unstructured) error {
+	for _, object := range objects {
+		data, err := yaml.Marshal(object.Object)
+		if err != nil {
+			return fmt.Errorf("print %s %s: %w", object.GetKind(), object.GetName(), err)
+		}
+		if _, err := fmt.Fprintf(w, "---\n%s", data); err != nil {
+			return fmt.Errorf("print %s %s: %w", object.GetKind(), object.GetName(), err)
+		}
+	}
+	return nil
+}

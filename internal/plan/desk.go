@@ -1,0 +1,242 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/deskfleet/deskfleet/api/v1alpha1"
+	"github.com/deskfleet/deskfleet/internal/escalation"
+	"github.com/deskfleet/deskfleet/internal/render"
+	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
+)
+
+// DeskInput is what a desk is looked at together with.
+type DeskInput struct {
+	Desk *v1alpha1.ServiceDesk
+	// Pools that name the desk.
+	Pools []*v1alpha1.AgentPool
+	// Policy that the desk names; nil while it does not exist.
+	Policy *v1alpha1.EscalationPolicy
+	// Contents of the knowledge bases that the pools name and whose revision the desk does not serve yet, by name.
+	Contents map[string]*KnowledgeContent
+	// Live is what the desk's children serve now, by knowledge base, of the bases that still exist: it is kept
+	// for a base that is broken, and used as it is for one whose revision has not changed.
+	Live map[string]Served
+	// Users are the public halves of the roles' bus identities.
+	Users []runtimeconfig.BusUser
+	// LiveStorage are the claim templates of existing StatefulSets by role, which the API server lets nobody change.
+	LiveStorage map[runtimeconfig.Role]v1alpha1.Storage
+}
+
+// Desk plans a desk: what to render, and what is wrong.
+func Desk(in *DeskInput) (*render.Desk, string, []Problem, error) {
+	found := problems{kind: v1alpha1.KindServiceDesk, name: in.Desk.Name}
+	spec := in.Desk.Spec.DeepCopy()
+	keepStorage(spec, in.LiveStorage)
+
+	bases, laid, err := deskKnowledge(in, &found)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	document := &runtimeconfig.Document{
+		Version:     runtimeconfig.Version,
+		Namespace:   in.Desk.Namespace,
+		Desk:        in.Desk.Name,
+		DisplayName: spec.DisplayName,
+		WebChat:     webChat(spec),
+		Queues:      queues(spec),
+		Pools:       documentPools(spec, in.Pools, names(bases)),
+		Rules:       deskRules(in, &found),
+		Bus:         bus(in, spec),
+	}
+	if document.DisplayName == "" {
+		document.DisplayName = in.Desk.Name
+	}
+	for _, l := range spec.Languages {
+		document.Languages = append(document.Languages, string(l))
+	}
+	document.DefaultQueue = defaultQueue(spec)
+	document.RetentionDays = int(spec.Retention.Days)
+	for i := range bases {
+		document.Knowledge = append(document.Knowledge, bases[i].Base)
+	}
+	reachability(&found, spec, in.Pools)
+	data, err := document.Marshal()
+	if err != nil {
+		return nil, "", nil, err
+	}
+	desk := &render.Desk{Owner: ownerOf(v1alpha1.KindServiceDesk, in.Desk), Spec: *spec, Document: data, Shards: laid}
+	return desk, runtimeconfig.Revision(data), found.sorted(), nil
+}
+
+func ownerOf(kind string, object metav1.Object) render.Owner {
+	return render.Owner{Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName(), UID: object.GetUID()}
+}
+
+func byName(a, b *v1alpha1.AgentPool) int { return strings.Compare(a.Name, b.Name) }
+
+// keepStorage puts the storage of existing claims in place of the spec's: claim
+// templates are immutable, and an apply that changes one is refused whole.
+func keepStorage(spec *v1alpha1.ServiceDeskSpec, live map[runtimeconfig.Role]v1alpha1.Storage) {
+	for role, storage := range live {
+		switch role {
+		case runtimeconfig.RoleArchive:
+			spec.Archive.Storage = storage.DeepCopy()
+		case runtimeconfig.RoleBus, runtimeconfig.RoleDesk:
+			spec.Bus.Storage = storage.DeepCopy()
+		default: // the other roles have no volume
+		}
+	}
+}
+
+// deskKnowledge lays out the content of all bases that the desk's bots name. A
+// base that is broken stays as the desk serves it now.
+func deskKnowledge(in *DeskInput, found *problems) ([]Served, []map[string][]byte, error) {
+	var bases []Served
+	for _, name := range knowledgeNames(in.Pools) {
+		if content := in.Contents[name]; content != nil {
+			served, err := pack(content)
+			if err != nil {
+				return nil, nil, err
+			}
+			bases = append(bases, served)
+		} else if live, kept := in.Live[name]; kept {
+			bases = append(bases, live)
+		}
+	}
+	laid, err := shards(bases)
+	if tooLarge := (*tooLargeError)(nil); errors.As(err, &tooLarge) {
+		found.add(Terminal, v1alpha1.ReasonInvalidSpec, "spec", "use fewer or smaller knowledge bases in the desk's bot pools", "%v", err)
+		bases = keptOnly(bases, in.Live)
+		laid, err = shards(bases)
+	}
+	return bases, laid, err
+}
+
+// keptOnly replaces each base by what the desk serves now.
+func keptOnly(bases []Served, live map[string]Served) []Served {
+	var kept []Served
+	for i := range bases {
+		if s, there := live[bases[i].Base.Name]; there {
+			kept = append(kept, s)
+		}
+	}
+	return kept
+}
+
+func knowledgeNames(pools []*v1alpha1.AgentPool) []string {
+	var all []string
+	for _, pool := range pools {
+		if pool.Spec.Bot != nil {
+			for _, ref := range pool.Spec.Bot.KnowledgeBaseRefs {
+				all = append(all, string(ref.Name))
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func names(bases []Served) map[string]bool {
+	set := map[string]bool{}
+	for i := range bases {
+		set[bases[i].Base.Name] = true
+	}
+	return set
+}
+
+// deskRules are the rules of the last policy that compiled.
+func deskRules(in *DeskInput, found *problems) []escalation.Rule {
+	ref := in.Desk.Spec.EscalationPolicyRef
+	if ref == nil {
+		return nil
+	}
+	const field = "spec.escalationPolicyRef.name"
+	switch policy := in.Policy; {
+	case policy == nil:
+		found.add(Waiting, v1alpha1.ReasonReferenceMissing, field, "apply the EscalationPolicy, or remove the reference",
+			"EscalationPolicy %s does not exist in namespace %s", ref.Name, in.Desk.Namespace)
+		return nil
+	case policy.Status.LastGoodGeneration == 0:
+		found.add(Waiting, v1alpha1.ReasonReferenceNotReady, field, "look at the conditions of that EscalationPolicy",
+			"EscalationPolicy %s has never compiled", ref.Name)
+		return nil
+	}
+	rules := Rules(in.Policy.Status.LastGoodRules)
+	for i := range rules {
+		h := rules[i].Then.HandOff
+		if h == nil || h.Queue == "" || hasQueue(&in.Desk.Spec, h.Queue) {
+			continue
+		}
+		found.add(Waiting, v1alpha1.ReasonReferenceMissing, "spec.queues",
+			fmt.Sprintf("add the queue to the desk, or change spec.rules[%d](%s).then.handOff.queue of the policy; until then the rule hands off to %s", i, rules[i].Name, defaultQueue(&in.Desk.Spec)),
+			"rule %q of EscalationPolicy %s hands off to queue %q, which the desk does not have", rules[i].Name, ref.Name, h.Queue)
+		h.Queue = ""
+	}
+	return rules
+}
+
+// reachability finds queues from which no conversation can ever reach a person.
+func reachability(found *problems, spec *v1alpha1.ServiceDeskSpec, pools []*v1alpha1.AgentPool) {
+	served := map[v1alpha1.DNSLabel]bool{}
+	for _, pool := range pools {
+		if pool.Spec.Human != nil {
+			for _, queue := range pool.Spec.Human.Queues {
+				served[queue] = true
+			}
+		}
+	}
+	for i := range spec.Queues {
+		if queue := spec.Queues[i].Name; !served[queue] {
+			found.add(Waiting, v1alpha1.ReasonQueueUnreachable, fmt.Sprintf("spec.queues[%d].name", i),
+				"add the queue to spec.human.queues of an AgentPool of this desk, or remove it here",
+				"queue %q is served by no AgentPool of type Human: its conversations would wait for ever", queue)
+		}
+	}
+}
+
+func defaultQueue(spec *v1alpha1.ServiceDeskSpec) string {
+	if spec.DefaultQueue != nil {
+		return string(*spec.DefaultQueue)
+	}
+	return string(spec.Queues[0].Name)
+}
+
+func queues(spec *v1alpha1.ServiceDeskSpec) []runtimeconfig.Queue {
+	converted := make([]runtimeconfig.Queue, 0, len(spec.Queues))
+	for i := range spec.Queues {
+		converted = append(converted, runtimeconfig.Queue{Name: string(spec.Queues[i].Name), Priority: int(*spec.Queues[i].Priority)})
+	}
+	return converted
+}
+
+func webChat(spec *v1alpha1.ServiceDeskSpec) runtimeconfig.WebChat {
+	chat := spec.Channels.WebChat
+	converted := runtimeconfig.WebChat{MaxMessageLength: int(chat.MaxMessageLength), MessagesPerMinute: int(chat.MessagesPerMinute)}
+	for _, origin := range chat.AllowedOrigins {
+		converted.AllowedOrigins = append(converted.AllowedOrigins, string(origin))
+	}
+	return converted
+}
+
+// storeShare of the bus's volume is what the streams may fill; the rest is for
+// their indexes and for the compaction that frees space again.
+const storeSharePercent = 75
+
+func bus(in *DeskInput, spec *v1alpha1.ServiceDeskSpec) runtimeconfig.Bus {
+	b := runtimeconfig.Bus{
+		URLs:     render.BusURLs(in.Desk.Namespace, in.Desk.Name, spec),
+		External: spec.Bus.External != nil,
+		Users:    in.Users,
+	}
+	if !b.External {
+		b.Replicas = int(spec.Bus.Replicas)
+		b.Routes = render.BusRoutes(in.Desk.Namespace, in.Desk.Name, spec.Bus.Replicas)
+		b.MaxStoreBytes = spec.Bus.Storage.Size.Value() / 100 * storeSharePercent
+	}
+	return b
+}

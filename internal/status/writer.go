@@ -1,0 +1,127 @@
+package status
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/deskfleet/deskfleet/api/v1alpha1"
+)
+
+// figureInterval is how often figures alone may be written, an object. A change
+// of a condition's status or reason, or of anything else, is written at once.
+const figureInterval = 30 * time.Second
+
+// Figures is implemented by statuses of which some fields are only progress or
+// figures: WithoutFigures returns a copy in which those are zero.
+type Figures interface{ WithoutFigures() any }
+
+// Writer writes statuses and events: only what changed, and figures seldom.
+type Writer struct {
+	Client client.Client
+	Events events.EventRecorder
+	// Now is the clock; time.Now outside tests.
+	Now func() time.Time
+
+	mu      sync.Mutex
+	written map[types.UID]time.Time
+}
+
+// Write patches the status of after where it differs from that of before. The
+// result says when to come again for figures that were held back.
+func (w *Writer) Write(ctx context.Context, before, after Object) (ctrl.Result, error) {
+	if equality.Semantic.DeepEqual(statusOf(before), statusOf(after)) {
+		return ctrl.Result{}, nil
+	}
+	if hold := w.hold(before, after); hold > 0 {
+		return ctrl.Result{RequeueAfter: hold}, nil
+	}
+	if err := w.Client.Status().Patch(ctx, after, client.MergeFrom(before)); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			return ctrl.Result{}, nil // deleted meanwhile: nobody reads the status
+		}
+		return ctrl.Result{}, fmt.Errorf("write status: %w", err)
+	}
+	w.mark(after.GetUID())
+	w.event(before, after)
+	return ctrl.Result{}, nil
+}
+
+// Forget drops what is remembered of an object that is gone.
+func (w *Writer) Forget(uid types.UID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.written, uid)
+}
+
+func (w *Writer) mark(uid types.UID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.written == nil {
+		w.written = map[types.UID]time.Time{}
+	}
+	w.written[uid] = w.Now()
+}
+
+// hold is how long a change that consists of figures only must wait.
+func (w *Writer) hold(before, after Object) time.Duration {
+	if !equality.Semantic.DeepEqual(withoutFigures(before), withoutFigures(after)) {
+		return 0
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	last, known := w.written[after.GetUID()]
+	if !known {
+		return 0
+	}
+	return max(0, figureInterval-w.Now().Sub(last))
+}
+
+// withoutFigures is the part of a status whose change is news: messages of
+// conditions count progress, so they are figures too.
+func withoutFigures(obj Object) any {
+	c, ok := obj.DeepCopyObject().(Object)
+	if !ok {
+		return nil
+	}
+	list := c.Common().Conditions
+	for i := range list {
+		if list[i].Reason == v1alpha1.ReasonProgressing {
+			list[i].Message = ""
+		}
+	}
+	if f, has := c.(Figures); has {
+		return f.WithoutFigures()
+	}
+	return statusOf(c)
+}
+
+// statusOf is the Status field of one of the four kinds.
+func statusOf(obj Object) any {
+	return reflect.ValueOf(obj).Elem().FieldByName("Status").Interface()
+}
+
+// event tells a transition of Ready: a change of its status or reason, once.
+func (w *Writer) event(before, after Object) {
+	was := meta.FindStatusCondition(before.Common().Conditions, v1alpha1.ConditionReady)
+	is := meta.FindStatusCondition(after.Common().Conditions, v1alpha1.ConditionReady)
+	if is == nil || (was != nil && was.Status == is.Status && was.Reason == is.Reason) {
+		return
+	}
+	kind := corev1.EventTypeNormal
+	if is.Status == metav1.ConditionFalse && is.Reason != v1alpha1.ReasonProgressing {
+		kind = corev1.EventTypeWarning
+	}
+	w.Events.Eventf(after, nil, kind, is.Reason, "Reconcile", "%s", is.Message)
+}
