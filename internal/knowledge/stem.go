@@ -95,10 +95,11 @@ func stemDerived(w []byte) []byte {
 	return w
 }
 
-// stemFinal evens out what the other steps leave different: a final e (change, chang-ing), and y against i (delivery, deliveries).
+// stemFinal evens out what the other steps leave different: a final e (change, chang-ing), and the double l of
+// cancelled and install.
 func stemFinal(w []byte) []byte {
 	n := len(w)
-	if n > 3 && w[n-1] == 'e' && w[n-2] != 'e' {
+	if n > 3 && w[n-1] == 'e' && w[n-2] != 'e' || n > 5 && w[n-1] == 'l' && w[n-2] == 'l' {
 		return w[:n-1]
 	}
 	return w
