@@ -141,18 +141,19 @@ func (b *builder) lock(ctx context.Context) (func(), error) {
 	if err := os.MkdirAll(b.cache, 0o755); err != nil {
 		return nil, err
 	}
-	return lockFile(ctx, filepath.Join(b.cache, ".lock"), func() {
+	file, err := os.OpenFile(filepath.Join(b.cache, ".lock"), os.O_RDONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	return lockFile(ctx, file, func() {
 		fmt.Fprintf(b.out, "waiting for another process that builds into %s\n", b.cache)
 	})
 }
 
-// lockFile takes an exclusive lock that ends with the process at the latest;
-// busy is called once when somebody else has it.
-func lockFile(ctx context.Context, path string, busy func()) (unlock func(), err error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
-	if err != nil {
-		return nil, err
-	}
+// lockFile takes an exclusive lock on an open file or folder, and owns it from
+// then on. The lock ends with the process at the latest; busy is called once
+// when somebody else has it.
+func lockFile(ctx context.Context, file *os.File, busy func()) (unlock func(), err error) {
 	ticker := time.NewTicker(lockPoll)
 	defer ticker.Stop()
 	for told := false; ; told = true {
@@ -161,14 +162,14 @@ func lockFile(ctx context.Context, path string, busy func()) (unlock func(), err
 			return func() { _ = file.Close() }, nil
 		}
 		if !errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), file.Close())
+			return nil, errors.Join(fmt.Errorf("lock %s: %w", file.Name(), err), file.Close())
 		}
 		if !told {
 			busy()
 		}
 		select {
 		case <-ctx.Done():
-			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, ctx.Err()), file.Close())
+			return nil, errors.Join(fmt.Errorf("lock %s: %w", file.Name(), ctx.Err()), file.Close())
 		case <-ticker.C:
 		}
 	}

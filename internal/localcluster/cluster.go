@@ -101,10 +101,33 @@ func (c *cluster) settings() settings {
 // folder above the state folder, so that taking the cluster down leaves no lock file.
 func (c *cluster) lockState(ctx context.Context) (func(), error) {
 	dir := filepath.Dir(c.root)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
+	for {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, err
+		}
+		folder, err := os.Open(dir)
+		if err != nil {
+			return nil, err
+		}
+		unlock, err := lockFile(ctx, folder, func() { c.say("waiting for another up or down below %s", dir) })
+		if err != nil {
+			return nil, err
+		}
+		// While this call waited, a down may have removed the folder that is locked now.
+		if now, err := os.Stat(dir); err == nil {
+			if locked, err := folder.Stat(); err == nil && os.SameFile(now, locked) {
+				return unlock, nil
+			}
+		}
+		unlock()
 	}
-	return lockFile(ctx, dir, func() { c.say("waiting for another up or down below %s", dir) })
+}
+
+// dropBase removes the common folder of all clusters once the last is gone.
+func (c *cluster) dropBase() {
+	if filepath.Dir(c.root) == stateBase {
+		_ = os.Remove(stateBase) // fails, as it should, while something is in it
+	}
 }
 
 // exists reports whether Up has begun to change the machine for this cluster.

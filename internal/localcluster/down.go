@@ -46,11 +46,10 @@ func Down(ctx context.Context, o Options, out io.Writer) error {
 	}
 	if !found {
 		c.say("cluster %s does not exist (no %s)", c.Name, c.host())
-	} else if err := c.down(ctx); err != nil {
+	} else if err := errors.Join(c.adopt(), c.down(ctx)); err != nil {
 		return fmt.Errorf("cluster %s is not wholly down; mend the cause and run down again: %w", c.Name, err)
 	}
-	// Fails, as it should, while another cluster's folder is in it.
-	_ = os.Remove(filepath.Dir(c.root))
+	c.dropBase()
 	left, err := c.leftovers(ctx)
 	if err != nil {
 		return err
@@ -94,14 +93,20 @@ func (c *cluster) endProcesses(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := stopAll(ctx, records, func(name string) bool { return name != containerdName && name != etcdName && name != apiserverName }); err != nil {
+	// Each step needs the ones after it: while containerd runs, it tells the shims
+	// of ended pods to end and clears their sockets; an API server without etcd
+	// waits for it before it ends.
+	last := []string{containerdName, apiserverName, etcdName}
+	if err := stopAll(ctx, records, func(name string) bool { return !slices.Contains(last, name) }); err != nil {
 		return err
 	}
-	// While containerd runs, it tells the shims to end and clears their sockets.
 	if err := c.killPods(ctx); err != nil {
 		return err
 	}
-	if err := stopAll(ctx, records, func(string) bool { return true }); err != nil {
+	if err := stopAll(ctx, records, func(name string) bool { return name != etcdName }); err != nil {
+		return err
+	}
+	if err := records[etcdName].stop(ctx, stopGrace); err != nil {
 		return err
 	}
 	return c.killShims(ctx)
@@ -226,13 +231,14 @@ func (c *cluster) unmountAll() error {
 
 // removeShared removes our files from folders that other software uses too, and those folders if they are empty now and came with the cluster.
 func (c *cluster) removeShared(before hostState, sockets []string) error {
-	files := sockets
-	// The CNI library's results, one a pod and interface, are named after the network.
-	results, err := filepath.Glob("/var/lib/cni/results/" + c.Name + "-*")
+	results, err := c.cniResults()
 	if err != nil {
 		return err
 	}
-	files = append(files, results...)
+	files := append(sockets, results...)
+	if slices.ContainsFunc(before.Absent, func(dir string) bool { return strings.HasPrefix(devicePluginSocket, dir+"/") }) {
+		files = append(files, devicePluginSocket)
+	}
 	// The kubelet links every container's log here, for log collectors.
 	const logLinks = "/var/log/containers"
 	entries, err := os.ReadDir(logLinks)
@@ -253,6 +259,23 @@ func (c *cluster) removeShared(before hostState, sockets []string) error {
 		errs = append(errs, removeEmptyTree(dir))
 	}
 	return errors.Join(errs...)
+}
+
+// cniResults returns the files that the CNI library keeps a pod and interface.
+// The name of one is NETWORK-CONTAINER-INTERFACE; the loopback's network has the
+// same name for every containerd of the machine, so its are found by the container.
+func (c *cluster) cniResults() ([]string, error) {
+	const dir = "/var/lib/cni/results"
+	own, err := filepath.Glob(filepath.Join(dir, c.Name+"-*-eth0"))
+	if err != nil {
+		return nil, err
+	}
+	files := slices.Clone(own)
+	for _, path := range own {
+		container := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), c.Name+"-"), "-eth0")
+		files = append(files, filepath.Join(dir, "cni-loopback-"+container+"-lo"))
+	}
+	return files, nil
 }
 
 // removeState removes the record of the machine last: as long as it is there, down can be run again.

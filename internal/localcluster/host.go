@@ -17,6 +17,10 @@ import (
 
 // hostState is what the machine was like before the cluster: Down puts it back.
 type hostState struct {
+	// NodeIP, PodCIDR and ServiceCIDR are what the cluster was made with.
+	NodeIP      netip.Addr   `json:"nodeIP"`
+	PodCIDR     netip.Prefix `json:"podCIDR"`
+	ServiceCIDR netip.Prefix `json:"serviceCIDR"`
 	// Sysctls are the values of kernel settings that Kubernetes changes, by path below /proc/sys.
 	Sysctls map[string]string `json:"sysctls"`
 	// Absent are the shared folders that did not exist.
@@ -37,13 +41,18 @@ var changedSysctls = []string{
 // containerd, its shims and CNI plugins create without a setting for another place.
 var sharedDirs = []string{
 	"/var/log/containers", "/var/log/pods", "/var/lib/cni", "/var/lib/kubelet", "/run/containerd",
-	"/etc/cni", "/var/run/netns", "/opt/containerd", "/opt/cni", "/usr/libexec/kubernetes", "/var/lib/containerd",
+	"/etc/cni", "/var/run/netns", "/opt/containerd", "/opt/cni", "/usr/libexec/kubernetes", "/var/lib/containerd", "/run/mount",
 }
+
+// devicePluginSocket is where every kubelet listens for device plugins.
+const devicePluginSocket = "/var/lib/kubelet/device-plugins/kubelet.sock"
 
 // recordHost writes down the state of the machine once, before the first change.
 func (c *cluster) recordHost(ctx context.Context) error {
-	if found, err := c.exists(); found || err != nil {
+	if found, err := c.exists(); err != nil {
 		return err
+	} else if found {
+		return c.sameAddresses()
 	}
 	if err := c.refuseConflicts(ctx); err != nil {
 		return err
@@ -52,7 +61,10 @@ func (c *cluster) recordHost(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	state := hostState{Sysctls: map[string]string{}, Tables: tables}
+	state := hostState{
+		NodeIP: c.NodeIP, PodCIDR: c.PodCIDR, ServiceCIDR: c.ServiceCIDR,
+		Sysctls: map[string]string{}, Tables: tables,
+	}
 	for _, name := range changedSysctls {
 		if value, err := os.ReadFile(filepath.Join("/proc/sys", name)); err == nil {
 			state.Sysctls[name] = strings.TrimSpace(string(value))
@@ -82,9 +94,42 @@ func (c *cluster) readHost() (hostState, error) {
 	return state, nil
 }
 
+// sameAddresses: the addresses are in certificates, in stored objects and in
+// pods, so that a cluster keeps them for its life.
+func (c *cluster) sameAddresses() error {
+	was, err := c.readHost()
+	if err != nil {
+		return err
+	}
+	if was.NodeIP != c.NodeIP || was.PodCIDR != c.PodCIDR || was.ServiceCIDR != c.ServiceCIDR {
+		return fmt.Errorf("cluster %s was made with node-ip %s, pod-cidr %s and service-cidr %s, and cannot change to %s, %s and %s: take it down first",
+			c.Name, was.NodeIP, was.PodCIDR, was.ServiceCIDR, c.NodeIP, c.PodCIDR, c.ServiceCIDR)
+	}
+	return nil
+}
+
+// adopt takes over the addresses of an existing cluster, so that status and
+// down need not be told them again.
+func (c *cluster) adopt() error {
+	was, err := c.readHost()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	c.NodeIP, c.PodCIDR, c.ServiceCIDR = was.NodeIP, was.PodCIDR, was.ServiceCIDR
+	c.addr, err = deriveAddresses(c.NodeIP, c.PodCIDR, c.ServiceCIDR)
+	return err
+}
+
 // refuseConflicts finds what would be broken by this cluster, or would break it.
 func (c *cluster) refuseConflicts(ctx context.Context) error {
 	var errs []error
+	// Down removes everything in the state folder.
+	if entries, err := os.ReadDir(c.root); err == nil && len(entries) > 0 {
+		errs = append(errs, fmt.Errorf("--state-dir %s is not empty and holds no cluster: choose a folder that does not exist yet", c.root))
+	}
 	for _, name := range []string{c.podBridge(), c.serviceBridge()} {
 		if _, err := net.InterfaceByName(name); err == nil {
 			errs = append(errs, fmt.Errorf("network device %s exists and is not this cluster's: choose another --name or delete it", name))

@@ -154,7 +154,10 @@ func (p *Provisioner) remove(ctx context.Context, pv *corev1.PersistentVolume) e
 	err := p.client.CoreV1().PersistentVolumes().Delete(ctx, pv.Name, metav1.DeleteOptions{
 		Preconditions: &metav1.Preconditions{UID: &pv.UID},
 	})
-	if err != nil && !apierrors.IsNotFound(err) {
+	if apierrors.IsNotFound(err) {
+		return nil // deleted before, the cache does not show it yet
+	}
+	if err != nil {
 		return fmt.Errorf("delete volume %s: %w", pv.Name, err)
 	}
 	p.Log.Info("volume deleted", "volume", pv.Name)

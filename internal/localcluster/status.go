@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"text/tabwriter"
 	"time"
@@ -42,12 +43,15 @@ type ComponentStatus struct {
 	Log     string    `json:"log,omitzero"`
 }
 
-// GetStatus looks at the processes, the node and DNS. It changes nothing; an
-// error means that it could not look, not that the cluster is down. The state
-// folder is root's, so that others get an error.
+// GetStatus looks at the processes, the node and DNS. It changes nothing and
+// needs no root where the kubeconfig can be read; an error means that it could
+// not look, not that the cluster is down.
 func GetStatus(ctx context.Context, o Options) (*Status, error) {
 	c, err := newCluster(o, io.Discard)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.adopt(); err != nil {
 		return nil, err
 	}
 	s := &Status{
@@ -69,9 +73,15 @@ func GetStatus(ctx context.Context, o Options) (*Status, error) {
 		s.Up = s.Up && component.Running
 		s.Components = append(s.Components, component)
 	}
-	s.Node = c.nodeStatus(ctx)
-	if err := c.dnsAnswers(ctx); err != nil {
-		s.DNS = err.Error()
+	// Without its bridges the cluster's addresses are somewhere beyond the default route.
+	if _, err := net.InterfaceByName(c.serviceBridge()); err != nil {
+		s.Node.Message = "the cluster has no network"
+		s.DNS = s.Node.Message
+	} else {
+		s.Node = c.nodeStatus(ctx)
+		if err := c.dnsAnswers(ctx); err != nil {
+			s.DNS = err.Error()
+		}
 	}
 	s.Up = s.Up && s.Node.Ready && s.DNS == "ok"
 	return s, nil

@@ -34,6 +34,10 @@ func Up(ctx context.Context, o Options, out io.Writer) (kubeconfig string, err e
 	defer unlock()
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
+	if err := c.recordHost(ctx); err != nil {
+		c.dropBase()
+		return "", err
+	}
 	if err := c.up(ctx); err != nil {
 		return "", fmt.Errorf("%w\n(logs of all components are in %s; take the remains away by down)", err, c.path("logs"))
 	}
@@ -73,9 +77,6 @@ func (c *cluster) prepare(ctx context.Context) error {
 }
 
 func (c *cluster) up(ctx context.Context) error {
-	if err := c.recordHost(ctx); err != nil {
-		return err
-	}
 	ca, err := c.writeFiles()
 	if err != nil {
 		return err
@@ -105,9 +106,11 @@ func (c *cluster) writeFiles() (*authority, error) {
 			return nil, err
 		}
 	}
-	// etcd refuses a data folder that others can read.
-	if err := os.Chmod(c.path("etcd"), 0o700); err != nil {
-		return nil, err
+	// etcd refuses a data folder that others can read; volumes hold pods' data.
+	for _, dir := range []string{c.path("etcd"), c.volumes()} {
+		if err := os.Chmod(dir, 0o700); err != nil {
+			return nil, err
+		}
 	}
 	ca, err := ensurePKI(c.layout, identities(c.Name, c.addr), time.Now())
 	if err != nil {
@@ -183,6 +186,9 @@ func (c *cluster) startNode(ctx context.Context, all map[string]component, _ *au
 		return err
 	}
 	return c.await(ctx, kubeletName, "the node to be Ready", func(ctx context.Context) error {
+		if err := c.nodeReports(ctx, client); err != nil {
+			return err
+		}
 		_, err := c.readyNode(ctx, client)
 		return err
 	})

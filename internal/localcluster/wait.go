@@ -115,6 +115,23 @@ func (c *cluster) readyNode(ctx context.Context, client kubernetes.Interface) (*
 	return node, nil
 }
 
+// nodeReports: a node that was Ready stays so in the API for a while after its
+// kubelet ended. A lease renewed by the present kubelet shows that it is back.
+func (c *cluster) nodeReports(ctx context.Context, client kubernetes.Interface) error {
+	kubelet, err := readRecord(c.record(kubeletName))
+	if err != nil {
+		return err
+	}
+	lease, err := client.CoordinationV1().Leases(corev1.NamespaceNodeLease).Get(ctx, c.Name, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	if kubelet == nil || lease.Spec.RenewTime == nil || lease.Spec.RenewTime.Time.Before(kubelet.Since) {
+		return errors.New("the kubelet has not renewed the node's lease since its start")
+	}
+	return nil
+}
+
 // dnsAnswers asks for the API server's Service at the DNS Service's address: an
 // answer proves CoreDNS, its access to the API, kube-proxy and the route.
 func (c *cluster) dnsAnswers(ctx context.Context) error {
@@ -125,6 +142,9 @@ func (c *cluster) dnsAnswers(ctx context.Context) error {
 	defer cancel()
 	name := "kubernetes.default.svc." + clusterDomain
 	got, err := resolver.LookupNetIP(ctx, "ip4", name+".")
+	if fault, ok := errors.AsType[*net.DNSError](err); ok {
+		fault.Server = hostPort(c.addr.DNS, 53) // it names the machine's resolver, which was not asked
+	}
 	if err != nil {
 		return err
 	}
