@@ -82,7 +82,7 @@ func (l *streamLog) append(ctx context.Context, subject string, data []byte, opt
 	var retry backoff
 	for {
 		if err := l.conn.link.wait(ctx); err != nil {
-			return 0, false, fmt.Errorf("%w: not connected: %w", ErrUnavailable, err)
+			return 0, false, err
 		}
 		seq, duplicate, err := l.appendOnce(ctx, msg, opts)
 		if errors.Is(err, ErrFenced) && opts.MsgID != "" {
@@ -90,9 +90,6 @@ func (l *streamLog) append(ctx context.Context, subject string, data []byte, opt
 		}
 		if !repeatable(err, opts) {
 			return seq, duplicate, err
-		}
-		if l.conn.nc.IsClosed() {
-			return 0, false, ErrClosed
 		}
 		if retry.wait(ctx) != nil {
 			return 0, false, err

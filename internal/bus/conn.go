@@ -21,7 +21,7 @@ type conn struct {
 	link *link
 
 	mu      sync.Mutex
-	last    error // why the latest attempt to connect failed
+	last    error // the latest of the connection
 	waiting map[string]map[*waiter]struct{}
 	subs    map[*subscription]struct{}
 }
@@ -49,6 +49,9 @@ func (c *conn) onReconnect(*nats.Conn) {
 
 func (c *conn) connected(message string) {
 	c.log.Info(message)
+	c.mu.Lock()
+	c.last = nil
+	c.mu.Unlock()
 	if c.link.set(true) {
 		c.opts.Metrics.linkUp()
 	}
@@ -71,13 +74,17 @@ func (c *conn) onReconnectError(_ *nats.Conn, err error) {
 	c.last = err
 	c.mu.Unlock()
 	if !repeated {
-		c.log.Warn("bus cannot be reached, trying again", "error", err)
+		c.log.Warn("bus reports an error", "error", err)
 	}
 }
 
+// lastError says why there is no connection, as far as it is known.
 func (c *conn) lastError() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.last == nil {
+		return c.nc.LastError() // the first attempt calls nobody back
+	}
 	return c.last
 }
 
@@ -90,7 +97,7 @@ func (c *conn) onError(_ *nats.Conn, sub *nats.Subscription, err error) {
 		return // reported by the subscription itself
 	}
 	if !errors.Is(err, nats.ErrPermissionViolation) {
-		c.log.Warn("bus reports an error", "error", err)
+		c.onReconnectError(nil, err) // such as a refused sign-on, which comes back with each attempt
 		return
 	}
 	c.log.Error("bus denies a subject to this role", "error", err)
@@ -184,7 +191,7 @@ func (c *conn) Log(stream string) Log { return &streamLog{conn: c, stream: strea
 
 func (c *conn) Close() {
 	c.nc.Close()
-	if c.link.set(false) {
+	if c.link.close() {
 		c.opts.Metrics.linkDown(false)
 	}
 	c.mu.Lock()

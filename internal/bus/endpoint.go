@@ -174,7 +174,7 @@ func dial(ctx context.Context, servers string, opts ClientOptions, options []nat
 	}
 	if err := c.link.wait(ctx); err != nil {
 		c.Close()
-		return nil, fmt.Errorf("connect to bus %s: %w", redact(servers), errors.Join(ErrUnavailable, c.lastError(), err))
+		return nil, fmt.Errorf("connect to bus %s: %w", redact(servers), errors.Join(err, c.lastError()))
 	}
 	return c, nil
 }

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"fmt"
 	"sync"
 )
 
@@ -9,6 +10,7 @@ import (
 type link struct {
 	mu      sync.Mutex
 	up      bool
+	closed  bool          // for ever
 	changed chan struct{} // closed at each change
 }
 
@@ -18,13 +20,26 @@ func newLink() *link { return &link{changed: make(chan struct{})} }
 func (l *link) set(up bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.up == up {
+	if l.up == up || l.closed {
 		return false
 	}
 	l.up = up
 	close(l.changed)
 	l.changed = make(chan struct{})
 	return true
+}
+
+// close for ever and say whether the connection stood.
+func (l *link) close() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	wasUp := l.up
+	if !l.closed {
+		l.up, l.closed = false, true
+		close(l.changed)
+		l.changed = make(chan struct{})
+	}
+	return wasUp
 }
 
 // state and a channel that is closed when it is no longer true.
@@ -34,17 +49,23 @@ func (l *link) state() (up bool, changed <-chan struct{}) {
 	return l.up, l.changed
 }
 
-// wait until the connection stands; otherwise the cause of ctx.
+// wait until the connection stands. Errors: [ErrClosed], or [ErrUnavailable]
+// with the cause of ctx.
 func (l *link) wait(ctx context.Context) error {
 	for {
-		up, changed := l.state()
-		if up {
+		l.mu.Lock()
+		up, closed, changed := l.up, l.closed, l.changed
+		l.mu.Unlock()
+		switch {
+		case closed:
+			return ErrClosed
+		case up:
 			return nil
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return fmt.Errorf("%w: not connected: %w", ErrUnavailable, context.Cause(ctx))
 		}
 	}
 }

@@ -41,7 +41,7 @@ func (l *streamLog) call(ctx context.Context, api string, request, response any)
 	var retry backoff
 	for {
 		if err := l.conn.link.wait(ctx); err != nil {
-			return fmt.Errorf("%w: not connected: %w", ErrUnavailable, err)
+			return err
 		}
 		attempt, stop := context.WithTimeout(ctx, attemptTimeout)
 		reply, err := l.conn.roundTrip(attempt, msg)
@@ -170,7 +170,7 @@ func (l *streamLog) read(ctx context.Context, filter string, from uint64, yield 
 // readBatch gives out messages up to end and returns the sequence to go on from.
 func (l *streamLog) readBatch(ctx context.Context, filter string, from, end uint64, yield func(Stored) bool) (uint64, error) {
 	if err := l.conn.link.wait(ctx); err != nil {
-		return from, fmt.Errorf("%w: not connected: %w", ErrUnavailable, err)
+		return from, err
 	}
 	subject := jetstream.DefaultAPIPrefix + "DIRECT.GET." + l.stream
 	body, err := json.Marshal(getRequest{Seq: from, NextFor: filter, Batch: readBatch, MaxBytes: readBatchBytes})

@@ -84,7 +84,7 @@ func (c *conn) EnsureStream(ctx context.Context, spec StreamSpec) error {
 
 func (c *conn) ensureStream(ctx context.Context, spec StreamSpec) error {
 	if err := c.link.wait(ctx); err != nil {
-		return fmt.Errorf("ensure stream %s: %w: not connected: %w", spec.Name, ErrUnavailable, err)
+		return fmt.Errorf("ensure stream %s: %w", spec.Name, err)
 	}
 	have, err := c.streamInfo(ctx, spec.Name)
 	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
