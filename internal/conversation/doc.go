@@ -26,7 +26,7 @@
 //	offered      {agent, deadline, why?}            a person is asked                                     → Offered
 //	offerEnded   {agent, outcome, why?}             declined, expired or revoked; the old place is kept   → Queued
 //	accepted     {agent}                            the person owns the conversation                      → Active
-//	prioritised  {priority, fixedPriority?, rule?, why?}   only while Queued or Offered                   (same state)
+//	prioritised  {priority, fixedPriority?, rule?, why?}   while Queued, Offered or Bot                  (same state)
 //	wrapUpStarted {agent}                                                                                 → WrapUp
 //	closed       {by, reason, disposition?, comment?}                                                     → Closed
 //	abandoned    {waitedMillis, why?}               the customer left while waiting                       → Abandoned

@@ -3,6 +3,7 @@ package conversation
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"time"
 )
@@ -65,6 +66,8 @@ type State struct {
 	AnsweredAt time.Time `json:"answeredAt,omitzero"`
 	// Disposition that the conversation was closed with.
 	Disposition string `json:"disposition,omitempty"`
+	// Said are the hashes of what the policy said to the customer, so that it says nothing twice.
+	Said []uint64 `json:"said,omitempty"`
 	// MsgSeq and OwnSeq are the stream sequences of the last event folded from .msg and from .own; 0 for
 	// none. OwnSeq fences the owner's messages.
 	MsgSeq uint64 `json:"msgSeq,omitempty"`
@@ -114,6 +117,14 @@ func (s *State) validate() error {
 		return s.Agent.validate("state.agent")
 	}
 	return nil
+}
+
+// SaidHash is how State.Said remembers a text.
+func SaidHash(text string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(text)) // never fails
+	// JSON numbers keep 53 bits in every reader.
+	return h.Sum64() >> 11
 }
 
 // ErrForeign says that an event belongs to another conversation.
@@ -206,7 +217,7 @@ var from = map[Type][]Status{
 	TypeOffered:       {StatusQueued},
 	TypeOfferEnded:    {StatusOffered},
 	TypeAccepted:      {StatusOffered},
-	TypePrioritised:   {StatusQueued, StatusOffered},
+	TypePrioritised:   {StatusQueued, StatusOffered, StatusBot},
 	TypeWrapUpStarted: {StatusActive},
 	TypeClosed:        {StatusBot, StatusWrapUp},
 	TypeAbandoned:     {StatusQueued},
@@ -229,7 +240,10 @@ func (s *State) transit(e Event) error {
 		s.LeftAt = time.Time{}
 	case *Prioritised:
 		s.Priority, s.FixedPriority = b.Priority, b.FixedPriority
-	case *Said, *Forgotten:
+	case *Said:
+		// A new slice: the one of the state before must not change.
+		s.Said = append(slices.Clone(s.Said), SaidHash(b.Text))
+	case *Forgotten:
 	case *Restored:
 		if b.State.ID != e.Conversation {
 			return s.refuse(e, "its state is that of "+string(b.State.ID))

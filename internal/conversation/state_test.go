@@ -131,7 +131,7 @@ func TestIllegalTransitionsAreRefusedAndChangeNothing(t *testing.T) {
 	legal := map[conversation.Status][]conversation.Type{
 		conversation.StatusNone:      {"opened", "restored"},
 		conversation.StatusQueued:    {"queued", "offered", "prioritised", "abandoned", "customerLeft", "customerBack", "said"},
-		conversation.StatusBot:       {"queued", "closed", "customerLeft", "customerBack", "said"},
+		conversation.StatusBot:       {"queued", "closed", "prioritised", "customerLeft", "customerBack", "said"},
 		conversation.StatusOffered:   {"offerEnded", "accepted", "prioritised", "customerLeft", "customerBack", "said"},
 		conversation.StatusActive:    {"queued", "wrapUpStarted", "customerLeft", "customerBack", "said"},
 		conversation.StatusWrapUp:    {"closed", "customerLeft", "customerBack", "said"},

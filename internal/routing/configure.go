@@ -1,0 +1,137 @@
+package routing
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/deskfleet/deskfleet/internal/conversation"
+)
+
+// Configure applies a new configuration: agents' pools, queues and slots change at once, what waits is
+// ordered by the new priorities, and conversations of a queue that is gone go to the default queue.
+type Configure struct{ Config Config }
+
+func (in Configure) decide(d *Desk, now time.Time) error {
+	if err := in.Config.Validate(); err != nil {
+		return &Refusal{Code: CodeMalformed, What: "the configuration is not applied", Why: err.Error(), Remedy: "correct it; the last good one stays"}
+	}
+	d.adopt(in.Config)
+	for _, c := range d.inQueues() {
+		d.reconsider(c, now)
+	}
+	for _, a := range d.sortedAgents() {
+		d.matchAgent(a, now)
+	}
+	return nil
+}
+
+// Adopt is Configure for a replica that does not decide: the leader's decisions come by the log.
+func (d *Desk) Adopt(config Config) error {
+	if err := config.Validate(); err != nil {
+		return err
+	}
+	d.adopt(config)
+	return nil
+}
+
+// adopt replaces the configuration and keeps who waits where.
+func (d *Desk) adopt(config Config) {
+	config.Times = config.Times.withDefaults()
+	for _, a := range d.agents {
+		a.unfile()
+		a.pools, a.free = nil, nil
+	}
+	d.config = config
+	d.pools, d.poolsInOrder = map[string]*pool{}, nil
+	for _, p := range config.Pools {
+		if p.OfferTimeout <= 0 {
+			p.OfferTimeout = config.Times.OfferTimeout
+		}
+		made := &pool{Pool: p, free: newTree(readier)}
+		d.pools[p.Name] = made
+		d.poolsInOrder = append(d.poolsInOrder, made)
+	}
+	slices.SortFunc(d.poolsInOrder, func(a, b *pool) int { return strings.Compare(a.Name, b.Name) })
+	d.adoptQueues()
+	for _, a := range d.sortedAgents() {
+		d.join(a)
+	}
+}
+
+func (d *Desk) adoptQueues() {
+	// Bots' conversations have the middle priority until a rule says otherwise.
+	const botPriority = 50
+	wanted := append([]Queue{{Name: conversation.BotQueue, Priority: botPriority}}, d.config.Queues...)
+	for name, q := range d.queues {
+		q.pools = nil
+		gone := !slices.ContainsFunc(wanted, func(w Queue) bool { return w.Name == name })
+		if gone && q.waiting.len() == 0 && q.offered.len() == 0 && q.inProgress == 0 {
+			delete(d.queues, name)
+		}
+	}
+	for _, w := range wanted {
+		if q := d.queues[w.Name]; q != nil {
+			q.priority = w.Priority
+		} else {
+			d.queues[w.Name] = newQueue(w.Name, w.Priority)
+		}
+	}
+	for _, p := range d.poolsInOrder {
+		for _, name := range p.serves() {
+			if q := d.queues[name]; q != nil && !slices.Contains(q.pools, p) {
+				q.pools = append(q.pools, p)
+			}
+		}
+	}
+}
+
+// inQueues lists what waits, by queue and place.
+func (d *Desk) inQueues() []*entry {
+	names := make([]string, 0, len(d.queues))
+	for name := range d.queues {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var all []*entry
+	for _, name := range names {
+		for _, t := range []*tree[*entry]{d.queues[name].waiting, d.queues[name].offered} {
+			t.walk(func(c *entry) bool {
+				all = append(all, c)
+				return true
+			})
+		}
+	}
+	return all
+}
+
+// reconsider gives a waiting conversation what the new configuration says about its queue and priority.
+func (d *Desk) reconsider(c *entry, now time.Time) {
+	s := &c.state
+	gone := s.Queue != conversation.BotQueue && d.knownQueue(s.Queue, "") != nil
+	if s.Queue == conversation.BotQueue && !d.config.hasBots() {
+		gone = true
+	}
+	if gone {
+		why := fmt.Sprintf("queue %s was removed", s.Queue)
+		if s.Status == conversation.StatusOffered {
+			d.requeue(c, "", now, why)
+		}
+		d.moveTo(c, d.config.DefaultQueue, conversation.Queued{Cause: conversation.CauseConfiguration, Why: []string{why}}, now)
+		return
+	}
+	if p := d.priority(s, s.Queue); p != s.Priority {
+		d.emit(now, s.ID, &conversation.Prioritised{Priority: p, Why: []string{fmt.Sprintf("queue %s has priority %d now", s.Queue, p)}})
+	}
+	if s.Status == conversation.StatusOffered && !d.mayServe(s) {
+		d.requeue(c, "", now, s.Agent.ID+" serves queue "+s.Queue+" no longer")
+		// Now in the waiting tree; the agents are matched after all conversations.
+	}
+}
+
+// mayServe says whether the asked agent still serves the queue.
+func (d *Desk) mayServe(s *conversation.State) bool {
+	a := d.agents[s.Agent.ID]
+	return a != nil && slices.Contains(a.served(), s.Queue)
+}

@@ -1,0 +1,324 @@
+package routing
+
+import (
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"github.com/deskfleet/deskfleet/internal/conversation"
+)
+
+// Desk is the routing state of one desk. It is not safe for concurrent use.
+type Desk struct {
+	config Config
+	queues map[string]*queue
+	pools  map[string]*pool
+	// poolsInOrder is the configuration's order, by name, for walks that must be deterministic.
+	poolsInOrder []*pool
+	agents       map[string]*agent
+	convs        map[conversation.ID]*entry
+	timers       timers
+
+	// out collects the decisions of the Decide that runs; err is its first failure.
+	out []Decision
+	err error
+}
+
+// Decision is one event that follows from an input, already applied.
+type Decision struct {
+	// Conversation that the decision is about; empty for decisions about agents.
+	Conversation conversation.ID
+	// Body of the event.
+	Body conversation.Body
+	// Before and After are the conversation's states; zero for decisions about agents.
+	Before, After conversation.State
+}
+
+// entry is one conversation.
+type entry struct {
+	state conversation.State
+	// seen are hashes of the client ids that were heard, so that a message that comes twice counts once.
+	seen  map[uint64]struct{}
+	place node[*entry]
+	// idleAt is the time of the timer that watches a bot's conversation; zero when none does.
+	idleAt time.Time
+}
+
+// queue of waiting conversations.
+type queue struct {
+	name     string
+	priority int
+	// pools that serve the queue, in the configuration's order.
+	pools []*pool
+	// waiting for an agent, and on offer; together they are the queue.
+	waiting, offered *tree[*entry]
+	inProgress       int
+	// version changes whenever a position in the queue may have changed.
+	version uint64
+}
+
+func newQueue(name string, priority int) *queue {
+	return &queue{name: name, priority: priority, waiting: newTree(earlier), offered: newTree(earlier)}
+}
+
+// earlier is the order of places in a queue.
+func earlier(a, b *entry) bool {
+	if a.state.Priority != b.state.Priority {
+		return a.state.Priority > b.state.Priority
+	}
+	if c := a.state.Arrival.Compare(b.state.Arrival); c != 0 {
+		return c < 0
+	}
+	return a.state.ID < b.state.ID
+}
+
+// pool of agents.
+type pool struct {
+	Pool
+	// free are the agents that can take a conversation now.
+	free   *tree[*agent]
+	agents int
+}
+
+// New makes an empty desk.
+func New(config Config) (*Desk, error) {
+	d := &Desk{
+		queues: map[string]*queue{}, pools: map[string]*pool{},
+		agents: map[string]*agent{}, convs: map[conversation.ID]*entry{},
+	}
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	d.adopt(config)
+	return d, nil
+}
+
+// Input is something that happened and that the desk answers with decisions.
+type Input interface {
+	decide(d *Desk, now time.Time) error
+}
+
+// Decide applies an input and returns the decisions that follow, in order. A *Refusal means that nothing
+// has changed. Another error is a defect: the desk may be half-way and must be built again from the log.
+// now must not go back between calls.
+func (d *Desk) Decide(now time.Time, in Input) ([]Decision, error) {
+	d.out, d.err = nil, nil
+	now = now.Round(0).UTC() // as it will be read from the log
+	if err := in.decide(d, now); err != nil {
+		return nil, err
+	}
+	if d.err != nil {
+		return nil, d.err
+	}
+	return d.out, nil
+}
+
+// emit applies a decision and adds it to the result.
+func (d *Desk) emit(now time.Time, conv conversation.ID, body conversation.Body) {
+	if d.err != nil {
+		return
+	}
+	e := conversation.Event{Body: body, Header: conversation.Header{
+		V: conversation.Version, Type: body.EventType(), Conversation: conv, At: now,
+	}}
+	decision := Decision{Conversation: conv, Body: body}
+	if c := d.convs[conv]; c != nil {
+		decision.Before = c.state
+	}
+	if err := d.fold(e); err != nil {
+		d.err = fmt.Errorf("decided an impossible %s: %w", body.EventType(), err)
+		return
+	}
+	if c := d.convs[conv]; c != nil {
+		decision.After = c.state
+	}
+	d.out = append(d.out, decision)
+}
+
+// Fold applies a decision from the log. Events that this release does not know change nothing.
+func (d *Desk) Fold(e conversation.Event) error {
+	d.err = nil
+	return d.fold(e)
+}
+
+func (d *Desk) fold(e conversation.Event) error {
+	if e.Type.OfAgent() {
+		d.foldAgent(e)
+		return nil
+	}
+	if _, unknown := e.Body.(*conversation.Unknown); unknown {
+		return nil
+	}
+	c := d.convs[e.Conversation]
+	fresh := c == nil
+	if fresh {
+		c = d.newEntry()
+	}
+	before, next, err := d.next(c, e)
+	if err != nil {
+		return err
+	}
+	if fresh {
+		d.convs[e.Conversation] = c
+	}
+	_, forgotten := e.Body.(*conversation.Forgotten)
+	d.move(c, next, e.At)
+	if forgotten {
+		delete(d.convs, e.Conversation)
+		return nil
+	}
+	d.watch(c, before.Status, e.At)
+	return nil
+}
+
+// next is the state after the event, which is not applied yet.
+func (d *Desk) next(c *entry, e conversation.Event) (before, next conversation.State, err error) {
+	if r, ok := e.Body.(*conversation.Restored); ok {
+		next = r.State
+		keepHeard(&next, &c.state)
+		return conversation.State{}, next, nil
+	}
+	// What was heard before the conversation was opened is in the state already.
+	next, err = conversation.Apply(c.state, e)
+	return c.state, next, err
+}
+
+// move changes the state and brings the indexes along. What the indexes do not look at leaves them alone.
+func (d *Desk) move(c *entry, next conversation.State, at time.Time) {
+	before := c.state
+	from, to := holder(&before), holder(&next)
+	same := before.Status == next.Status && before.Queue == next.Queue &&
+		before.Priority == next.Priority && before.Arrival == next.Arrival
+	if !same {
+		d.leaveQueue(c)
+	}
+	if from != to {
+		if a := d.agents[from]; a != nil {
+			d.release(a, c, at)
+		}
+	}
+	c.state = next
+	if !same {
+		d.enterQueue(c)
+	}
+	if from != to {
+		if a := d.agents[to]; a != nil {
+			d.take(a, c, at)
+		}
+	}
+}
+
+// holder is the agent whose slot the conversation takes; empty for none.
+func holder(s *conversation.State) string {
+	if s.Agent == nil {
+		return ""
+	}
+	return s.Agent.ID
+}
+
+// keepHeard takes over what was folded from messages: every replica reads all of them itself and may be
+// ahead of the snapshot.
+func keepHeard(restored, heard *conversation.State) {
+	restored.OwnSeq = max(restored.OwnSeq, heard.OwnSeq)
+	if heard.MsgSeq < restored.MsgSeq {
+		return
+	}
+	restored.MsgSeq = heard.MsgSeq
+	restored.Turns, restored.Misses = heard.Turns, heard.Misses
+	restored.LastSaidAt, restored.AnsweredAt = heard.LastSaidAt, heard.AnsweredAt
+	if heard.Language != "" {
+		restored.Language = heard.Language
+	}
+}
+
+func (d *Desk) newEntry() *entry {
+	c := &entry{}
+	c.place.item = c
+	return c
+}
+
+// leaveQueue takes the conversation out of its queue, before its state changes.
+func (d *Desk) leaveQueue(c *entry) {
+	s := &c.state
+	q := d.queues[s.Queue]
+	switch {
+	case q == nil:
+	case s.Status.Waiting():
+		c.place.remove()
+		q.version++
+	case s.Owner() != nil:
+		q.inProgress--
+	}
+}
+
+// enterQueue puts the conversation into its queue, if its state has it there or served from there.
+func (d *Desk) enterQueue(c *entry) {
+	s := &c.state
+	if !s.Status.Waiting() && s.Owner() == nil {
+		return
+	}
+	q := d.queues[s.Queue]
+	if q == nil {
+		// The queue is not, or not yet, in this replica's configuration: keep the place all the same.
+		q = newQueue(s.Queue, s.Priority)
+		d.queues[s.Queue] = q
+	}
+	switch {
+	case s.Status == conversation.StatusQueued:
+		q.waiting.insert(&c.place)
+		q.version++
+	case s.Status == conversation.StatusOffered:
+		q.offered.insert(&c.place)
+		q.version++
+	default:
+		q.inProgress++
+	}
+}
+
+// Hear folds a message into its conversation. It returns false when the message was heard before or,
+// for others than the customer's, when the conversation is not known.
+func (d *Desk) Hear(e conversation.Event) bool {
+	m, ok := e.Body.(*conversation.Message)
+	if !ok {
+		return false
+	}
+	c := d.convs[e.Conversation]
+	if c == nil {
+		if m.From.Kind != conversation.KindCustomer {
+			return false
+		}
+		c = d.newEntry()
+		d.convs[e.Conversation] = c
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(m.ClientID)) // never fails
+	if _, twice := c.seen[h.Sum64()]; twice {
+		return false
+	}
+	if c.seen == nil {
+		c.seen = map[uint64]struct{}{}
+	}
+	c.seen[h.Sum64()] = struct{}{}
+	next, err := conversation.Apply(c.state, e)
+	if err != nil {
+		return false
+	}
+	c.state = next
+	return true
+}
+
+// Owned notes that an event of the conversation was stored on .own at the sequence.
+func (d *Desk) Owned(conv conversation.ID, seq uint64) {
+	if c := d.convs[conv]; c != nil {
+		c.state.OwnSeq = max(c.state.OwnSeq, seq)
+	}
+}
+
+// State of a conversation; ok is false when it is not known.
+func (d *Desk) State(conv conversation.ID) (s conversation.State, ok bool) {
+	c := d.convs[conv]
+	if c == nil {
+		return conversation.State{}, false
+	}
+	return c.state, true
+}

@@ -1,0 +1,328 @@
+package routing_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/deskfleet/deskfleet/internal/conversation"
+	"github.com/deskfleet/deskfleet/internal/routing"
+)
+
+var start = time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+
+// model is what an onlooker who has only the decisions would believe: maps and full scans, nothing shared
+// with the desk but the state machine.
+type model struct {
+	config routing.Config
+	states map[conversation.ID]conversation.State
+	agents map[string]*modelAgent
+}
+
+type modelAgent struct {
+	conversation.Agent
+	online, draining bool
+}
+
+func newModel(config routing.Config) *model {
+	return &model{config: config, states: map[conversation.ID]conversation.State{}, agents: map[string]*modelAgent{}}
+}
+
+// pools that an agent serves in, by name.
+func (m *model) pools(a *modelAgent) []routing.Pool {
+	var pools []routing.Pool
+	for _, p := range m.config.Pools {
+		if a.Kind == conversation.KindBot && p.Name == a.Pool || a.Kind == conversation.KindAgent && slices.Contains(p.Members, a.ID) {
+			pools = append(pools, p)
+		}
+	}
+	slices.SortFunc(pools, func(x, y routing.Pool) int { return strings.Compare(x.Name, y.Name) })
+	return pools
+}
+
+func (m *model) queues(a *modelAgent) []string {
+	var names []string
+	for _, p := range m.pools(a) {
+		if p.Kind == conversation.KindBot {
+			names = append(names, conversation.BotQueue)
+		}
+		names = append(names, p.Queues...)
+	}
+	return names
+}
+
+func (m *model) slots(a *modelAgent) int {
+	slots := 0
+	for _, p := range m.pools(a) {
+		slots = max(slots, p.Concurrency)
+	}
+	return slots
+}
+
+func (m *model) busy(id string) int {
+	n := 0
+	for _, s := range m.states {
+		if s.Agent != nil && s.Agent.ID == id {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *model) free(a *modelAgent) bool {
+	return a.online && !a.draining && m.busy(a.ID) < m.slots(a)
+}
+
+// first is the conversation that the agent should get next.
+func (m *model) first(a *modelAgent, now time.Time) conversation.ID {
+	var best *conversation.State
+	served := m.queues(a)
+	before := func(x, y *conversation.State) bool {
+		if x.Priority != y.Priority {
+			return x.Priority > y.Priority
+		}
+		if i, j := slices.Index(served, x.Queue), slices.Index(served, y.Queue); i != j {
+			return i < j
+		}
+		if c := x.Arrival.Compare(y.Arrival); c != 0 {
+			return c < 0
+		}
+		return x.ID < y.ID
+	}
+	for _, s := range m.states {
+		if s.Status != conversation.StatusQueued || !slices.Contains(served, s.Queue) || s.PassedBy(a.ID, now) {
+			continue
+		}
+		if best == nil || before(&s, best) {
+			best = &s
+		}
+	}
+	if best == nil {
+		return ""
+	}
+	return best.ID
+}
+
+// follow checks one decision against the rules and takes it over.
+func (m *model) follow(t *rapid.T, now time.Time, d routing.Decision) {
+	switch b := d.Body.(type) {
+	case *conversation.Assigned:
+		m.checkGiven(t, now, d.Conversation, b.Agent)
+	case *conversation.Offered:
+		m.checkGiven(t, now, d.Conversation, b.Agent)
+	case *conversation.Queued:
+		m.checkQueued(t, d.Conversation, b)
+	case *conversation.SignedOn:
+		a := m.agents[b.Agent.ID]
+		if a == nil {
+			a = &modelAgent{}
+			m.agents[b.Agent.ID] = a
+		}
+		a.Agent, a.online = b.Agent, b.Presence == conversation.PresenceOnline
+	case *conversation.PresenceSet:
+		m.agents[b.Agent].online = b.Presence == conversation.PresenceOnline
+	case *conversation.DrainSet:
+		m.agents[b.Agent].draining = b.Draining
+	case *conversation.SignedOff:
+		if n := m.busy(b.Agent); n > 0 {
+			t.Fatalf("%s is signed off and still has %d conversations", b.Agent, n)
+		}
+		delete(m.agents, b.Agent)
+	}
+	if d.Conversation == "" {
+		return
+	}
+	before := m.states[d.Conversation]
+	next, err := conversation.Apply(before, event(now, d))
+	if err != nil {
+		t.Fatalf("the state machine refuses a decision: %v", err)
+	}
+	if before.Status == conversation.StatusOffered && next.Status == conversation.StatusQueued && before.Arrival != next.Arrival {
+		t.Fatalf("%s lost its place: %v, was %v", d.Conversation, next.Arrival, before.Arrival)
+	}
+	m.states[d.Conversation] = next
+	if _, ok := d.Body.(*conversation.Forgotten); ok {
+		delete(m.states, d.Conversation)
+	}
+}
+
+// checkGiven holds invariants 3, 5 and 6.
+func (m *model) checkGiven(t *rapid.T, now time.Time, conv conversation.ID, to conversation.Agent) {
+	a := m.agents[to.ID]
+	if a == nil {
+		t.Fatalf("%s is given to %s, who is not signed on", conv, to.ID)
+	}
+	if !m.free(a) {
+		t.Fatalf("%s is given to %s: online %v, draining %v, %d of %d slots busy", conv, to.ID, a.online, a.draining, m.busy(to.ID), m.slots(a))
+	}
+	if first := m.first(a, now); first != conv {
+		t.Fatalf("%s is given to %s, but %s is first in line: %+v, %+v", conv, to.ID, first, m.states[conv], m.states[first])
+	}
+}
+
+// checkQueued holds that places are kept.
+func (m *model) checkQueued(t *rapid.T, conv conversation.ID, b *conversation.Queued) {
+	before := m.states[conv]
+	kept := b.Arrival == before.Arrival
+	fromBots := before.Status == conversation.StatusBot && b.Queue != conversation.BotQueue
+	if !kept && !fromBots && before.Status != conversation.StatusReopened {
+		t.Fatalf("%s lost its place: %+v, was %v", conv, b, before.Arrival)
+	}
+	if before.Status == conversation.StatusBot && b.Queue != conversation.BotQueue && b.HandOff == nil {
+		t.Fatalf("%s leaves the bot without a hand-off", conv)
+	}
+}
+
+// checkRest holds what must be so between inputs: nobody waits while an agent for them is free, nobody
+// is over their slots, and positions are right.
+func (m *model) checkRest(t *rapid.T, now time.Time, d *routing.Desk) {
+	for id, a := range m.agents {
+		if m.free(a) {
+			if first := m.first(a, now); first != "" {
+				t.Fatalf("%s waits while %s is free", first, id)
+			}
+		}
+		if v, ok := d.Agent(id); !ok || v.Busy != m.busy(id) || v.Slots != m.slots(a) {
+			t.Fatalf("agent %s is %+v, want %d busy", id, v, m.busy(id))
+		}
+	}
+	for _, q := range append([]string{conversation.BotQueue}, queueNames(m.config)...) {
+		m.checkPositions(t, d, q)
+	}
+}
+
+func (m *model) checkPositions(t *rapid.T, d *routing.Desk, queue string) {
+	var line []conversation.State
+	for _, s := range m.states {
+		if s.Status.Waiting() && s.Queue == queue {
+			line = append(line, s)
+		}
+	}
+	slices.SortFunc(line, func(x, y conversation.State) int {
+		if x.Priority != y.Priority {
+			return y.Priority - x.Priority
+		}
+		if c := x.Arrival.Compare(y.Arrival); c != 0 {
+			return c
+		}
+		return strings.Compare(string(x.ID), string(y.ID))
+	})
+	for i, s := range line {
+		if position, waiting := d.Position(s.ID); position != i+1 || waiting != len(line) {
+			t.Fatalf("%s is at %d of %d in %s, want %d of %d", s.ID, position, waiting, queue, i+1, len(line))
+		}
+	}
+	walked := 0
+	d.Walk(queue, func(position int, s *conversation.State) bool {
+		if position != walked+1 || s.ID != line[walked].ID {
+			t.Fatalf("walk of %s meets %s at %d, want %s", queue, s.ID, position, line[walked].ID)
+		}
+		walked++
+		return true
+	})
+	if walked != len(line) {
+		t.Fatalf("walk of %s meets %d, want %d", queue, walked, len(line))
+	}
+}
+
+func queueNames(c routing.Config) []string {
+	var names []string
+	for _, q := range c.Queues {
+		names = append(names, q.Name)
+	}
+	return names
+}
+
+func event(now time.Time, d routing.Decision) conversation.Event {
+	return conversation.NewEvent(conversation.NewID(now), d.Conversation, now, d.Body)
+}
+
+// journal is the log of a desk: what was heard and what was decided, as bytes.
+type journal struct {
+	entries []journalEntry
+}
+
+type journalEntry struct {
+	data []byte
+	own  uint64 // sequence on .own, for decisions that go there
+	seq  uint64
+}
+
+func (j *journal) add(t fataler, e conversation.Event, own uint64) {
+	data, err := conversation.Encode(e)
+	if err != nil {
+		t.Fatalf("a decision cannot be stored: %v", err)
+	}
+	j.entries = append(j.entries, journalEntry{data: data, own: own, seq: e.Seq})
+}
+
+type fataler interface{ Fatalf(string, ...any) }
+
+// replay builds a desk from the log.
+func (j *journal) replay(t fataler, config routing.Config) *routing.Desk {
+	d, err := routing.New(config)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	for _, entry := range j.entries {
+		e, err := conversation.Decode(entry.data)
+		if err != nil {
+			t.Fatalf("%v", err)
+		}
+		e.Seq = entry.seq
+		if e.Type == conversation.TypeMessage {
+			d.Hear(e)
+			continue
+		}
+		if err := d.Fold(e); err != nil {
+			t.Fatalf("replay: %v", err)
+		}
+		if entry.own > 0 {
+			d.Owned(e.Conversation, entry.own)
+		}
+	}
+	return d
+}
+
+// dump renders everything that a desk knows.
+func dump(t fataler, d *routing.Desk) string {
+	data, err := json.MarshalIndent(d.Snapshot(start), "", " ")
+	if err != nil {
+		// Snapshots of desks carry no ids; render them by hand.
+		var b strings.Builder
+		for _, e := range d.Snapshot(start) {
+			body, err := json.Marshal(e.Body)
+			if err != nil {
+				t.Fatalf("%v", err)
+			}
+			fmt.Fprintf(&b, "%s %s %s\n", e.Type, e.Conversation, body)
+		}
+		data = []byte(b.String())
+	}
+	views, err := json.Marshal(struct {
+		Queues []routing.QueueView
+		Agents []routing.AgentView
+	}{withoutVersions(d.Queues()), d.Agents()})
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	return string(data) + string(views)
+}
+
+func withoutVersions(views []routing.QueueView) []routing.QueueView {
+	for i := range views {
+		views[i].Version = 0
+	}
+	return views
+}
+
+func same(t fataler, what string, a, b *routing.Desk) {
+	if diff := cmp.Diff(dump(t, a), dump(t, b)); diff != "" {
+		t.Fatalf("%s: %s", what, diff)
+	}
+}

@@ -1,0 +1,345 @@
+package routing_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/deskfleet/deskfleet/internal/conversation"
+	"github.com/deskfleet/deskfleet/internal/routing"
+)
+
+func smallDesk() routing.Config {
+	return routing.Config{
+		Queues: []routing.Queue{{Name: "general", Priority: 50}, {Name: "refunds", Priority: 50}, {Name: "vip", Priority: 90}},
+		Pools: []routing.Pool{
+			{Name: "bots", Kind: conversation.KindBot, Concurrency: 2},
+			{Name: "first", Kind: conversation.KindAgent, Concurrency: 2, Members: []string{"ann", "ben"}, Queues: []string{"refunds", "general"}, OfferTimeout: 20 * time.Second},
+			{Name: "second", Kind: conversation.KindAgent, Concurrency: 1, Members: []string{"ben", "cleo"}, Queues: []string{"general", "vip"}, OfferTimeout: 10 * time.Second},
+		},
+		DefaultQueue: "general", Language: "en",
+		Times: routing.Times{BotIdleAfter: 3 * time.Minute},
+	}
+}
+
+// driver plays random events against a desk.
+type driver struct {
+	t     *rapid.T
+	desk  *routing.Desk
+	model *model
+	log   journal
+	now   time.Time
+	seq   uint64
+	convs []conversation.ID
+	said  int
+	ids   int
+
+	inputs int
+}
+
+// id gives the next conversation's id; a random one would make failures irreproducible.
+func (d *driver) id() conversation.ID {
+	d.ids++
+	return conversation.ID(fmt.Sprintf("01JD3KZ8Q8%016d", d.ids))
+}
+
+var people = []string{"ann", "ben", "cleo"}
+var bots = []string{"bot-0", "bot-1"}
+
+func (d *driver) agent() string {
+	return rapid.SampledFrom(append(append([]string{}, people...), bots...)).Draw(d.t, "agent")
+}
+
+func (d *driver) conversation() conversation.ID {
+	if len(d.convs) == 0 {
+		return d.id()
+	}
+	return rapid.SampledFrom(d.convs).Draw(d.t, "conversation")
+}
+
+// do decides, checks every decision, and writes the log.
+func (d *driver) do(in routing.Input) {
+	// Rendering a desk is slow: only some refusals are compared.
+	d.inputs++
+	before := ""
+	if d.inputs%8 == 0 {
+		before = dump(d.t, d.desk)
+	}
+	decisions, err := d.desk.Decide(d.now, in)
+	var refused *routing.Refusal
+	if errors.As(err, &refused) {
+		if refused.What == "" || refused.Why == "" || refused.Remedy == "" {
+			d.t.Fatalf("the refusal %+v does not say what, why and remedy", refused)
+		}
+		if before != "" && dump(d.t, d.desk) != before {
+			d.t.Fatalf("%T was refused (%v) and changed the desk", in, err)
+		}
+		return
+	}
+	if err != nil {
+		d.t.Fatalf("%T: %v", in, err)
+	}
+	if c, ok := in.(routing.Configure); ok {
+		d.model.config = c.Config
+	}
+	for _, decision := range decisions {
+		d.model.follow(d.t, d.now, decision)
+		e := event(d.now, decision)
+		d.seq++
+		e.Seq = d.seq
+		own := uint64(0)
+		if e.Type.OnOwn() {
+			own = d.seq
+			d.desk.Owned(e.Conversation, own)
+		}
+		d.log.add(d.t, e, own)
+	}
+	d.model.checkRest(d.t, d.now, d.desk)
+}
+
+func (d *driver) write(conv conversation.ID, verdict routing.Verdict) {
+	d.seq++
+	d.said++
+	clientID := fmt.Sprint("m", d.said)
+	e := conversation.NewEvent(conversation.NewID(d.now), conv, d.now, &conversation.Message{
+		From: conversation.Actor{Kind: conversation.KindCustomer, ID: "c-" + string(conv)}, Text: "hello", ClientID: clientID,
+	})
+	e.Seq = d.seq
+	if !d.desk.Hear(e) {
+		d.t.Fatalf("a new message is not heard")
+	}
+	d.log.add(d.t, e, 0)
+	if rapid.Bool().Draw(d.t, "delivered twice") && d.desk.Hear(e) {
+		d.t.Fatalf("a message is heard twice")
+	}
+	d.do(routing.Wrote{Conversation: conv, Seq: d.seq, Channel: "web", Contact: "c-" + string(conv), Verdict: verdict})
+}
+
+func (d *driver) verdict() routing.Verdict {
+	v := routing.Verdict{Rules: "rule", Reason: "the rule matched"}
+	if rapid.IntRange(0, 3).Draw(d.t, "hand-off") == 0 {
+		v.HandOff = rapid.SampledFrom([]string{"general", "refunds", "vip", "gone"}).Draw(d.t, "queue")
+	}
+	if rapid.IntRange(0, 4).Draw(d.t, "priority") == 0 {
+		p := rapid.SampledFrom([]int{10, 50, 95}).Draw(d.t, "to")
+		v.Priority = &p
+	}
+	if rapid.IntRange(0, 4).Draw(d.t, "say") == 0 {
+		v.Say = []conversation.Said{{Text: "one moment", Rule: "rule"}}
+	}
+	return v
+}
+
+func (d *driver) handOff() *conversation.HandOff {
+	h := &conversation.HandOff{
+		TranscriptSeq: d.seq, Language: "en", Verification: conversation.VerificationNone,
+		Reason: conversation.Reason{Code: conversation.ReasonNoAnswer, Words: "no sure answer"},
+		Queue:  rapid.SampledFrom([]string{"", "general", "refunds", "vip", "gone"}).Draw(d.t, "queue"),
+	}
+	if rapid.IntRange(0, 5).Draw(d.t, "incomplete") == 0 {
+		h.TranscriptSeq = 0
+	}
+	return h
+}
+
+// owner draws an agent: mostly the right one.
+func (d *driver) owner(conv conversation.ID) string {
+	if s, ok := d.desk.State(conv); ok && s.Agent != nil && rapid.IntRange(0, 4).Draw(d.t, "right") > 0 {
+		return s.Agent.ID
+	}
+	return d.agent()
+}
+
+func (d *driver) signOn(id string) {
+	a := conversation.Agent{Kind: conversation.KindAgent, ID: id}
+	if id[:3] == "bot" {
+		a.Kind, a.Pool = conversation.KindBot, "bots"
+	}
+	d.do(routing.SignOn{Agent: a, Presence: conversation.PresenceOnline})
+}
+
+// pass lets time go by, to exactly the next timer or beyond; some agents are heard meanwhile.
+func (d *driver) pass() {
+	step := time.Duration(rapid.IntRange(0, 8000).Draw(d.t, "millis")) * time.Millisecond
+	if next := d.desk.NextTimer(); !next.IsZero() && rapid.Bool().Draw(d.t, "to the timer") {
+		step = max(0, next.Sub(d.now))
+	}
+	d.now = d.now.Add(step)
+	for _, id := range append(append([]string{}, people...), bots...) {
+		if rapid.IntRange(0, 9).Draw(d.t, "heard") > 0 {
+			d.desk.Seen(id, d.now)
+		}
+	}
+	d.do(routing.Tick{})
+	if next := d.desk.NextTimer(); !next.IsZero() && !next.After(d.now) {
+		d.t.Fatalf("after Tick at %v the next timer is %v", d.now, next)
+	}
+}
+
+func (d *driver) configure() {
+	c := smallDesk()
+	c.Queues[0].Priority = rapid.SampledFrom([]int{20, 50, 90}).Draw(d.t, "priority of general")
+	switch rapid.IntRange(0, 3).Draw(d.t, "change") {
+	case 0:
+		c.Queues = c.Queues[:2] // no vip
+	case 1:
+		c.Pools = c.Pools[1:] // no bots
+	case 2:
+		c.Pools[1].Queues = []string{"general"}
+	}
+	d.do(routing.Configure{Config: c})
+}
+
+// restart throws the desk away and builds it from the log.
+func (d *driver) restart() {
+	rebuilt := d.log.replay(d.t, d.model.config)
+	same(d.t, "the desk that was built from the log differs", d.desk, rebuilt)
+	rebuilt.SeenAll(d.now)
+	d.desk = rebuilt
+	// What is due while nobody decided is decided now.
+	d.do(routing.Tick{})
+}
+
+func (d *driver) step() {
+	conv := d.conversation()
+	switch rapid.IntRange(0, 17).Draw(d.t, "event") {
+	case 0, 1, 2:
+		id := d.id()
+		d.convs = append(d.convs, id)
+		d.write(id, d.verdict())
+	case 3:
+		if len(d.convs) > 0 {
+			d.write(conv, d.verdict())
+		}
+	case 4, 5:
+		d.signOn(d.agent())
+	case 6:
+		d.do(routing.SetPresence{Agent: d.agent(), Presence: rapid.SampledFrom([]conversation.Presence{"online", "away"}).Draw(d.t, "presence")})
+	case 7:
+		d.do(routing.SetDrain{Agent: d.agent(), Draining: rapid.Bool().Draw(d.t, "draining")})
+	case 8:
+		d.do(routing.SignOff{Agent: d.agent()})
+	case 9, 10:
+		d.do(routing.Accept{Agent: d.owner(conv), Conversation: conv})
+	case 11:
+		d.do(routing.Decline{Agent: d.owner(conv), Conversation: conv})
+	case 12:
+		d.do(routing.HandOff{Agent: d.owner(conv), Conversation: conv, HandOff: d.handOff()})
+	case 13:
+		d.endSomehow(conv)
+	case 14:
+		d.do(routing.Left{Conversation: conv, Contact: "c-" + string(conv)})
+	case 15:
+		d.do(routing.Looked{Conversation: conv, Verdict: d.verdict()})
+	case 16:
+		if rapid.IntRange(0, 3).Draw(d.t, "rarely") == 0 {
+			d.configure()
+		} else {
+			d.restart()
+		}
+	case 17:
+		d.do(routing.Back{Conversation: conv, Contact: "c-" + string(conv)})
+	}
+}
+
+func (d *driver) endSomehow(conv conversation.ID) {
+	switch rapid.IntRange(0, 4).Draw(d.t, "end") {
+	case 0:
+		d.do(routing.Close{Conversation: conv, By: conversation.Actor{Kind: conversation.KindCustomer, ID: "c-" + string(conv)}})
+	case 1:
+		d.do(routing.Forget{Conversation: conv, Seq: d.seq})
+		if _, ok := d.desk.State(conv); !ok {
+			for i, id := range d.convs {
+				if id == conv {
+					d.convs = append(d.convs[:i:i], d.convs[i+1:]...)
+					break
+				}
+			}
+		}
+	default:
+		d.do(routing.Close{Conversation: conv, By: conversation.Actor{Kind: conversation.KindAgent, ID: d.owner(conv)}})
+	}
+}
+
+// TestInvariants plays random events, crashes and duplicates, and holds the design's invariants 3 to 6
+// after each decision: one owner and never over the slots, the bot fenced off, nothing for agents that
+// are offline, away or draining, places kept, first come first served; and that the log gives the desk.
+func TestInvariants(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		desk, err := routing.New(smallDesk())
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &driver{t: t, desk: desk, model: newModel(smallDesk()), now: start}
+		for range rapid.IntRange(1, 80).Draw(t, "steps") {
+			d.step()
+			d.pass()
+		}
+		d.restart()
+		d.checkSnapshot()
+		d.drainOut()
+	})
+}
+
+// checkSnapshot holds that a snapshot gives the same desk, with or without the log before it.
+func (d *driver) checkSnapshot() {
+	var decided []conversation.Event
+	for _, e := range d.desk.Snapshot(d.now) {
+		e.ID = conversation.NewID(d.now)
+		data, err := conversation.Encode(e)
+		if err != nil {
+			d.t.Fatalf("%v", err)
+		}
+		back, err := conversation.Decode(data)
+		if err != nil {
+			d.t.Fatalf("%v", err)
+		}
+		decided = append(decided, back)
+	}
+	fresh, err := routing.New(d.model.config)
+	if err != nil {
+		d.t.Fatalf("%v", err)
+	}
+	later := d.log.replay(d.t, d.model.config)
+	for name, other := range map[string]*routing.Desk{"an empty desk": fresh, "a standby": later} {
+		if err := other.Restore(decided); err != nil {
+			d.t.Fatalf("restore: %v", err)
+		}
+		same(d.t, "the snapshot gives another desk to "+name, d.desk, other)
+	}
+}
+
+// drainOut lets the agents work until nobody waits: whoever waits is served in the end.
+func (d *driver) drainOut() {
+	d.do(routing.Configure{Config: smallDesk()})
+	for range 10_000 {
+		for _, id := range append(append([]string{}, people...), bots...) {
+			d.signOn(id)
+			d.do(routing.SetPresence{Agent: id, Presence: conversation.PresenceOnline})
+			d.do(routing.SetDrain{Agent: id})
+			d.desk.Seen(id, d.now)
+		}
+		open := 0
+		for _, id := range d.desk.Conversations() {
+			s, _ := d.desk.State(id)
+			if !s.Status.Ended() {
+				open++
+			}
+			if s.Status == conversation.StatusOffered {
+				d.do(routing.Accept{Agent: s.Agent.ID, Conversation: id})
+			}
+			if s, _ = d.desk.State(id); s.Owner() != nil {
+				d.do(routing.Close{Conversation: id, By: s.Agent.Actor()})
+			}
+		}
+		if open == 0 {
+			return
+		}
+		d.now = d.now.Add(time.Second)
+		d.do(routing.Tick{})
+	}
+	d.t.Fatalf("conversations are never served: %s", dump(d.t, d.desk))
+}

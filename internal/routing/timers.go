@@ -1,0 +1,228 @@
+package routing
+
+import (
+	"container/heap"
+	"time"
+
+	"github.com/deskfleet/deskfleet/internal/conversation"
+)
+
+// timerKind says what is due.
+type timerKind uint8
+
+const (
+	timerOffer   timerKind = iota // an offer has run out
+	timerRematch                  // an agent may be asked again
+	timerLeft                     // the customer has been away for long
+	timerIdle                     // a bot's conversation may be idle
+	timerLost                     // an agent may be lost
+)
+
+// timer is a time at which something may be due. What is really due is decided by the state then: a
+// timer that was overtaken does nothing.
+type timer struct {
+	at    time.Time
+	kind  timerKind
+	conv  conversation.ID
+	agent string
+}
+
+// timers is a heap by time; ties are broken by content so that the order is deterministic.
+type timers []timer
+
+func (t timers) Len() int      { return len(t) }
+func (t timers) Swap(i, j int) { t[i], t[j] = t[j], t[i] }
+func (t timers) Less(i, j int) bool {
+	a, b := &t[i], &t[j]
+	switch {
+	case !a.at.Equal(b.at):
+		return a.at.Before(b.at)
+	case a.kind != b.kind:
+		return a.kind < b.kind
+	case a.conv != b.conv:
+		return a.conv < b.conv
+	default:
+		return a.agent < b.agent
+	}
+}
+
+// Push implements heap.Interface.
+func (t *timers) Push(x any) { *t = append(*t, x.(timer)) }
+
+// Pop implements heap.Interface.
+func (t *timers) Pop() any {
+	last := len(*t) - 1
+	x := (*t)[last]
+	(*t)[last] = timer{}
+	*t = (*t)[:last]
+	return x
+}
+
+func (d *Desk) arm(t timer) { heap.Push(&d.timers, t) }
+
+// NextTimer is when Tick next may have something to do; zero for never. It may be early, never late.
+func (d *Desk) NextTimer() time.Time {
+	if len(d.timers) == 0 {
+		return time.Time{}
+	}
+	return d.timers[0].at
+}
+
+// watch arms the timers that a new state asks for.
+func (d *Desk) watch(c *entry, before conversation.Status, at time.Time) {
+	s := &c.state
+	if s.Status == conversation.StatusOffered && before != s.Status {
+		d.arm(timer{at: s.Deadline, kind: timerOffer, conv: s.ID})
+	}
+	if s.Status == conversation.StatusQueued && before == conversation.StatusOffered {
+		if n := len(s.Passed); n > 0 {
+			d.arm(timer{at: s.Passed[n-1].Until, kind: timerRematch, conv: s.ID})
+		}
+	}
+	if !s.LeftAt.IsZero() {
+		d.watchLeft(c)
+	}
+	if s.Status == conversation.StatusBot && c.idleAt.IsZero() {
+		d.watchIdle(c, at.Add(d.config.Times.BotIdleAfter))
+	}
+}
+
+// watchLeft arms the timer of a customer who is away, if the status gives it one.
+func (d *Desk) watchLeft(c *entry) {
+	if due, ok := d.leftDue(&c.state); ok {
+		d.arm(timer{at: due, kind: timerLeft, conv: c.state.ID})
+	}
+}
+
+// leftDue is when a conversation ends because its customer left. A person's conversation does not end by
+// itself: the agent may still finish the matter.
+func (d *Desk) leftDue(s *conversation.State) (time.Time, bool) {
+	switch {
+	case s.LeftAt.IsZero():
+		return time.Time{}, false
+	case s.Status.Waiting():
+		return s.LeftAt.Add(d.config.Times.AbandonAfter), true
+	case s.Status == conversation.StatusBot:
+		return s.LeftAt.Add(d.config.Times.BotLeftAfter), true
+	default:
+		return time.Time{}, false
+	}
+}
+
+func (d *Desk) watchIdle(c *entry, at time.Time) {
+	c.idleAt = at
+	d.arm(timer{at: at, kind: timerIdle, conv: c.state.ID})
+}
+
+func (d *Desk) watchAgent(a *agent) {
+	a.lostAt = a.lastSeen.Add(d.config.Times.HeartbeatLost)
+	d.arm(timer{at: a.lostAt, kind: timerLost, agent: a.ID})
+}
+
+// Seen notes that an agent was heard. It returns false when the agent is not signed on.
+func (d *Desk) Seen(agent string, now time.Time) bool {
+	a := d.agents[agent]
+	if a == nil {
+		return false
+	}
+	a.lastSeen = later(a.lastSeen, now)
+	return true
+}
+
+// SeenAll gives every agent its full time again: after a change of the lead, or a connection to the bus
+// that was lost, silence says nothing about the agents.
+func (d *Desk) SeenAll(now time.Time) {
+	for _, a := range d.agents {
+		a.lastSeen = later(a.lastSeen, now)
+	}
+}
+
+// Tick decides what has become due.
+type Tick struct{}
+
+func (Tick) decide(d *Desk, now time.Time) error {
+	for len(d.timers) > 0 && !d.timers[0].at.After(now) && d.err == nil {
+		due := heap.Pop(&d.timers).(timer)
+		if due.kind == timerLost {
+			d.dueLost(due, now)
+			continue
+		}
+		if c := d.convs[due.conv]; c != nil {
+			d.dueConversation(due, c, now)
+		}
+	}
+	return nil
+}
+
+func (d *Desk) dueConversation(due timer, c *entry, now time.Time) {
+	s := &c.state
+	switch due.kind {
+	case timerOffer:
+		if s.Status == conversation.StatusOffered && !s.Deadline.After(now) {
+			d.expire(c, now)
+		}
+	case timerRematch:
+		d.matchConversation(c, now)
+	case timerLeft:
+		if at, ok := d.leftDue(s); ok && !at.After(now) {
+			d.endLeft(c, now)
+		}
+	case timerIdle:
+		d.dueIdle(due, c, now)
+	case timerLost:
+	}
+}
+
+// expire ends an offer that was missed: the agent is set away, because the next offer would be missed
+// as well, and the conversation goes to the next one.
+func (d *Desk) expire(c *entry, now time.Time) {
+	asked := *c.state.Agent
+	why := "the offer was not answered within " + c.state.Deadline.Sub(c.state.StatusAt).String()
+	d.emit(now, c.state.ID, &conversation.OfferEnded{
+		Agent: asked, Outcome: conversation.OutcomeExpired,
+		NotBefore: now.Add(d.config.Times.NotAgain), Why: []string{why},
+	})
+	if a := d.agents[asked.ID]; a != nil {
+		d.setAway(a, now, why)
+	}
+	d.matchConversation(c, now)
+}
+
+func (d *Desk) endLeft(c *entry, now time.Time) {
+	s := &c.state
+	why := "the customer left " + now.Sub(s.LeftAt).Round(0).String() + " ago"
+	if s.Status == conversation.StatusBot {
+		d.closeBy(c, conversation.Actor{Kind: conversation.KindSystem}, conversation.CloseCustomerLeft, "", "", now)
+		return
+	}
+	d.abandon(c, now, why)
+}
+
+func (d *Desk) dueIdle(t timer, c *entry, now time.Time) {
+	s := &c.state
+	if !t.at.Equal(c.idleAt) {
+		return
+	}
+	c.idleAt = time.Time{}
+	if s.Status != conversation.StatusBot {
+		return
+	}
+	due := later(s.LastSaidAt, s.StatusAt).Add(d.config.Times.BotIdleAfter)
+	if due.After(now) {
+		d.watchIdle(c, due)
+		return
+	}
+	d.closeBy(c, conversation.Actor{Kind: conversation.KindSystem}, conversation.CloseIdle, "", "", now)
+}
+
+func (d *Desk) dueLost(t timer, now time.Time) {
+	a := d.agents[t.agent]
+	if a == nil || !t.at.Equal(a.lostAt) {
+		return
+	}
+	if a.lastSeen.Add(d.config.Times.HeartbeatLost).After(now) {
+		d.watchAgent(a)
+		return
+	}
+	d.dismiss(a, true, now, "not heard for "+now.Sub(a.lastSeen).Round(0).String())
+}
