@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"regexp"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -34,8 +35,24 @@ func (c *conn) attach(nc *nats.Conn) error {
 	if err != nil {
 		return fmt.Errorf("bus client: %w", err)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.nc, c.js = nc, js
 	return nil
+}
+
+// beforeReconnect is called before each round of attempts. It looks why the
+// one before failed, because the library calls nobody back for a refused sign-on.
+func (c *conn) beforeReconnect(attempts int) time.Duration {
+	c.mu.Lock()
+	nc := c.nc
+	c.mu.Unlock()
+	if nc != nil {
+		if err := nc.LastError(); err != nil {
+			c.onReconnectError(nc, err)
+		}
+	}
+	return reconnectDelay(attempts)
 }
 
 func (c *conn) onConnect(*nats.Conn) { c.connected("bus connected") }
@@ -69,6 +86,9 @@ func (c *conn) onDisconnect(nc *nats.Conn, err error) {
 }
 
 func (c *conn) onReconnectError(_ *nats.Conn, err error) {
+	if errors.Is(err, nats.ErrNoServers) {
+		return // stands in front of the reason, which comes with the next attempt
+	}
 	c.mu.Lock()
 	repeated := c.last != nil && c.last.Error() == err.Error()
 	c.last = err
@@ -82,9 +102,6 @@ func (c *conn) onReconnectError(_ *nats.Conn, err error) {
 func (c *conn) lastError() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.last == nil {
-		return c.nc.LastError() // the first attempt calls nobody back
-	}
 	return c.last
 }
 

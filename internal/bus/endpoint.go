@@ -152,7 +152,7 @@ func dial(ctx context.Context, servers string, opts ClientOptions, options []nat
 		nats.RetryOnFailedConnect(true),
 		// A role starts before its key has reached every server, and keys rotate.
 		nats.IgnoreAuthErrorAbort(),
-		nats.CustomReconnectDelay(reconnectDelay),
+		nats.CustomReconnectDelay(c.beforeReconnect),
 		// Without a buffer a publish fails at once while disconnected. A buffered
 		// one would be sent long after its caller has been told that it failed.
 		nats.ReconnectBufSize(-1),

@@ -262,15 +262,26 @@ func TestApplyChangesUsers(t *testing.T) {
 	stayingSeed, stayingKey := newSeed(t)
 	staying := runtimeconfig.BusUser{Role: runtimeconfig.RoleBot, PublicKey: stayingKey}
 	doc.Bus.Users = append(routerUser(oldKey), staying)
-	server := startTestServer(t, doc, t.TempDir())
+	server, err := StartServer(t.Context(), doc, ServerOptions{
+		Name: "bus-0", Dir: t.TempDir(), Listen: "127.0.0.1:-1", Plaintext: true, Logger: quiet(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { shutdown(t, server) })
+	if err := server.EnsureStream(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	as := func(role runtimeconfig.Role, seed string) Endpoint {
+		return Endpoint{URLs: []string{server.URL()}, SeedFile: seed, InboxPrefix: InboxPrefix(role)}
+	}
 	lost := make(chan error, 1)
-	old, err := insideAs{server, routerRole, oldSeed}.Dial(t.Context(), ClientOptions{
+	old, err := as(routerRole, oldSeed).Dial(t.Context(), ClientOptions{
 		Name: "old", Logger: quiet(t), OnDisconnect: func(err error) { lost <- err }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(old.Close)
-	stays, err := insideAs{server, runtimeconfig.RoleBot, stayingSeed}.Dial(t.Context(), ClientOptions{
+	stays, err := as(runtimeconfig.RoleBot, stayingSeed).Dial(t.Context(), ClientOptions{
 		Name: "stays", Logger: quiet(t), OnDisconnect: func(err error) { t.Errorf("a user that did not change was put out: %v", err) }})
 	if err != nil {
 		t.Fatal(err)
@@ -283,7 +294,7 @@ func TestApplyChangesUsers(t *testing.T) {
 	if err := server.Apply(&changed); err != nil {
 		t.Fatal(err)
 	}
-	connect(t, insideAs{server, routerRole, newSeedFile})
+	connect(t, as(routerRole, newSeedFile))
 	eventually.Receive(t, "the old key is put out", lost)
 	eventually.True(t, "the old key is refused", func() bool { return old.(*conn).lastError() != nil })
 	if old.Connected() {
