@@ -17,7 +17,14 @@ import (
 	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if err := os.RemoveAll(builtServer); err != nil {
+			code = 1
+		}
+		os.Exit(code)
+	}))
+}
 
 // quiet drops log lines unless tests run with -v.
 func quiet(t testing.TB) *slog.Logger {
