@@ -28,7 +28,7 @@ const (
 // passage sets of both languages; the result is flat around them. Long answers hold every function word, hence the lower weights there, and
 // trigrams of answers cost more memory than they find.
 var (
-	questionWeights = [classes]float32{1, 0.6, 0.3, 0.18, 0.3, 0.18, 1, 0.6, 1, 0.2, 0.4}
+	questionWeights = [classes]float32{1, 0.6, 0.3, 0.18, 0.7, 0.35, 0.7, 0.4, 1, 0.2, 0.4}
 	answerWeights   = [classes]float32{1, 0.3, 0.15, 0.05, 0.3, 0.1, 1, 0.3, 1, 0, 0}
 )
 

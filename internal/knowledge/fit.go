@@ -5,6 +5,8 @@ import "math"
 const (
 	// maxCalibrationSamples variants are asked against the base without them.
 	maxCalibrationSamples = 800
+	// folds is the number of parts of the cross-validation.
+	folds = 4
 	// minCalibrationSamples variants are needed to fit at all.
 	minCalibrationSamples = 30
 	// outOfScopeShare of the queries are assumed to ask for what no entry answers. It weighs the samples that are asked without their entry.
@@ -20,19 +22,27 @@ type example struct {
 	weight  float64
 }
 
-// learn trains the weights and fits the calibration. Confidence is fitted on variants that the weights in force were not trained on: the
-// weights are trained on each half in turn, and the other half asked; then they are trained on all.
+// learn trains the weights and fits the calibration. Confidence is fitted on variants that the weights in force were not trained on
+// (cross-validation); then the weights are trained on all.
 func (ix *Index) learn(stats *fieldStats) {
 	ix.calibration = calibration{variants: priorVariants, passages: priorPassages}
 	t := &trainer{ix: ix, stats: stats}
 	all := ix.questions.samples()
 	var examples []example
 	if len(all) >= minCalibrationSamples {
-		half := len(all) / 2
-		for _, fold := range [][2][]sample{{all[:half], all[half:]}, {all[half:], all[:half]}} {
+		for fold := range folds {
+			var held []sample
+			rest := make([]sample, 0, len(all))
+			for i, sm := range all {
+				if i%folds == fold {
+					held = append(held, sm)
+				} else {
+					rest = append(rest, sm)
+				}
+			}
 			t.reset()
-			t.train(fold[0])
-			for _, sm := range fold[1][:min(len(fold[1]), maxCalibrationSamples/2)] {
+			t.train(rest)
+			for _, sm := range held[:min(len(held), maxCalibrationSamples/folds)] {
 				examples = t.ask(examples, sm)
 			}
 		}

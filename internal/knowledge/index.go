@@ -15,7 +15,7 @@ const (
 
 // Options tune Compile. The zero value is good.
 type Options struct {
-	// Languages are the primary tags of the languages the desk offers, such as "zh" and "en". An entry without a language gets the detected one
+	// Languages are the tags of the languages the desk offers, such as "zh-Hans" and "en". An entry without a language gets the detected one
 	// only if it is among them. Empty: any.
 	Languages []string
 	// Synonyms are groups of words or phrases that mean the same to this business, in any language.
@@ -98,7 +98,7 @@ func (ix *Index) describe(languages []string) error {
 		}
 		if e.Language == "" {
 			detected := DetectLanguage(strings.Join(e.Questions, "\n") + "\n" + e.Answer)
-			if len(languages) == 0 || slices.Contains(languages, detected) {
+			if len(languages) == 0 || slices.ContainsFunc(languages, func(l string) bool { return primaryTag(l) == detected }) {
 				e.Language = detected
 			}
 		}

@@ -66,7 +66,7 @@ type query struct {
 func (q *query) prepare(ix *Index, text string, ex exclusion) {
 	q.synonyms, q.ex = ix.synonyms, ex
 	q.known = func(key uint64) bool {
-		_, ok := q.questionTerm(ix, key)
+		_, _, ok := q.questionTerm(ix, key)
 		return ok
 	}
 	feats := q.extract(text, maxQueryUnits)
@@ -93,10 +93,15 @@ func (q *query) add(ix *Index, ft feature) {
 		}
 	}
 	w := questionWeights[ft.class]
-	t, ok := q.questionTerm(ix, ft.key)
+	t, df, ok := q.questionTerm(ix, ft.key)
 	if ok {
 		c.question, c.mass = t, ix.questions.idf[t]
-		q.questions = append(q.questions, queryTerm{t, w, c.mass, ix.questions.boost[t]})
+		boost := ix.questions.boost[t]
+		if q.ex.kind != excludeNothing { // the postings hold the weight of the whole base
+			c.mass = ix.questions.idfOf(df)
+			boost *= c.mass / ix.questions.idf[t]
+		}
+		q.questions = append(q.questions, queryTerm{t, w, c.mass, boost})
 	}
 	if !ok && c.answer == unknownTerm && ft.class.content() {
 		q.answerBound += w * unknown
@@ -115,14 +120,20 @@ func (q *query) add(ix *Index, ft feature) {
 	}
 }
 
-// questionTerm looks a key up among the question variants.
-func (q *query) questionTerm(ix *Index, key uint64) (uint32, bool) {
+// questionTerm looks a key up among the question variants, and returns the term with the number of entries that hold it.
+func (q *query) questionTerm(ix *Index, key uint64) (t uint32, df int, ok bool) {
 	f := ix.questions
-	t, ok := f.terms[key]
-	if !ok || q.ex.kind == excludeNothing || f.start[t+1]-f.start[t] > 1 || f.entry[f.start[t]] != q.ex.entry {
-		return t, ok
+	if t, ok = f.terms[key]; !ok {
+		return 0, 0, false
 	}
-	return t, q.ex.kind == excludeVariant && q.ex.stats.variants[f.start[t]] > 1
+	df = int(f.start[t+1] - f.start[t])
+	if q.ex.kind != excludeNothing {
+		p, holds := f.posting(t, q.ex.entry)
+		if holds && (q.ex.kind == excludeEntry || f.without(q.ex.stats, t, p, q.ex.variant) == 0) {
+			df--
+		}
+	}
+	return t, df, df > 0
 }
 
 // answerTerm looks a key up among the answers.

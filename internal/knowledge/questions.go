@@ -232,8 +232,7 @@ func (f *questionField) cosine(query []queryTerm, norm float32, v uint32) float3
 			break
 		}
 		if f.vterm[i] == query[k].term {
-			idf := f.idf[query[k].term]
-			dot += query[k].weight * idf * questionWeights[f.vclass[i]] * idf
+			dot += query[k].weight * query[k].idf * questionWeights[f.vclass[i]] * f.idf[f.vterm[i]]
 		}
 	}
 	return min(dot/(norm*f.vnorm[v]), 1)

@@ -141,8 +141,11 @@ func TestDetectedLanguageWithinOptions(t *testing.T) {
 	if got := compile(t, Options{}, e).Search("bestellung", "", 1)[0].Entry.Language; got != "de" {
 		t.Errorf("language %q, want de", got)
 	}
-	if got := compile(t, Options{Languages: []string{"zh", "en"}}, e).Search("bestellung", "", 1)[0].Entry.Language; got != "" {
+	if got := compile(t, Options{Languages: []string{"zh-Hans", "en"}}, e).Search("bestellung", "", 1)[0].Entry.Language; got != "" {
 		t.Errorf("language %q, want none: the desk does not offer German", got)
+	}
+	if got := compile(t, Options{Languages: []string{"de-AT"}}, e).Search("bestellung", "", 1)[0].Entry.Language; got != "de" {
+		t.Errorf("language %q, want de: a region does not matter", got)
 	}
 }
 
