@@ -184,7 +184,7 @@ func (b *builder) build(ctx context.Context, j job, n, of int) error {
 	done := notices(b.out, func() string {
 		return fmt.Sprintf("  still building %s (%d of %d), %s", j.name, n, of, time.Since(start).Round(time.Second))
 	})
-	err := goBuild(ctx, j.dir, j.pkg, j.target, j.ldflags)
+	err := goBuild(ctx, buildSpec{dir: j.dir, pkg: j.pkg, target: j.target, definitions: j.ldflags, static: true})
 	done()
 	if err != nil {
 		return fmt.Errorf("build %s %s: %w", j.name, j.version, err)
@@ -213,41 +213,57 @@ func notices(out io.Writer, line func() string) (stop func()) {
 	return func() { cancel(); <-finished }
 }
 
-// goBuild builds one static program and puts it in place in one step, so that a
+// buildSpec is one run of "go build".
+type buildSpec struct {
+	dir, pkg, target string
+	definitions      []string // for the linker's -X
+	// static makes a program without paths of this machine that runs in an empty
+	// image. Without it the build shares the build cache with "go run" and "go
+	// test", which for a client of Kubernetes saves minutes.
+	static bool
+}
+
+// goBuild builds one program and puts it in place in one step, so that a
 // broken build never leaves half a program in the cache.
-func goBuild(ctx context.Context, dir, pkg, target string, definitions []string) error {
+func goBuild(ctx context.Context, s buildSpec) error {
 	goTool, err := exec.LookPath("go")
 	if err != nil {
 		return fmt.Errorf("the Go tool is needed to build it: install Go and put it on PATH: %w", err)
 	}
-	ldflags := "-s -w"
-	for _, d := range definitions {
-		ldflags += " -X " + d
-	}
-	tmp, err := os.MkdirTemp(filepath.Dir(target), ".build-")
+	tmp, err := os.MkdirTemp(filepath.Dir(s.target), ".build-")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(tmp) }()
-	built := filepath.Join(tmp, filepath.Base(target))
-	cmd := exec.CommandContext(ctx, goTool, "build", "-mod=readonly", "-trimpath", "-ldflags", ldflags, "-o", built, pkg)
-	cmd.Dir = dir
-	cmd.Env = buildEnv(os.Environ())
+	built := filepath.Join(tmp, filepath.Base(s.target))
+	args := []string{"build", "-mod=readonly", "-o", built}
+	if s.static {
+		ldflags := "-s -w"
+		for _, d := range s.definitions {
+			ldflags += " -X " + d
+		}
+		args = append(args, "-trimpath", "-ldflags", ldflags)
+	}
+	cmd := exec.CommandContext(ctx, goTool, append(args, s.pkg)...)
+	cmd.Dir = s.dir
+	cmd.Env = buildEnv(os.Environ(), s.static)
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("%w\n%s", err, bytes.TrimSpace(output.Bytes()))
 	}
-	return os.Rename(built, target)
+	return os.Rename(built, s.target)
 }
 
 // buildEnv takes out of an environment what would change the result or break
-// the build: flags of an outer "go test" or cross build, a workspace, cgo.
+// the build: flags of an outer "go test" or cross build, a workspace.
 // GOFLAGS is set, not emptied: an empty one falls back to "go env -w" settings.
-func buildEnv(environ []string) []string {
+func buildEnv(environ []string, static bool) []string {
 	own := map[string]string{
-		"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false", "GOWORK": "off",
-		"GOOS": runtime.GOOS, "GOARCH": runtime.GOARCH,
+		"GOFLAGS": "-buildvcs=false", "GOWORK": "off", "GOOS": runtime.GOOS, "GOARCH": runtime.GOARCH,
+	}
+	if static {
+		own["CGO_ENABLED"] = "0"
 	}
 	var env []string
 	for _, kv := range environ {

@@ -120,7 +120,7 @@ func TestGoBuildIsDeafToTheEnvironment(t *testing.T) {
 	t.Setenv("GOOS", "js")
 	t.Setenv("GOWORK", filepath.Join(dir, "missing.work"))
 	target := filepath.Join(t.TempDir(), "program")
-	if err := goBuild(t.Context(), dir, ".", target, []string{"main.version=v9"}); err != nil {
+	if err := goBuild(t.Context(), buildSpec{dir: dir, pkg: ".", target: target, definitions: []string{"main.version=v9"}, static: true}); err != nil {
 		t.Fatal(err)
 	}
 	out, err := run(t.Context(), "sh", "-c", target+" 2>&1")
@@ -132,7 +132,7 @@ func TestGoBuildIsDeafToTheEnvironment(t *testing.T) {
 func TestBrokenBuildLeavesNothingAndSaysWhy(t *testing.T) {
 	dir, cache := t.TempDir(), t.TempDir()
 	writeTree(t, dir, map[string]string{"go.mod": "module m\n\ngo 1.26\n", "main.go": "package main\n\nfunc main() { nonsense() }\n"})
-	err := goBuild(t.Context(), dir, ".", filepath.Join(cache, "program"), nil)
+	err := goBuild(t.Context(), buildSpec{dir: dir, pkg: ".", target: filepath.Join(cache, "program"), static: true})
 	if err == nil || !strings.Contains(err.Error(), "nonsense") {
 		t.Errorf("error is %v", err)
 	}

@@ -52,7 +52,7 @@ func (b *builder) ensurePause(ctx context.Context) (pauseImage, error) {
 		return image, err
 	}
 	program := filepath.Join(dir, "pause")
-	if err := goBuild(ctx, b.root, "./internal/localcluster/pause", program, nil); err != nil {
+	if err := goBuild(ctx, buildSpec{dir: b.root, pkg: "./internal/localcluster/pause", target: program, static: true}); err != nil {
 		return image, fmt.Errorf("build the pause program: %w", err)
 	}
 	content, err := os.ReadFile(program)

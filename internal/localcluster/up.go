@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // stopGrace is the time between SIGTERM and SIGKILL.
@@ -73,7 +75,7 @@ func (c *cluster) prepare(ctx context.Context) error {
 		return err
 	}
 	c.say("building hack/cluster for the volume provisioner")
-	return goBuild(ctx, b.root, "./hack/cluster", c.ToolPath, nil)
+	return goBuild(ctx, buildSpec{dir: b.root, pkg: "./hack/cluster", target: c.ToolPath})
 }
 
 func (c *cluster) up(ctx context.Context) error {
@@ -186,11 +188,11 @@ func (c *cluster) startNode(ctx context.Context, all map[string]component, _ *au
 		return err
 	}
 	return c.await(ctx, kubeletName, "the node to be Ready", func(ctx context.Context) error {
-		if err := c.nodeReports(ctx, client); err != nil {
+		node, err := c.readyNode(ctx, client)
+		if err != nil {
 			return err
 		}
-		_, err := c.readyNode(ctx, client)
-		return err
+		return c.reported(node)
 	})
 }
 
@@ -211,5 +213,16 @@ func (c *cluster) startNetworkServices(ctx context.Context, all map[string]compo
 	if err := c.await(ctx, corednsName, "CoreDNS", httpOK(plain, "http://"+c.at(ports.DNSReady)+"/ready")); err != nil {
 		return err
 	}
-	return c.await(ctx, corednsName, "DNS by the Service's address", c.dnsAnswers)
+	if err := c.await(ctx, corednsName, "DNS by the Service's address", c.dnsAnswers); err != nil {
+		return err
+	}
+	client, err := c.clientset()
+	if err != nil {
+		return err
+	}
+	// A pod that is made before its namespace has an account is refused.
+	return c.await(ctx, controllerManagerName, "the default service account", func(ctx context.Context) error {
+		_, err := client.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{})
+		return err
+	})
 }

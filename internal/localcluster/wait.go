@@ -26,6 +26,8 @@ const (
 	waitNotice = 5 * time.Second
 	// tryTimeout bounds one question to a component, so that a silent one is asked again.
 	tryTimeout = 2 * time.Second
+	// dnsTimeout is short: a question asked before kube-proxy is done is lost.
+	dnsTimeout = 500 * time.Millisecond
 	logTail    = 15
 )
 
@@ -105,31 +107,32 @@ func (c *cluster) readyNode(ctx context.Context, client kubernetes.Interface) (*
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(node.Status.Conditions, func(cond corev1.NodeCondition) bool { return cond.Type == corev1.NodeReady })
-	if i < 0 {
-		return node, errors.New("the node reports nothing yet")
-	}
-	if cond := node.Status.Conditions[i]; cond.Status != corev1.ConditionTrue {
+	if cond := readyCondition(node); cond.Status != corev1.ConditionTrue {
 		return node, fmt.Errorf("the node is not Ready: %s", cond.Message)
 	}
 	return node, nil
 }
 
-// nodeReports: a node that was Ready stays so in the API for a while after its
-// kubelet ended. A lease renewed by the present kubelet shows that it is back.
-func (c *cluster) nodeReports(ctx context.Context, client kubernetes.Interface) error {
+// reported: a node that was Ready stays so in the API for a while after its
+// kubelet ended. A report of the present kubelet shows that it is back.
+func (c *cluster) reported(node *corev1.Node) error {
 	kubelet, err := readRecord(c.record(kubeletName))
 	if err != nil {
 		return err
 	}
-	lease, err := client.CoordinationV1().Leases(corev1.NamespaceNodeLease).Get(ctx, c.Name, metav1.GetOptions{})
-	if err != nil {
-		return err
-	}
-	if kubelet == nil || lease.Spec.RenewTime == nil || lease.Spec.RenewTime.Time.Before(kubelet.Since) {
-		return errors.New("the kubelet has not renewed the node's lease since its start")
+	if kubelet == nil || readyCondition(node).LastHeartbeatTime.Time.Before(kubelet.Since) {
+		return errors.New("the kubelet has not reported since its start")
 	}
 	return nil
+}
+
+func readyCondition(node *corev1.Node) corev1.NodeCondition {
+	for _, cond := range node.Status.Conditions {
+		if cond.Type == corev1.NodeReady {
+			return cond
+		}
+	}
+	return corev1.NodeCondition{Status: corev1.ConditionUnknown, Message: "the kubelet reports nothing yet"}
 }
 
 // dnsAnswers asks for the API server's Service at the DNS Service's address: an
@@ -138,7 +141,7 @@ func (c *cluster) dnsAnswers(ctx context.Context) error {
 	resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, hostPort(c.addr.DNS, 53))
 	}}
-	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+	ctx, cancel := context.WithTimeout(ctx, dnsTimeout)
 	defer cancel()
 	name := "kubernetes.default.svc." + clusterDomain
 	got, err := resolver.LookupNetIP(ctx, "ip4", name+".")
