@@ -81,8 +81,13 @@ func connect(t testing.TB, d Dialer) Conn {
 // testLog is a fresh log with everything allowed.
 func testLog(t testing.TB) (Log, Subjects) {
 	t.Helper()
+	return testLogWith(t, 16<<20)
+}
+
+func testLogWith(t testing.TB, maxStore int64) (Log, Subjects) {
+	t.Helper()
 	s := testSubjects(t)
-	server := startTestServer(t, testDocument(16<<20), t.TempDir())
+	server := startTestServer(t, testDocument(maxStore), t.TempDir())
 	return connect(t, server).Log(s.Stream()), s
 }
 

@@ -142,9 +142,7 @@ func (s *Server) URL() string {
 // EnsureStream makes or changes the stream of the desk as the document says.
 // It waits for the other servers of a cluster until ctx ends.
 func (s *Server) EnsureStream(ctx context.Context) error {
-	s.mu.Lock()
-	doc := s.doc
-	s.mu.Unlock()
+	doc := s.document()
 	subjects, err := NewSubjects(doc.Namespace, doc.Desk)
 	if err != nil {
 		return err
@@ -155,6 +153,12 @@ func (s *Server) EnsureStream(ctx context.Context) error {
 	}
 	defer c.Close()
 	return c.EnsureStream(ctx, SpecFor(subjects, max(doc.Bus.Replicas, 1), streamBytes(doc.Bus)))
+}
+
+func (s *Server) document() *runtimeconfig.Document {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.doc
 }
 
 // Apply takes over users and limits of a changed document without a restart.
@@ -233,7 +237,5 @@ func (s *Server) Shutdown(ctx context.Context) error {
 }
 
 func (s *Server) clustered() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.opts.Listen != "" && len(s.doc.Bus.Routes) > 0
+	return s.opts.Listen != "" && len(s.document().Bus.Routes) > 0
 }
