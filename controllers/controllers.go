@@ -9,12 +9,14 @@ import (
 	"log/slog"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -35,6 +37,8 @@ import (
 type Options struct {
 	// Settings are the defaults of all desks.
 	Settings render.Settings
+	// Kinds of children, from Kinds.
+	Kinds []apply.Kind
 	// Concurrency is how many objects of each kind are reconciled at a time; at least 1.
 	Concurrency int
 	// Namespaces that are watched; empty for all.
@@ -51,12 +55,36 @@ func Scheme() *runtime.Scheme {
 	return scheme
 }
 
+// Kinds are the kinds of children that a cluster has: HTTPRoute only where the
+// Gateway API is installed.
+func Kinds(config *rest.Config) ([]apply.Kind, error) {
+	kinds := apply.DeskKinds()
+	client, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("look for HTTPRoute: %w", err)
+	}
+	route := apply.HTTPRouteKind()
+	resources, err := client.ServerResourcesForGroupVersion(route.GroupVersionKind.GroupVersion().String())
+	switch {
+	case apierrors.IsNotFound(err):
+		return kinds, nil
+	case err != nil:
+		return nil, fmt.Errorf("look for HTTPRoute: %w", err)
+	}
+	for i := range resources.APIResources {
+		if resources.APIResources[i].Kind == route.GroupVersionKind.Kind {
+			return append(kinds, route), nil
+		}
+	}
+	return kinds, nil
+}
+
 // CacheOptions select what the manager's cache holds: of the children's kinds
 // only what we made, so that memory follows our desks and not the cluster.
-func CacheOptions(namespaces []string) cache.Options {
+func CacheOptions(kinds []apply.Kind, namespaces []string) cache.Options {
 	ours := cache.ByObject{Label: labels.SelectorFromSet(labels.Set{v1alpha1.LabelManagedBy: v1alpha1.ManagedByDeskfleet})}
 	options := cache.Options{ByObject: map[client.Object]cache.ByObject{}, DefaultNamespaces: watched(namespaces)}
-	for _, kind := range append(apply.DeskKinds(), apply.HTTPRouteKind()) {
+	for _, kind := range kinds {
 		options.ByObject[kind.Object] = ours
 	}
 	return options
@@ -85,15 +113,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err := references.Index(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
-	kinds := apply.DeskKinds()
-	route := apply.HTTPRouteKind()
-	switch _, err := mgr.GetRESTMapper().RESTMapping(route.GroupVersionKind.GroupKind(), route.GroupVersionKind.Version); {
-	case err == nil:
-		kinds = append(kinds, route)
-	case !meta.IsNoMatchError(err):
-		return fmt.Errorf("look for HTTPRoute: %w", err)
-	}
-	for _, kind := range kinds {
+	for _, kind := range options.Kinds {
 		if err := mgr.GetFieldIndexer().IndexField(ctx, kind.Object, apply.OwnerIndex, apply.IndexOwner); err != nil {
 			return fmt.Errorf("index %s by owner: %w", kind.GroupVersionKind.Kind, err)
 		}
@@ -114,7 +134,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	return errors.Join(
 		(&servicedesk.Reconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Applier: applier, Status: writer,
-			Settings: &options.Settings, Kinds: kinds, Now: time.Now, Log: options.Log,
+			Settings: &options.Settings, Kinds: options.Kinds, Now: time.Now, Log: options.Log,
 		}).Setup(mgr, perController),
 		(&agentpool.Reconciler{
 			Client: mgr.GetClient(), Applier: applier, Status: writer, Settings: &options.Settings, Log: options.Log,

@@ -87,7 +87,7 @@ func (a *Applier) one(ctx context.Context, owner Owner, live Live, wanted *unstr
 	wanted.SetAnnotations(annotations)
 
 	current := live[Key{Kind: wanted.GetKind(), Name: wanted.GetName()}]
-	verb := "updated"
+	verb, fields := "updated", "all"
 	if current == nil {
 		var err error
 		if current, err = a.guard(ctx, owner, wanted); err != nil {
@@ -96,13 +96,16 @@ func (a *Applier) one(ctx context.Context, owner Owner, live Live, wanted *unstr
 	}
 	if current == nil {
 		verb = "created"
-	} else if differs, err := a.comparer.differs(wanted, current, v1alpha1.FieldOwner); err != nil || !differs {
-		return err
+	} else {
+		var err error
+		if fields, err = a.comparer.difference(wanted, current, v1alpha1.FieldOwner); err != nil || fields == "" {
+			return err
+		}
 	}
 	if err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(wanted), client.FieldOwner(v1alpha1.FieldOwner), client.ForceOwnership); err != nil {
 		return fmt.Errorf("apply %s %s: %w", wanted.GetKind(), wanted.GetName(), err)
 	}
-	a.log.InfoContext(ctx, "child "+verb, "kind", wanted.GetKind(), "namespace", wanted.GetNamespace(), "name", wanted.GetName(), "owner", owner.annotation())
+	a.log.InfoContext(ctx, "child "+verb, "kind", wanted.GetKind(), "namespace", wanted.GetNamespace(), "name", wanted.GetName(), "owner", owner.annotation(), "fields", fields)
 	return nil
 }
 

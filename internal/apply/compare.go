@@ -35,30 +35,34 @@ var identity = fieldpath.NewSet(
 	fieldpath.MakePathOrDie("metadata", "namespace"),
 )
 
-// differs reports whether live lacks or changed a field of wanted, or has a field
-// that owner applied before and wants no longer.
-func (c comparer) differs(wanted *unstructured.Unstructured, live client.Object, owner string) (bool, error) {
+// difference names the fields that live lacks or has otherwise than wanted, or
+// that owner applied before and wants no longer; it is empty when an apply
+// would change nothing.
+func (c comparer) difference(wanted *unstructured.Unstructured, live client.Object, owner string) (string, error) {
 	owned, err := ownedFields(live, owner)
-	if err != nil || owned == nil {
-		return true, err
+	if err != nil {
+		return "", err
+	}
+	if owned == nil {
+		return "never applied", nil
 	}
 	typedWanted, typedLive, err := c.typed(wanted, live)
 	if err != nil {
-		return false, fmt.Errorf("compare %s %s: %w", wanted.GetKind(), wanted.GetName(), err)
+		return "", fmt.Errorf("compare %s %s: %w", wanted.GetKind(), wanted.GetName(), err)
 	}
 	fields, err := typedWanted.ToFieldSet()
 	if err != nil {
-		return false, fmt.Errorf("fields of %s %s: %w", wanted.GetKind(), wanted.GetName(), err)
+		return "", fmt.Errorf("fields of %s %s: %w", wanted.GetKind(), wanted.GetName(), err)
 	}
-	if !owned.Difference(fields.Union(identity)).Empty() {
-		return true, nil
+	if former := owned.Difference(fields.Union(identity)); !former.Empty() {
+		return former.String(), nil
 	}
-	same, err := typedWanted.Compare(typedLive.ExtractItems(fields, typed.WithAppendKeyFields()))
+	compared, err := typedWanted.Compare(typedLive.ExtractItems(fields, typed.WithAppendKeyFields()))
 	if err != nil {
-		return false, fmt.Errorf("compare %s %s: %w", wanted.GetKind(), wanted.GetName(), err)
+		return "", fmt.Errorf("compare %s %s: %w", wanted.GetKind(), wanted.GetName(), err)
 	}
-	changed := same.Modified.Union(same.Removed).Union(same.Added).Difference(identity)
-	return !changed.Empty(), nil
+	changed := compared.Modified.Union(compared.Removed).Union(compared.Added).Difference(identity)
+	return changed.String(), nil
 }
 
 func (c comparer) typed(wanted *unstructured.Unstructured, live client.Object) (typedWanted, typedLive *typed.TypedValue, err error) {

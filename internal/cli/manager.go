@@ -93,9 +93,13 @@ func runManager(ctx context.Context, o *managerOptions) error {
 	if err != nil {
 		return fmt.Errorf("find the cluster: %w", err)
 	}
+	kinds, err := controllers.Kinds(config)
+	if err != nil {
+		return err
+	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme: controllers.Scheme(),
-		Cache:  controllers.CacheOptions(o.namespaces),
+		Cache:  controllers.CacheOptions(kinds, o.namespaces),
 		Metrics: metricsserver.Options{
 			BindAddress: o.metricsAddress, SecureServing: true, FilterProvider: filters.WithAuthenticationAndAuthorization,
 			TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.MinVersion = tls.VersionTLS12 }},
@@ -110,7 +114,7 @@ func runManager(ctx context.Context, o *managerOptions) error {
 		return fmt.Errorf("make the manager: %w", err)
 	}
 	if err := controllers.Setup(ctx, mgr, controllers.Options{
-		Settings: o.settings, Concurrency: o.concurrency, Namespaces: o.namespaces, Log: logger,
+		Settings: o.settings, Kinds: kinds, Concurrency: o.concurrency, Namespaces: o.namespaces, Log: logger,
 	}); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@
 package credentials
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -232,8 +233,10 @@ func newSeed() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer pair.Wipe()
-	return pair.Seed()
+	seed, err := pair.Seed()
+	seed = bytes.Clone(seed) // Wipe overwrites the pair's own bytes
+	pair.Wipe()
+	return seed, err
 }
 
 func newContactTokenKey() ([]byte, error) {

@@ -218,9 +218,10 @@ func (s *Settings) claim(desk string, role runtimeconfig.Role, storage *v1alpha1
 		spec.WithStorageClassName(s.StorageClassName)
 	}
 	c := corev1ac.PersistentVolumeClaim(volumeData, "").
-		WithLabels(labels(desk, role)).WithSpec(spec)
-	// The template is not an object of its own: the API server wants no namespace in it.
-	c.Namespace = nil
-	c.TypeMetaApplyConfiguration = metav1ac.TypeMetaApplyConfiguration{Kind: new("PersistentVolumeClaim"), APIVersion: new("v1")}
+		WithLabels(labels(desk, role)).WithSpec(spec).
+		// The API server's default, spelled out: claim templates are compared whole.
+		WithStatus(corev1ac.PersistentVolumeClaimStatus().WithPhase(corev1.ClaimPending))
+	// The template is no object of its own: the API server keeps neither kind nor namespace in it.
+	c.Namespace, c.TypeMetaApplyConfiguration = nil, metav1ac.TypeMetaApplyConfiguration{}
 	return c
 }

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -35,7 +36,34 @@ type Writer struct {
 	Now func() time.Time
 
 	mu      sync.Mutex
-	written map[types.UID]time.Time
+	written map[types.UID]record
+}
+
+// record is what is remembered of the last status write of an object.
+type record struct {
+	at time.Time
+	// object as the API server returned it; nil once the cache has shown that version or a later one.
+	object Object
+}
+
+// Freshen gives an object that was read from the cache the status that was last
+// written, where the cache has not seen that write yet. Without it a reconcile
+// that follows on the heels of another compares with the status before that one,
+// finds nothing to change, and leaves a wrong status for good: a change of the
+// status alone wakes no controller.
+func (w *Writer) Freshen(obj Object) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r, known := w.written[obj.GetUID()]
+	if !known || r.object == nil {
+		return
+	}
+	order, err := resourceversion.CompareResourceVersion(obj.GetResourceVersion(), r.object.GetResourceVersion())
+	if err != nil || order >= 0 {
+		w.written[obj.GetUID()] = record{at: r.at}
+		return
+	}
+	statusField(obj).Set(statusField(r.object))
 }
 
 // Write patches the status of after where it differs from that of before. The
@@ -53,7 +81,7 @@ func (w *Writer) Write(ctx context.Context, before, after Object) (ctrl.Result, 
 		}
 		return ctrl.Result{}, fmt.Errorf("write status: %w", err)
 	}
-	w.mark(after.GetUID())
+	w.remember(after)
 	w.event(before, after)
 	return ctrl.Result{}, nil
 }
@@ -65,13 +93,17 @@ func (w *Writer) Forget(uid types.UID) {
 	delete(w.written, uid)
 }
 
-func (w *Writer) mark(uid types.UID) {
+func (w *Writer) remember(obj Object) {
+	written, ok := obj.DeepCopyObject().(Object)
+	if !ok {
+		return // a copy always has the type of its original
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.written == nil {
-		w.written = map[types.UID]time.Time{}
+		w.written = map[types.UID]record{}
 	}
-	w.written[uid] = w.Now()
+	w.written[obj.GetUID()] = record{at: w.Now(), object: written}
 }
 
 // hold is how long a change that consists of figures only must wait.
@@ -85,7 +117,7 @@ func (w *Writer) hold(before, after Object) time.Duration {
 	if !known {
 		return 0
 	}
-	return max(0, figureInterval-w.Now().Sub(last))
+	return max(0, figureInterval-w.Now().Sub(last.at))
 }
 
 // withoutFigures is the part of a status whose change is news: messages of
@@ -108,9 +140,9 @@ func withoutFigures(obj Object) any {
 }
 
 // statusOf is the Status field of one of the four kinds.
-func statusOf(obj Object) any {
-	return reflect.ValueOf(obj).Elem().FieldByName("Status").Interface()
-}
+func statusOf(obj Object) any { return statusField(obj).Interface() }
+
+func statusField(obj Object) reflect.Value { return reflect.ValueOf(obj).Elem().FieldByName("Status") }
 
 // event tells a transition of Ready: a change of its status or reason, once.
 func (w *Writer) event(before, after Object) {

@@ -33,6 +33,7 @@ func Run(ctx context.Context, c client.Client, w *status.Writer, req ctrl.Reques
 		w.Forget(obj.GetUID())
 		return ctrl.Result{}, nil // a child made now would be an orphan, or keep the deletion from ending
 	}
+	w.Freshen(obj)
 	before, ok := obj.DeepCopyObject().(status.Object)
 	if !ok {
 		return ctrl.Result{}, fmt.Errorf("a copy of %T is none", obj)
