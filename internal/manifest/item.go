@@ -132,7 +132,7 @@ func (l *loader) addOurs(it item, id identity, obj map[string]any) {
 			l.fail(it, id, path, msg)
 		}
 	}
-	l.checkSize(it, id, obj, "move entries to ConfigMaps and name them in spec.sources.configMaps")
+	l.checkSize(it, id, obj)
 	l.claim(it, id)
 	if len(l.errs) > before {
 		return
@@ -204,14 +204,22 @@ func (l *loader) checkName(it item, id identity) bool {
 	return false
 }
 
-func (l *loader) checkSize(it item, id identity, obj any, remedy string) {
+func (l *loader) checkSize(it item, id identity, obj any) {
 	data, err := json.Marshal(obj)
 	if err != nil {
 		l.fail(it, id, "", err.Error())
 		return
 	}
-	if len(data) > MaxObjectBytes {
-		l.fail(it, id, "", fmt.Sprintf("%d bytes as JSON are more than the %d that etcd stores: %s", len(data), MaxObjectBytes, remedy))
+	limit, remedy := MaxObjectBytes, "make it smaller"
+	switch id.kind {
+	case v1alpha1.KindKnowledgeBase:
+		remedy = "move entries to ConfigMaps and name them in spec.sources.configMaps"
+	case v1alpha1.KindEscalationPolicy:
+		// The last good rules stand in the status beside those of the spec.
+		limit, remedy = MaxObjectBytes/2, "shorten the texts of its rules"
+	}
+	if len(data) > limit {
+		l.fail(it, id, "", fmt.Sprintf("%d bytes as JSON are more than the %d that etcd stores: %s", len(data), limit, remedy))
 	}
 }
 

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -188,6 +189,20 @@ func TestParseRefusesWhatEtcdCannotStore(t *testing.T) {
 	b.WriteString("]}}\n")
 	got := errorsOf(t, b.String())
 	if len(got) != 1 || !strings.Contains(got[0], "bytes as JSON are more than the 1572864 that etcd stores: move entries to ConfigMaps") {
+		t.Errorf("got %.300q", got)
+	}
+	b.Reset()
+	b.WriteString("apiVersion: deskfleet.dev/v1alpha1\nkind: EscalationPolicy\nmetadata: {name: big}\nspec: {rules: [\n")
+	for i := range 100 {
+		fmt.Fprintf(&b, "{name: r%d, when: \"true\", then: {say: [", i)
+		for j := range 5 {
+			fmt.Fprintf(&b, "{language: a%c, text: %s},", 'a'+j, strings.Repeat("a", 2000))
+		}
+		b.WriteString("]}},\n")
+	}
+	b.WriteString("]}\n")
+	got = errorsOf(t, b.String())
+	if len(got) != 1 || !strings.Contains(got[0], "bytes as JSON are more than the 786432 that etcd stores: shorten the texts of its rules") {
 		t.Errorf("got %.300q", got)
 	}
 	got = errorsOf(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: big}\ndata:\n  a: "+strings.Repeat("a", 1<<20)+"\n  b: c\n")
