@@ -2,6 +2,7 @@ package conversation
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -208,6 +209,9 @@ type Part struct {
 	Of     int `json:"of"`
 }
 
+// ErrBatchSize says that a batch has too many bytes: write several.
+var ErrBatchSize = errors.New("batch has too many bytes")
+
 // EncodeBatch renders a batch and refuses an invalid or too large one.
 func EncodeBatch(b *Batch) ([]byte, error) {
 	if err := b.validate(); err != nil {
@@ -218,7 +222,7 @@ func EncodeBatch(b *Batch) ([]byte, error) {
 		return nil, fmt.Errorf("encode batch: %w", err)
 	}
 	if len(data) > MaxBatchBytes {
-		return nil, fmt.Errorf("encode batch: it has %d bytes, the limit is %d", len(data), MaxBatchBytes)
+		return nil, fmt.Errorf("encode batch: %w: %d, the limit is %d", ErrBatchSize, len(data), MaxBatchBytes)
 	}
 	return data, nil
 }

@@ -106,14 +106,19 @@ func (d *Desk) obeyPriority(c *entry, v Verdict, now time.Time) {
 
 func (d *Desk) obeyHandOff(c *entry, v Verdict, now time.Time) {
 	s := &c.state
-	if v.HandOff == "" || s.Queue == v.HandOff || d.knownQueue(v.HandOff, "") != nil {
+	to := v.HandOff
+	if to != "" && d.knownQueue(to, "") != nil {
+		// A queue that is missing must not keep a person from being reached.
+		to = d.config.DefaultQueue
+	}
+	if to == "" || s.Queue == to {
 		return
 	}
 	asked, owner := s.Agent, s.Owner()
 	if s.Status == conversation.StatusOffered {
 		d.requeue(c, "", now, clip(v.Reason))
 	}
-	d.moveTo(c, v.HandOff, conversation.Queued{
+	d.moveTo(c, to, conversation.Queued{
 		Cause: conversation.CauseEscalation, Rule: v.Rules, Why: []string{clip(v.Reason)},
 		HandOff: d.escalation(s, v),
 	}, now)

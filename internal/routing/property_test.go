@@ -198,6 +198,10 @@ func (d *driver) restart() {
 	rebuilt := d.log.replay(d.t, d.model.config)
 	same(d.t, "the desk that was built from the log differs", d.desk, rebuilt)
 	rebuilt.SeenAll(d.now)
+	if rapid.Bool().Draw(d.t, "timers were dropped") {
+		rebuilt.DropTimers(d.now)
+		rebuilt.Rearm()
+	}
 	d.desk = rebuilt
 	// What is due while nobody decided is decided now.
 	d.do(routing.Tick{})

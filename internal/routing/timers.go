@@ -75,8 +75,8 @@ func (d *Desk) watch(c *entry, before conversation.Status, at time.Time) {
 		d.arm(timer{at: s.Deadline, kind: timerOffer, conv: s.ID})
 	}
 	if s.Status == conversation.StatusQueued && before == conversation.StatusOffered {
-		if n := len(s.Passed); n > 0 {
-			d.arm(timer{at: s.Passed[n-1].Until, kind: timerRematch, conv: s.ID})
+		for _, p := range s.Passed {
+			d.arm(timer{at: p.Until, kind: timerRematch, conv: s.ID})
 		}
 	}
 	if !s.LeftAt.IsZero() {
@@ -134,6 +134,30 @@ func (d *Desk) Seen(agent string, now time.Time) bool {
 func (d *Desk) SeenAll(now time.Time) {
 	for _, a := range d.agents {
 		a.lastSeen = later(a.lastSeen, now)
+	}
+}
+
+// DropTimers drops what is due. A replica that does not decide calls it now and then, so that timers do
+// not pile up, and Rearm when it begins to decide.
+func (d *Desk) DropTimers(now time.Time) {
+	for len(d.timers) > 0 && !d.timers[0].at.After(now) {
+		heap.Pop(&d.timers)
+	}
+}
+
+// Rearm sets all timers anew from the state.
+func (d *Desk) Rearm() {
+	d.timers = nil
+	for _, id := range d.Conversations() {
+		c := d.convs[id]
+		c.idleAt = time.Time{}
+		d.watch(c, conversation.StatusOffered, c.state.StatusAt)
+		if c.state.Status == conversation.StatusOffered {
+			d.arm(timer{at: c.state.Deadline, kind: timerOffer, conv: id})
+		}
+	}
+	for _, a := range d.sortedAgents() {
+		d.watchAgent(a)
 	}
 }
 

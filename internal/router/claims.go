@@ -1,0 +1,148 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/deskfleet/deskfleet/internal/bus"
+	"github.com/deskfleet/deskfleet/internal/conversation"
+	"github.com/deskfleet/deskfleet/internal/routing"
+)
+
+// claimFor makes sure that the claim of the message's contact names the message's conversation, before
+// that is opened or reopened. It is false when the contact has another open conversation: the message
+// slipped into one that was just ending, and the customer is served in the other.
+func (s *session) claimFor(ctx context.Context, in *routing.Wrote) (bool, error) {
+	subject := s.subjects.Claim(in.Channel, in.Contact)
+	c, known := s.claims[subject]
+	if known && !c.Ended {
+		if c.Conversation == in.Conversation {
+			if in.ContactName == "" {
+				in.ContactName = c.ContactName
+			}
+			if in.Language == "" {
+				in.Language = c.Language
+			}
+			return true, nil
+		}
+		return false, nil
+	}
+	next := conversation.Claim{
+		V: conversation.Version, Conversation: in.Conversation, Channel: in.Channel, Contact: in.Contact,
+		ContactName: in.ContactName, Language: in.Language, At: s.now().UTC(),
+	}
+	err := s.writeClaim(ctx, subject, next, c.seq)
+	if errors.Is(err, bus.ErrFenced) {
+		// A gateway was faster: the tail will say with which conversation.
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// releaseAfter marks the claims of the conversations that have just ended.
+func (s *session) releaseAfter(ctx context.Context, made []decided) error {
+	for i := range made {
+		if after := &made[i].After; after.Status.Ended() && !made[i].Before.Status.Ended() {
+			if err := s.release(ctx, after.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// releaseEnded does the same for all that have ended: the router before may have died in between.
+func (s *session) releaseEnded(ctx context.Context) error {
+	for _, id := range s.desk.Conversations() {
+		if err := s.release(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// release marks the claim of a conversation as ended, so that the contact's next message opens another.
+func (s *session) release(ctx context.Context, id conversation.ID) error {
+	state, ok := s.desk.State(id)
+	if !ok || !state.Status.Ended() || state.Channel == "" {
+		return nil
+	}
+	subject := s.subjects.Claim(state.Channel, state.Contact)
+	c, known := s.claims[subject]
+	if !known || c.Conversation != id || c.Ended {
+		return nil
+	}
+	next := c.Claim
+	next.Ended, next.At = true, s.now().UTC()
+	if err := s.writeClaim(ctx, subject, next, c.seq); err != nil && !errors.Is(err, bus.ErrFenced) {
+		return fmt.Errorf("release the claim of %s: %w", id, err)
+	}
+	return nil
+}
+
+func (s *session) writeClaim(ctx context.Context, subject string, c conversation.Claim, last uint64) error {
+	data, err := conversation.EncodeClaim(c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
+	defer cancel()
+	seq, _, err := s.bus.Append(ctx, subject, data, bus.AppendOptions{
+		MsgID: string(conversation.NewID(c.At)), ExpectLast: bus.Expect(last),
+	})
+	if err != nil {
+		return err
+	}
+	s.claims[subject] = claim{Claim: c, seq: seq}
+	return nil
+}
+
+// forgetPurged drops ended conversations that the archive has purged from the stream, with their claims.
+// It looks at a few at a time, the longest ended first, and goes on while it finds some.
+func (s *session) forgetPurged(ctx context.Context) error {
+	const most = 200
+	misses := 0
+	for i, id := range s.endedOldestFirst() {
+		if i >= most || misses >= 8 {
+			return nil
+		}
+		last, err := s.bus.LastSeq(ctx, s.subjects.Conversation(string(id)))
+		if err != nil {
+			s.log.Debug("cannot look for purged conversations", "error", err)
+			return nil // next time
+		}
+		if last > 0 {
+			misses++
+			s.lookedAt[id] = s.ticks
+			continue
+		}
+		if err := s.forget(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *session) forget(ctx context.Context, id conversation.ID) error {
+	state, _ := s.desk.State(id)
+	if err := s.must(routing.Forget{Conversation: id, Seq: max(state.MsgSeq, state.OwnSeq)}); err != nil {
+		return err
+	}
+	delete(s.lookedAt, id)
+	if state.Channel == "" {
+		return nil
+	}
+	subject := s.subjects.Claim(state.Channel, state.Contact)
+	c, known := s.claims[subject]
+	if !known || c.Conversation != id || !c.Ended {
+		return nil
+	}
+	// A claim that is written meanwhile is later and stays.
+	if err := s.bus.PurgeUpTo(ctx, subject, c.seq); err != nil {
+		s.log.Warn("claim of a forgotten conversation was not purged", "conversation", id, "error", err)
+		return nil
+	}
+	delete(s.claims, subject)
+	return nil
+}

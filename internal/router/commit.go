@@ -1,0 +1,203 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/deskfleet/deskfleet/internal/bus"
+	"github.com/deskfleet/deskfleet/internal/conversation"
+	"github.com/deskfleet/deskfleet/internal/router/intake"
+)
+
+// newEvent makes an event for the log.
+func (s *session) newEvent(conv conversation.ID, at time.Time, body conversation.Body) conversation.Event {
+	return conversation.NewEvent(conversation.NewID(at), conv, at, body)
+}
+
+// flush stores what was decided, brings the copies up to date, and then tells everybody. An error means
+// that the desk holds what the log does not: the session must begin again.
+func (s *session) flush(ctx context.Context) error {
+	if s.broken != nil {
+		return fmt.Errorf("%w: %w", errBeginAgain, s.broken)
+	}
+	if !s.leading {
+		return nil
+	}
+	made := s.decided
+	events := make([]conversation.Event, len(made))
+	for i, d := range made {
+		events[i] = s.newEvent(d.Conversation, d.at, d.Body)
+	}
+	if err := s.appendDecisions(ctx, events); err != nil {
+		return fmt.Errorf("%w: %w", errBeginAgain, err)
+	}
+	if s.acted >= storeCursorEvery {
+		// Standbys keep messages until they hear that they were acted on.
+		if _, err := s.appendSome(ctx, nil, true); err != nil {
+			return fmt.Errorf("%w: %w", errBeginAgain, err)
+		}
+	}
+	s.decided, s.requested = nil, nil
+	if err := s.settle(ctx); err != nil {
+		return fmt.Errorf("%w: %w", errBeginAgain, err)
+	}
+	if err := s.releaseAfter(ctx, made); err != nil {
+		return fmt.Errorf("%w: %w", errBeginAgain, err)
+	}
+	for i := range made {
+		s.publish(&made[i])
+	}
+	s.answer(nil)
+	return nil
+}
+
+// answer sends the replies that waited for the decisions.
+func (s *session) answer(err error) {
+	replies := s.replies
+	s.replies = nil
+	for _, reply := range replies {
+		reply(err)
+	}
+}
+
+// mostInBatch keeps a batch of ordinary decisions within the stream's message size.
+const mostInBatch = 128
+
+// storeCursorEvery so many messages without a decision the cursor is stored by itself.
+const storeCursorEvery = 256
+
+// appendDecisions appends the events in as few batches as they fit in.
+func (s *session) appendDecisions(ctx context.Context, events []conversation.Event) error {
+	for len(events) > 0 {
+		n := min(len(events), mostInBatch)
+		taken, err := s.appendSome(ctx, events[:n], len(events) == n)
+		if err != nil {
+			return err
+		}
+		events = events[taken:]
+	}
+	return nil
+}
+
+// appendSome appends the first events, all of them if they fit. Only the last batch moves the cursor and
+// marks requests as done: if the router dies before it, messages and requests are acted on again,
+// which changes nothing where it was done.
+func (s *session) appendSome(ctx context.Context, events []conversation.Event, last bool) (int, error) {
+	b := &conversation.Batch{Events: events}
+	if last {
+		b.Requests = s.requested
+		b.Cursor = s.cursor
+		s.acted = 0
+	}
+	_, err := s.appendBatch(ctx, b)
+	if errors.Is(err, conversation.ErrBatchSize) && len(events) > 1 {
+		return s.appendSome(ctx, events[:len(events)/2], false)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return len(events), nil
+}
+
+// appendBatch appends to the decision log behind the last decision that this router knows. As the
+// leader it takes the batch over at once; otherwise the tail brings it.
+func (s *session) appendBatch(ctx context.Context, b *conversation.Batch) (uint64, error) {
+	b.V, b.At, b.Router = conversation.Version, s.now().UTC(), s.instance
+	b.ID = conversation.NewID(b.At)
+	data, err := conversation.EncodeBatch(b)
+	if err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
+	defer cancel()
+	seq, _, err := s.bus.Append(ctx, s.subjects.Decisions(), data, bus.AppendOptions{
+		MsgID: string(b.ID), ExpectLast: bus.Expect(s.dk),
+	})
+	if err != nil {
+		return 0, err
+	}
+	if s.leading {
+		s.dk = seq
+		s.sinceSnapshot++
+		if b.Snapshot == nil {
+			for _, e := range b.Events {
+				s.owe(e)
+			}
+		}
+		for _, id := range b.Requests {
+			s.requests.add(id)
+		}
+	}
+	return seq, nil
+}
+
+// settle stores the copies that are owed, in the order of the log.
+func (s *session) settle(ctx context.Context) error {
+	for len(s.owed) > 0 {
+		e := s.owed[0]
+		var err error
+		if e.Type == conversation.TypeSaid {
+			err = s.say(ctx, e)
+		} else {
+			err = s.copyOwn(ctx, e)
+		}
+		if err != nil {
+			return err
+		}
+		s.paid(e.ID)
+	}
+	return nil
+}
+
+// copyOwn appends a decision to its conversation's .own behind the last copy.
+func (s *session) copyOwn(ctx context.Context, e conversation.Event) error {
+	state, ok := s.desk.State(e.Conversation)
+	if !ok {
+		return nil // forgotten
+	}
+	data, err := conversation.Encode(e)
+	if err != nil {
+		return err
+	}
+	seq, err := s.appendOwn(ctx, e, data, state.OwnSeq)
+	if fenced, ok := errors.AsType[*bus.FencedError](err); ok && fenced.Actual == 0 && state.OwnSeq > 0 {
+		// The archive has purged the earlier copies.
+		seq, err = s.appendOwn(ctx, e, data, 0)
+	}
+	if err != nil {
+		return err
+	}
+	s.desk.Owned(e.Conversation, seq)
+	return nil
+}
+
+func (s *session) appendOwn(ctx context.Context, e conversation.Event, data []byte, last uint64) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
+	defer cancel()
+	seq, _, err := s.bus.Append(ctx, s.subjects.Ownership(string(e.Conversation)), data, bus.AppendOptions{
+		MsgID: string(e.ID), ExpectLast: bus.Expect(last),
+	})
+	return seq, err
+}
+
+// say appends a message of the desk. Its client id is the decision's id, so that it is said once
+// whoever appends it.
+func (s *session) say(ctx context.Context, e conversation.Event) error {
+	said := e.Body.(*conversation.Said)
+	m := conversation.NewEvent(e.ID, e.Conversation, e.At, &conversation.Message{
+		From: conversation.Actor{Kind: conversation.KindSystem}, Text: said.Text, Language: said.Language,
+		ClientID: string(e.ID), Rule: said.Rule,
+	})
+	data, err := conversation.Encode(m)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
+	defer cancel()
+	_, _, err = s.bus.Append(ctx, s.subjects.Messages(string(e.Conversation)), data, bus.AppendOptions{
+		MsgID: intake.MsgID(e.Conversation, string(e.ID)),
+	})
+	return err
+}

@@ -1,0 +1,130 @@
+package router
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/deskfleet/deskfleet/internal/conversation"
+	"github.com/deskfleet/deskfleet/internal/escalation"
+	"github.com/deskfleet/deskfleet/internal/routing"
+	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
+)
+
+// settings are what a document means for the router.
+type settings struct {
+	revision string
+	data     []byte
+	routing  routing.Config
+	policy   policy
+}
+
+// policy is the escalation policy that runs.
+type policy struct {
+	compiled *escalation.Policy
+	// byTime says that a rule looks at how long a conversation has waited.
+	byTime bool
+	// problem says why it is not the document's policy.
+	problem string
+}
+
+// newSettings reads a document. A policy that does not compile keeps the one before and says so.
+func newSettings(doc *runtimeconfig.Document, before policy, times routing.Times) (settings, error) {
+	data, err := doc.Marshal()
+	if err != nil {
+		return settings{}, err
+	}
+	s := settings{data: data, revision: runtimeconfig.Revision(data), routing: routingConfig(doc, times)}
+	if err := s.routing.Validate(); err != nil {
+		return settings{}, fmt.Errorf("configuration %s: %w", s.revision, err)
+	}
+	s.policy = newPolicy(doc, before)
+	return s, nil
+}
+
+func newPolicy(doc *runtimeconfig.Document, before policy) policy {
+	compiled, problems := escalation.Compile(doc.Rules, escalation.Options{})
+	if len(problems) > 0 {
+		var texts []string
+		for _, p := range problems {
+			texts = append(texts, fmt.Sprint(p))
+		}
+		before.problem = strings.Join(texts, "; ")
+		return before
+	}
+	p := policy{compiled: compiled}
+	p.byTime = slices.ContainsFunc(doc.Rules, func(r escalation.Rule) bool { return strings.Contains(r.When, "waited") })
+	for _, q := range compiled.Queues() {
+		if !slices.ContainsFunc(doc.Queues, func(o runtimeconfig.Queue) bool { return o.Name == q.Queue }) {
+			p.problem = fmt.Sprintf("rules %s hand off to queue %q, which the desk does not have: they go to %s",
+				strings.Join(q.Rules, ", "), q.Queue, doc.DefaultQueue)
+		}
+	}
+	return p
+}
+
+func routingConfig(doc *runtimeconfig.Document, times routing.Times) routing.Config {
+	c := routing.Config{DefaultQueue: doc.DefaultQueue, Times: times}
+	if len(doc.Languages) > 0 {
+		c.Language = doc.Languages[0]
+	}
+	if c.DefaultQueue == "" && len(doc.Queues) > 0 {
+		c.DefaultQueue = doc.Queues[0].Name
+	}
+	for _, q := range doc.Queues {
+		c.Queues = append(c.Queues, routing.Queue{Name: q.Name, Priority: q.Priority})
+	}
+	for _, p := range doc.Pools {
+		pool := routing.Pool{Name: p.Name, Kind: conversation.KindBot, Concurrency: p.Concurrency}
+		if p.Type == runtimeconfig.PoolHuman {
+			pool.Kind = conversation.KindAgent
+		}
+		if p.Human != nil {
+			pool.Members, pool.Queues = p.Human.Members, p.Human.Queues
+			pool.OfferTimeout = time.Duration(p.Human.OfferTimeoutSeconds) * time.Second
+		}
+		c.Pools = append(c.Pools, pool)
+	}
+	return c
+}
+
+// verdict asks the policy about a conversation. m is nil when it is looked at again without a message.
+// Rules that fail are skipped by the policy; the error tells which.
+func (p *policy) verdict(s *conversation.State, m *conversation.Message, now time.Time) (routing.Verdict, error) {
+	if p.compiled == nil {
+		return routing.Verdict{}, nil
+	}
+	facts := escalation.Facts{Conversation: escalation.ConversationFacts{
+		Misses: s.Misses, Turns: s.Turns, Waited: waited(s, now), Channel: s.Channel, Queue: s.Queue,
+	}}
+	facts.Message.Language = s.Language
+	if m != nil {
+		facts.Message = escalation.MessageFacts{Text: m.Text, Language: m.Language, AsksForPerson: m.AsksForPerson}
+		if facts.Message.Language == "" {
+			facts.Message.Language = s.Language
+		}
+		if facts.Conversation.Channel == "" {
+			facts.Conversation.Channel = m.Channel
+		}
+	}
+	if facts.Conversation.Queue == "" {
+		facts.Conversation.Queue = conversation.BotQueue
+	}
+	decision, err := p.compiled.Evaluate(facts)
+	v := routing.Verdict{Rules: strings.Join(decision.Rules, ","), Reason: decision.Reason}
+	if len(v.Rules) > conversation.MaxNameBytes {
+		v.Rules = v.Rules[:conversation.MaxNameBytes]
+	}
+	if decision.HandOff != nil {
+		v.HandOff = decision.HandOff.Queue
+	}
+	if decision.Priority != nil {
+		priority := int(*decision.Priority)
+		v.Priority = &priority
+	}
+	for _, say := range decision.Say {
+		v.Say = append(v.Say, conversation.Said{Text: say.Text, Language: say.Language, Rule: v.Rules})
+	}
+	return v, err
+}

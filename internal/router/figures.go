@@ -1,0 +1,239 @@
+package router
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/deskfleet/deskfleet/internal/conversation"
+	"github.com/deskfleet/deskfleet/internal/router/protocol"
+	"github.com/deskfleet/deskfleet/internal/routing"
+)
+
+// counts are the figures that add up while a router leads.
+type counts struct {
+	since  time.Time
+	term   uint64
+	desk   protocol.Counters
+	queues map[string]*protocol.QueueFigures
+	pools  map[string]*protocol.PoolFigures
+}
+
+func newCounts(since time.Time, term uint64) counts {
+	return counts{
+		since: since.UTC(), term: term,
+		queues: map[string]*protocol.QueueFigures{}, pools: map[string]*protocol.PoolFigures{},
+	}
+}
+
+func (c *counts) queue(name string) *protocol.QueueFigures {
+	q := c.queues[name]
+	if q == nil {
+		q = &protocol.QueueFigures{}
+		c.queues[name] = q
+	}
+	return q
+}
+
+// count adds one decision.
+func (c *counts) count(d *decided, m *Metrics) {
+	m.decided(string(d.Body.EventType()))
+	switch b := d.Body.(type) {
+	case *conversation.Opened:
+		c.desk.Opened++
+		c.queue(b.Queue).Arrived++
+	case *conversation.Reopened:
+		c.desk.Reopened++
+	case *conversation.Queued:
+		c.countQueued(d, b)
+	case *conversation.Assigned:
+		c.answered(d, m)
+	case *conversation.Offered:
+		c.desk.Offers++
+	case *conversation.OfferEnded:
+		if b.Outcome == conversation.OutcomeExpired {
+			c.desk.OffersExpired++
+		}
+	case *conversation.Accepted:
+		c.answered(d, m)
+	case *conversation.Closed:
+		c.desk.Closed++
+		if d.Before.Status == conversation.StatusBot {
+			c.desk.BotClosed++
+		}
+		c.handled(d)
+	case *conversation.Abandoned:
+		c.desk.Abandoned++
+		c.queue(d.Before.Queue).Abandoned++
+	case *conversation.SignedOff:
+		if b.Lost {
+			c.desk.AgentsLost++
+		}
+	}
+}
+
+func (c *counts) countQueued(d *decided, b *conversation.Queued) {
+	if d.Before.Queue != b.Queue || d.Before.Status == conversation.StatusReopened {
+		c.queue(b.Queue).Arrived++
+	}
+	if b.Cause == conversation.CauseHandOff || b.Cause == conversation.CauseEscalation && d.Before.Status == conversation.StatusBot {
+		c.desk.HandOffs++
+	}
+	c.handled(d)
+}
+
+func (c *counts) answered(d *decided, m *Metrics) {
+	waited := max(0, d.at.Sub(d.Before.Arrival.At))
+	q := c.queue(d.Before.Queue)
+	q.Answered++
+	q.AnsweredWaitMillis += uint64(waited.Milliseconds())
+	m.waited(waited)
+}
+
+// handled adds the time that an owner had the conversation.
+func (c *counts) handled(d *decided) {
+	owner := d.Before.Owner()
+	if owner == nil {
+		return
+	}
+	p := c.pools[owner.Pool]
+	if p == nil {
+		p = &protocol.PoolFigures{}
+		c.pools[owner.Pool] = p
+	}
+	// Wrap-up begins when the talk ends; the talk is what a slot is needed for.
+	seconds := max(0, d.at.Sub(d.Before.StatusAt).Seconds())
+	p.Handled++
+	p.HandleSeconds += seconds
+	p.HandleSecondsSquared += seconds * seconds
+}
+
+// report renders the figures.
+func (s *session) report(now time.Time) protocol.Figures {
+	f := protocol.Figures{
+		V: protocol.Version, At: now.UTC(), Router: s.instance, Since: s.figures.since, Term: s.figures.term,
+		Revision: s.settings.revision, PolicyProblem: s.settings.policy.problem, Counters: s.figures.desk,
+	}
+	for _, q := range s.desk.Queues() {
+		v := *s.figures.queue(q.Name)
+		v.Name, v.Waiting, v.Offered, v.InProgress, v.OldestArrival = q.Name, q.Waiting, q.Offered, q.InProgress, q.Oldest
+		f.Queues = append(f.Queues, v)
+	}
+	agents := s.desk.Agents()
+	for _, p := range s.desk.Pools() {
+		f.Pools = append(f.Pools, s.reportPool(p, agents))
+	}
+	for _, a := range agents {
+		if a.Draining {
+			f.Draining = append(f.Draining, protocol.DrainFigures{Agent: a.ID, Pool: a.Pool, Busy: a.Busy})
+		}
+	}
+	return f
+}
+
+func (s *session) reportPool(p routing.Pool, agents []routing.AgentView) protocol.PoolFigures {
+	v := protocol.PoolFigures{Name: p.Name, Type: string(p.Kind)}
+	if known := s.figures.pools[p.Name]; known != nil {
+		v.Handled, v.HandleSeconds, v.HandleSecondsSquared = known.Handled, known.HandleSeconds, known.HandleSecondsSquared
+	}
+	for _, a := range agents {
+		if !slices.Contains(a.Pools, p.Name) {
+			continue
+		}
+		v.Used += a.Busy
+		if a.Busy > 0 {
+			v.Busy++
+		}
+		switch {
+		case a.Draining:
+			v.Draining++
+		case a.Presence == conversation.PresenceAway:
+			v.Away++
+		default:
+			v.Online++
+			v.Slots += a.Slots
+		}
+	}
+	return v
+}
+
+// eachSecond does what the leader does each second.
+func (s *session) eachSecond(ctx context.Context) error {
+	now := s.now()
+	if now.Before(s.nextSecond) {
+		return nil
+	}
+	s.nextSecond = now.Add(protocol.FiguresEvery)
+	s.ticks++
+	figures := s.report(now)
+	s.send(s.subjects.Figures(), figures)
+	s.opts.Metrics.figures(&figures)
+	if s.opts.OnFigures != nil {
+		s.opts.OnFigures(figures)
+	}
+	s.showPositions(now)
+	if err := s.drain(); err != nil {
+		return err
+	}
+	if s.ticks%lookEvery == 0 && s.settings.policy.byTime {
+		if err := s.lookAgain(now); err != nil {
+			return err
+		}
+	}
+	if err := s.forgetPurged(ctx); err != nil {
+		return err
+	}
+	return s.compact(ctx)
+}
+
+// lookEvery so many seconds the policy is asked again about what waits.
+const lookEvery = 5
+
+// lookAgain asks the policy about what waits: some rules look at the time.
+func (s *session) lookAgain(now time.Time) error {
+	var waiting []conversation.State
+	for _, q := range s.desk.Queues() {
+		s.desk.Walk(q.Name, func(_ int, state *conversation.State) bool {
+			if state.Status == conversation.StatusQueued {
+				waiting = append(waiting, *state)
+			}
+			return true
+		})
+	}
+	for i := range waiting {
+		verdict, err := s.settings.policy.verdict(&waiting[i], nil, now)
+		if err != nil {
+			s.log.Error("escalation rules skipped", "conversation", waiting[i].ID, "error", err)
+		}
+		if verdict.Rules == "" {
+			continue
+		}
+		if err := s.must(routing.Looked{Conversation: waiting[i].ID, Verdict: verdict}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drain brings the draining agents in line with what was asked from outside. Marks that agents have set
+// themselves stay.
+func (s *session) drain() error {
+	wanted := s.wantedDraining()
+	for _, a := range s.desk.Agents() {
+		in := routing.SetDrain{Agent: a.ID}
+		switch {
+		case wanted[a.ID] && !a.Draining:
+			in.Draining, in.Why = true, "capacity is being taken back"
+		case !wanted[a.ID] && a.Draining && s.drained[a.ID]:
+			in.Why = "capacity is needed again"
+		default:
+			s.drained[a.ID] = wanted[a.ID]
+			continue
+		}
+		if err := s.must(in); err != nil {
+			return err
+		}
+		s.drained[a.ID] = in.Draining
+	}
+	return nil
+}

@@ -1,0 +1,167 @@
+package router
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"github.com/deskfleet/deskfleet/internal/bus"
+	"github.com/deskfleet/deskfleet/internal/conversation"
+	"github.com/deskfleet/deskfleet/internal/router/protocol"
+	"github.com/deskfleet/deskfleet/internal/routing"
+)
+
+// lease is what the leader says on Subjects.Leader every leaseEvery. It decides nothing.
+type lease struct {
+	V      int    `json:"v"`
+	Router string `json:"router"`
+	Term   uint64 `json:"term"`
+	// Left is set once, by a leader that hands over.
+	Left bool `json:"left,omitempty"`
+}
+
+// renewLease gives the leader its time again. The replicas' times differ a little, so that they do not
+// all try at once.
+func (s *session) renewLease(now time.Time) {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(s.instance)) // never fails
+	s.leaseEnds = now.Add(leaseFor + time.Duration(h.Sum32()%300)*time.Millisecond)
+}
+
+func (s *session) takeLease(m *bus.Message) {
+	var l lease
+	if json.Unmarshal(m.Data, &l) != nil || l.Router == s.instance || l.Term < s.term {
+		return
+	}
+	if l.Left {
+		s.leaseEnds = time.Time{}
+		return
+	}
+	s.renewLease(time.Now())
+}
+
+func (s *session) sendLease(ctx context.Context, left bool) {
+	data, err := json.Marshal(lease{V: 1, Router: s.instance, Term: s.term, Left: left})
+	if err == nil {
+		err = s.conn.Publish(ctx, s.subjects.Leader(), data)
+	}
+	if err != nil {
+		s.log.Warn("lease was not sent", "error", err)
+	}
+	s.leaseSent = time.Now()
+}
+
+// takeTime does what is due.
+func (s *session) takeTime(ctx context.Context) error {
+	if !s.leading {
+		if s.mayLead(time.Now()) {
+			return s.takeOver(ctx)
+		}
+		s.desk.DropTimers(time.Now())
+		return nil
+	}
+	if time.Since(s.leaseSent) >= leaseEvery {
+		s.sendLease(ctx, false)
+	}
+	if err := s.must(routing.Tick{}); err != nil {
+		return err
+	}
+	return s.eachSecond(ctx)
+}
+
+func (s *session) mayLead(now time.Time) bool {
+	if !s.caughtUp || !s.conn.Connected() || s.term > s.dk {
+		return false // or waiting for the tail to give our own decision back
+	}
+	return s.left || s.leader == "" || !now.Before(s.leaseEnds)
+}
+
+// takeOver tries to take the lead. The lead begins when the tail gives the decision back: by then
+// everything that the router before has stored is folded.
+func (s *session) takeOver(ctx context.Context) error {
+	s.renewLease(time.Now()) // the next try, if this one fails
+	b := &conversation.Batch{Events: []conversation.Event{s.newEvent("", s.now(), &conversation.TookOver{Router: s.instance})}}
+	seq, err := s.appendBatch(ctx, b)
+	switch {
+	case errors.Is(err, bus.ErrFenced):
+		return nil // somebody was faster, or the tail is still behind
+	case err != nil:
+		s.log.Warn("router cannot take the lead", "error", err)
+		return nil
+	}
+	s.term = seq
+	s.sendLease(ctx, false)
+	return nil
+}
+
+// promote begins to lead. s.dk is the sequence of our own batch.
+func (s *session) promote(ctx context.Context, seq uint64) error {
+	s.leading, s.term = true, seq
+	s.settings = s.current()
+	s.figures = newCounts(s.now(), seq)
+	s.drained = map[string]bool{}
+	s.log.Info("router leads", "term", seq, "conversations", len(s.desk.Conversations()), "owed", len(s.owed), "messages", len(s.written))
+	s.setStatus(func(st *Status) { st.Leading = true })
+	s.desk.SeenAll(s.now())
+	s.desk.Rearm()
+	for _, id := range s.purged() {
+		if err := s.must(routing.Forget{Conversation: id}); err != nil {
+			return err
+		}
+	}
+	if err := s.flush(ctx); err != nil { // what the router before owes
+		return err
+	}
+	if err := s.releaseEnded(ctx); err != nil {
+		return err
+	}
+	for _, in := range []routing.Input{routing.Configure{Config: s.settings.routing}, routing.Tick{}} {
+		if err := s.must(in); err != nil {
+			return err
+		}
+	}
+	if err := s.actOnMessages(ctx); err != nil {
+		return err
+	}
+	if err := s.flush(ctx); err != nil {
+		return err
+	}
+	s.pushAll()
+	return nil
+}
+
+// pushAll tells every agent again what it has: pushes of the router before may be lost.
+func (s *session) pushAll() {
+	for _, a := range s.desk.Agents() {
+		for _, state := range s.desk.Holding(a.ID) {
+			kind := protocol.PushAssigned
+			if state.Status == conversation.StatusOffered {
+				kind = protocol.PushOffer
+			}
+			s.push(partyOf(a.Kind), a.ID, protocol.Push{Type: kind, Conversation: s.view(&state)})
+		}
+	}
+}
+
+// leave hands over: a standby takes the lead at once instead of waiting for the lease to end.
+func (s *session) leave(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
+	defer cancel()
+	if !s.leading {
+		return nil
+	}
+	if err := s.flush(ctx); err != nil {
+		s.answer(err)
+		return err
+	}
+	b := &conversation.Batch{Events: []conversation.Event{s.newEvent("", s.now(), &conversation.TookOver{Router: s.instance, Left: true})}}
+	if _, err := s.appendBatch(ctx, b); err != nil && !errors.Is(err, bus.ErrFenced) {
+		return fmt.Errorf("hand over the lead: %w", err)
+	}
+	s.sendLease(ctx, true)
+	s.stepDown("it was told to stop", "")
+	return nil
+}

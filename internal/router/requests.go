@@ -1,0 +1,232 @@
+package router
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/deskfleet/deskfleet/internal/bus"
+	"github.com/deskfleet/deskfleet/internal/conversation"
+	"github.com/deskfleet/deskfleet/internal/router/protocol"
+	"github.com/deskfleet/deskfleet/internal/routing"
+)
+
+// who asks.
+type who struct {
+	party bus.Party
+	id    string
+}
+
+func partyOf(kind conversation.Kind) bus.Party {
+	if kind == conversation.KindBot {
+		return bus.PartyBot
+	}
+	return bus.PartyAgent
+}
+
+func (w who) kind() conversation.Kind {
+	switch w.party {
+	case bus.PartyBot:
+		return conversation.KindBot
+	case bus.PartyAgent:
+		return conversation.KindAgent
+	default:
+		return conversation.KindCustomer
+	}
+}
+
+// takeRequest decides on a request. The reply waits until the decisions are stored.
+func (s *session) takeRequest(m *bus.Message) {
+	subject, err := s.subjects.Parse(m.Subject)
+	if err != nil || !m.WantsReply() {
+		return
+	}
+	w := who{party: subject.Party, id: subject.Who}
+	req, refused := protocol.DecodeRequest(m.Data)
+	if refused != nil {
+		s.replyLater(m, func() protocol.Reply { return refusal(refused) })
+		return
+	}
+	if w.party != bus.PartyCustomer {
+		s.desk.Seen(w.id, s.now())
+	}
+	key := string(w.party) + "." + w.id + "." + req.ID
+	if !s.requests.has(key) {
+		if refused := s.do(w, req); refused != nil {
+			s.log.Info("request refused", "type", req.Type, "party", w.party, "who", w.id, "conversation", req.Conversation, "code", refused.Code, "why", refused.Why)
+			s.replyLater(m, func() protocol.Reply { return refusal(refused) })
+			return
+		}
+		s.requested = append(s.requested, key)
+	}
+	s.replyLater(m, func() protocol.Reply { return s.outcome(w, req) })
+}
+
+func refusal(e *protocol.Error) protocol.Reply { return protocol.Reply{V: protocol.Version, Error: e} }
+
+// replyLater answers after the next flush. The reply is made then, with the sequences that were stored.
+func (s *session) replyLater(m *bus.Message, reply func() protocol.Reply) {
+	s.replies = append(s.replies, func(failed error) {
+		r := protocol.Reply{}
+		if failed != nil {
+			r = refusal(&protocol.Error{
+				Code: protocol.CodeUnavailable, What: "the request was not done", Why: failed.Error(),
+				Remedy: "send it again with the same id",
+			})
+		} else {
+			r = reply()
+		}
+		data, err := protocol.Encode(r)
+		if err == nil {
+			err = m.Respond(data)
+		}
+		if err != nil {
+			s.log.Warn("reply was not sent", "error", err)
+		}
+	})
+}
+
+// do decides on a request; nil means done.
+func (s *session) do(w who, req *protocol.Request) *protocol.Error {
+	in, refused := s.input(w, req)
+	if refused != nil || in == nil {
+		return refused
+	}
+	err := s.decide(in)
+	var no *routing.Refusal
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &no):
+		return &protocol.Error{Code: protocol.Code(no.Code), What: no.What, Why: no.Why, Remedy: no.Remedy}
+	default:
+		// A defect: the next flush would store half of it. Begin again instead.
+		s.log.Error("request failed", "type", req.Type, "who", w.id, "error", err)
+		s.broken = err
+		return &protocol.Error{Code: protocol.CodeUnavailable, What: "the request was not done", Why: err.Error(), Remedy: "send it again with the same id"}
+	}
+}
+
+// input turns a request into an input of the desk; nil where there is nothing to decide.
+func (s *session) input(w who, req *protocol.Request) (routing.Input, *protocol.Error) {
+	if w.party == bus.PartyCustomer {
+		return customerInput(w, req)
+	}
+	switch req.Type {
+	case protocol.SignOn:
+		return signOnInput(w, req)
+	case protocol.Presence:
+		return routing.SetPresence{Agent: w.id, Presence: req.Presence}, nil
+	case protocol.Drain:
+		return routing.SetDrain{Agent: w.id, Draining: req.Draining, Why: w.id + " asked for it"}, nil
+	case protocol.SignOff:
+		return routing.SignOff{Agent: w.id}, nil
+	case protocol.Accept:
+		return routing.Accept{Agent: w.id, Conversation: req.Conversation}, nil
+	case protocol.Decline:
+		return routing.Decline{Agent: w.id, Conversation: req.Conversation}, nil
+	case protocol.HandOff:
+		return routing.HandOff{Agent: w.id, Conversation: req.Conversation, HandOff: req.HandOff}, nil
+	case protocol.Close:
+		return routing.Close{
+			Conversation: req.Conversation, By: conversation.Actor{Kind: w.kind(), ID: w.id},
+			Disposition: req.Disposition, Comment: req.Comment,
+		}, nil
+	case protocol.Sync:
+		return nil, nil
+	case protocol.Show:
+		return nil, s.found(w, req.Conversation)
+	default:
+		return nil, unsupported(w, req)
+	}
+}
+
+func customerInput(w who, req *protocol.Request) (routing.Input, *protocol.Error) {
+	switch req.Type {
+	case protocol.Close:
+		return routing.Close{Conversation: req.Conversation, By: conversation.Actor{Kind: conversation.KindCustomer, ID: w.id}}, nil
+	case protocol.Left:
+		return routing.Left{Conversation: req.Conversation, Contact: w.id}, nil
+	case protocol.Back:
+		return routing.Back{Conversation: req.Conversation, Contact: w.id}, nil
+	case protocol.Show:
+		return nil, nil // outcome says whether it is the contact's
+	default:
+		return nil, unsupported(w, req)
+	}
+}
+
+func signOnInput(w who, req *protocol.Request) (routing.Input, *protocol.Error) {
+	if req.Agent == nil || req.Agent.ID != w.id || req.Agent.Kind != w.kind() {
+		return nil, &protocol.Error{
+			Code: protocol.CodeMalformed, What: w.id + " cannot sign on",
+			Why:    fmt.Sprintf("agent must have kind %q and id %q, as the subject says", w.kind(), w.id),
+			Remedy: "send agent: {kind, id, name, pool}",
+		}
+	}
+	return routing.SignOn{Agent: *req.Agent, Presence: req.Presence}, nil
+}
+
+func unsupported(w who, req *protocol.Request) *protocol.Error {
+	return &protocol.Error{
+		Code: protocol.CodeUnsupported, What: fmt.Sprintf("request %.40q is refused", req.Type),
+		Why:    fmt.Sprintf("this release knows no such request of a %s", w.party),
+		Remedy: "see the description of the router's protocol",
+	}
+}
+
+func (s *session) found(w who, id conversation.ID) *protocol.Error {
+	state, ok := s.desk.State(id)
+	if ok && state.Status != conversation.StatusNone && (w.party != bus.PartyCustomer || state.Contact == w.id) {
+		return nil
+	}
+	return &protocol.Error{
+		Code: protocol.CodeNotFound, What: fmt.Sprintf("conversation %.40q is not found", id),
+		Why: "the desk has none of that id at present", Remedy: "look for it in the archive",
+	}
+}
+
+// outcome is the reply to a request that was done, now or before.
+func (s *session) outcome(w who, req *protocol.Request) protocol.Reply {
+	r := protocol.Reply{V: protocol.Version, OK: true}
+	if w.party != bus.PartyCustomer {
+		r.Agent = s.agentView(w)
+	}
+	if req.Type == protocol.SignOn || req.Type == protocol.Sync {
+		for _, state := range s.desk.Holding(w.id) {
+			r.Conversations = append(r.Conversations, *s.view(&state))
+		}
+	}
+	if req.Conversation != "" {
+		if refused := s.found(w, req.Conversation); refused != nil {
+			if req.Type == protocol.Show {
+				return refusal(refused)
+			}
+			return r
+		}
+		state, _ := s.desk.State(req.Conversation)
+		r.Conversation = s.view(&state)
+	}
+	return r
+}
+
+func (s *session) agentView(w who) *protocol.Agent {
+	v, ok := s.desk.Agent(w.id)
+	if !ok {
+		return &protocol.Agent{Kind: w.kind(), ID: w.id}
+	}
+	return &protocol.Agent{
+		Kind: v.Kind, ID: v.ID, Name: v.Name, SignedOn: true, Presence: v.Presence, Draining: v.Draining,
+		Pools: v.Pools, Queues: v.Queues, Slots: v.Slots, Busy: v.Busy,
+	}
+}
+
+func (s *session) view(state *conversation.State) *protocol.Conversation {
+	position, waiting := s.desk.Position(state.ID)
+	return &protocol.Conversation{
+		ID: state.ID, Status: state.Status, Channel: state.Channel, Contact: state.Contact, ContactName: state.ContactName,
+		Language: state.Language, Queue: state.Queue, Priority: state.Priority, OpenedAt: state.OpenedAt,
+		ArrivedAt: state.Arrival.At, Agent: state.Agent, OwnSeq: state.OwnSeq, MsgSeq: state.MsgSeq,
+		Deadline: state.Deadline, HandOff: state.HandOff, Position: position, Waiting: waiting,
+		Turns: state.Turns, Misses: state.Misses,
+	}
+}

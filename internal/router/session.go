@@ -1,0 +1,341 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/deskfleet/deskfleet/internal/bus"
+	"github.com/deskfleet/deskfleet/internal/conversation"
+	"github.com/deskfleet/deskfleet/internal/router/protocol"
+	"github.com/deskfleet/deskfleet/internal/routing"
+)
+
+// session is one life of the replica: from reading the log until something goes wrong that only reading
+// it again cures. It belongs to one goroutine.
+type session struct {
+	*Router
+	conn bus.Conn
+	bus  bus.Log
+	*replica
+	settings settings
+	caughtUp bool
+
+	leading bool
+	// term is the sequence with which this router took the lead.
+	term uint64
+	// leaseEnds is when a standby may try to lead, leaseSent when the leader last said that it is well.
+	leaseEnds, leaseSent time.Time
+	// last is the time of the latest decision: the clock may step back, decisions may not.
+	last time.Time
+
+	// decided waits to be appended, replies and requests with it.
+	decided   []decided
+	replies   []func(error)
+	requested []string
+
+	figures    counts
+	positions  positions
+	mismatches map[string]int
+	// drained are the agents that were marked from outside.
+	drained map[string]bool
+	// lookedAt is the tick at which an ended conversation was last looked for in the stream.
+	lookedAt   map[conversation.ID]int
+	ticks      int
+	nextSecond time.Time
+	// broken is a defect that the next turn of the loop reports.
+	broken error
+	// acted counts messages that were acted on since the cursor was last stored.
+	acted int
+}
+
+// decided is a decision that was applied to the desk and is not in the log yet.
+type decided struct {
+	routing.Decision
+	at time.Time
+}
+
+// errBeginAgain says that the desk holds decisions that the log does not.
+var errBeginAgain = errors.New("decisions were not stored")
+
+// tailed is what the tail gives: a message, or the end of what was stored at the start.
+type tailed struct {
+	stored   bus.Stored
+	caughtUp bool
+}
+
+func (r *Router) runSession(ctx context.Context, conn bus.Conn) error {
+	s := &session{
+		Router: r, conn: conn, bus: conn.Log(r.subjects.Stream()), settings: r.current(),
+		mismatches: map[string]int{}, drained: map[string]bool{}, positions: newPositions(),
+		lookedAt: map[conversation.ID]int{},
+	}
+	if r.opts.WrapLog != nil {
+		s.bus = r.opts.WrapLog(s.bus)
+	}
+	var err error
+	if s.replica, err = newReplica(r.subjects, s.settings.routing, r.log); err != nil {
+		return err
+	}
+	s.renewLease(time.Now())
+	defer r.setStatus(func(st *Status) { st.Leading, st.CaughtUp = false, false })
+
+	tailCtx, stop := context.WithCancel(ctx)
+	defer stop()
+	tail, failed := s.startTail(tailCtx)
+	return s.loop(ctx, tail, failed)
+}
+
+// startTail reads the log in a goroutine of its own. The channel bounds what waits.
+func (s *session) startTail(ctx context.Context) (<-chan tailed, <-chan error) {
+	tail, failed := make(chan tailed, tailSize), make(chan error, 1)
+	give := func(t tailed) error {
+		select {
+		case tail <- t:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	go func() {
+		failed <- s.bus.Tail(ctx, s.filters(), 1, bus.TailHandler{
+			Message:  func(st bus.Stored) error { return give(tailed{stored: st}) },
+			CaughtUp: func() error { return give(tailed{caughtUp: true}) },
+		})
+	}()
+	return tail, failed
+}
+
+// burst is how many inputs are taken before their decisions are stored together.
+const burst = 64
+
+// housekeeping is how often leases, figures and the like are looked at.
+const housekeeping = 100 * time.Millisecond
+
+func (s *session) loop(ctx context.Context, tail <-chan tailed, failed <-chan error) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return s.leave(ctx)
+		case err := <-failed:
+			return fmt.Errorf("the tail ended: %w", err)
+		case t := <-tail:
+			err = s.takeTailed(ctx, t)
+		case in := <-s.inbox:
+			s.takeInput(in)
+		case doc := <-s.opts.Updates:
+			s.takeDocument(doc)
+		case <-timer.C:
+			err = s.takeTime(ctx)
+		}
+		if err == nil {
+			err = s.takeMore(ctx, tail)
+		}
+		if err == nil {
+			err = s.flush(ctx)
+		}
+		if err != nil {
+			s.answer(err)
+			return err
+		}
+		timer.Reset(s.untilNext())
+	}
+}
+
+// takeMore takes what else waits, so that a burst costs one append.
+func (s *session) takeMore(ctx context.Context, tail <-chan tailed) error {
+	for range burst {
+		select {
+		case t := <-tail:
+			if err := s.takeTailed(ctx, t); err != nil {
+				return err
+			}
+		case in := <-s.inbox:
+			s.takeInput(in)
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+func (s *session) untilNext() time.Duration {
+	wait := housekeeping
+	if next := s.desk.NextTimer(); s.leading && !next.IsZero() {
+		wait = min(wait, time.Until(next))
+	}
+	return max(wait, 0)
+}
+
+// now is the time for decisions; it never goes back.
+func (s *session) now() time.Time {
+	if now := time.Now(); now.After(s.last) {
+		s.last = now
+	}
+	return s.last
+}
+
+func (s *session) takeTailed(ctx context.Context, t tailed) error {
+	if t.caughtUp {
+		s.caughtUp = true
+		s.setStatus(func(st *Status) { st.CaughtUp = true })
+		return nil
+	}
+	if s.leading && len(s.decided) > 0 && t.stored.Seq > s.dk && t.stored.Subject == s.subjects.Decisions() {
+		// Another router decided while we had decisions that are not stored: ours are void.
+		return fmt.Errorf("%w: another router leads", errBeginAgain)
+	}
+	batch := s.fold(t.stored)
+	if batch != nil {
+		return s.followed(ctx, batch, t.stored.Seq)
+	}
+	if s.leading {
+		return s.actOnMessages(ctx)
+	}
+	return nil
+}
+
+// followed reacts to a batch that this session did not append as the leader.
+func (s *session) followed(ctx context.Context, b *conversation.Batch, seq uint64) error {
+	if b.Router == s.instance {
+		if takesOver(b) && seq >= s.term {
+			return s.promote(ctx, seq)
+		}
+		return nil
+	}
+	s.renewLease(time.Now())
+	if s.leading {
+		s.stepDown("another router leads", b.Router)
+	}
+	return nil
+}
+
+func takesOver(b *conversation.Batch) bool {
+	for _, e := range b.Events {
+		if t, ok := e.Body.(*conversation.TookOver); ok {
+			return !t.Left
+		}
+	}
+	return false
+}
+
+func (s *session) stepDown(why, leader string) {
+	s.log.Info("router stands by", "why", why, "leader", leader)
+	s.leading = false
+	s.positions = newPositions()
+	s.setStatus(func(st *Status) { st.Leading = false })
+}
+
+func (s *session) takeInput(in input) {
+	switch in.kind {
+	case inputIntent:
+		if s.leading {
+			s.takeRequest(in.message)
+		}
+	case inputHeartbeat:
+		if s.leading {
+			s.takeHeartbeat(in.message)
+		}
+	case inputLease:
+		s.takeLease(in.message)
+	case inputReconnected:
+		// Nobody could be heard while the connection was down.
+		s.desk.SeenAll(s.now())
+		s.renewLease(time.Now())
+	}
+}
+
+// decide asks the desk. Its decisions wait for flush. A refusal is returned; any other error makes the
+// session begin again.
+func (s *session) decide(in routing.Input) error {
+	now := s.now()
+	decisions, err := s.desk.Decide(now, in)
+	for _, d := range decisions {
+		s.decided = append(s.decided, decided{Decision: d, at: now})
+	}
+	return err
+}
+
+// must is decide for inputs that are never refused.
+func (s *session) must(in routing.Input) error {
+	err := s.decide(in)
+	var refused *routing.Refusal
+	if errors.As(err, &refused) {
+		s.log.Warn("not done", "what", refused.What, "why", refused.Why, "remedy", refused.Remedy)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", errBeginAgain, err)
+	}
+	return nil
+}
+
+// actOnMessages acts on the customers' messages beyond the cursor.
+func (s *session) actOnMessages(ctx context.Context) error {
+	for s.leading && len(s.written) > 0 {
+		e := s.written[0]
+		if err := s.actOn(ctx, e); err != nil {
+			return err
+		}
+		s.actedOn(e.Seq)
+		s.acted++
+	}
+	return nil
+}
+
+func (s *session) actOn(ctx context.Context, e conversation.Event) error {
+	m := e.Body.(*conversation.Message)
+	state, _ := s.desk.State(e.Conversation)
+	in := routing.Wrote{
+		Conversation: e.Conversation, Seq: e.Seq,
+		Channel: m.Channel, Contact: m.From.ID, ContactName: m.From.Name, Language: m.Language,
+	}
+	if in.Channel == "" {
+		in.Channel = "web"
+	}
+	if state.Status == conversation.StatusNone || state.Status.Ended() {
+		claimed, err := s.claimFor(ctx, &in)
+		if err != nil {
+			return err
+		}
+		if !claimed {
+			s.log.Warn("message came after the end, its contact has another conversation", "conversation", e.Conversation, "seq", e.Seq)
+			return nil
+		}
+	}
+	verdict, err := s.settings.policy.verdict(&state, m, s.now())
+	if err != nil {
+		s.log.Error("escalation rules skipped", "conversation", e.Conversation, "error", err)
+	}
+	in.Verdict = verdict
+	return s.must(in)
+}
+
+// takeHeartbeat notes that an agent is well and compares what it believes to have.
+func (s *session) takeHeartbeat(m *bus.Message) {
+	subject, err := s.subjects.Parse(m.Subject)
+	if err != nil {
+		return
+	}
+	if !s.desk.Seen(subject.Who, s.now()) {
+		s.push(subject.Party, subject.Who, protocol.Push{Type: protocol.PushSignOn, Why: []string{"the router does not know you"}})
+		return
+	}
+	beat, err := protocol.DecodeHeartbeat(m.Data)
+	if err != nil || beat.Holding == nil {
+		return
+	}
+	if a, ok := s.desk.Agent(subject.Who); !ok || a.Owned == *beat.Holding {
+		delete(s.mismatches, subject.Who)
+		return
+	}
+	// One difference may be a push on its way; two in a row is a push that was lost.
+	if s.mismatches[subject.Who]++; s.mismatches[subject.Who] >= 2 {
+		delete(s.mismatches, subject.Who)
+		s.push(subject.Party, subject.Who, protocol.Push{Type: protocol.PushResync, Why: []string{"the router and you differ in what you own"}})
+	}
+}
