@@ -72,7 +72,9 @@ func printAll(cmd *cobra.Command, err error, lines ...string) error {
 		return err
 	}
 	for _, line := range lines {
-		fmt.Fprintln(cmd.OutOrStdout(), line)
+		if _, err := fmt.Fprintln(cmd.OutOrStdout(), line); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -146,7 +146,7 @@ func (b *builder) lock(ctx context.Context) (func(), error) {
 		return nil, err
 	}
 	return lockFile(ctx, file, func() {
-		fmt.Fprintf(b.out, "waiting for another process that builds into %s\n", b.cache)
+		b.say("waiting for another process that builds into %s", b.cache)
 	})
 }
 
@@ -179,22 +179,27 @@ func (b *builder) build(ctx context.Context, j job, n, of int) error {
 	if err := os.MkdirAll(filepath.Dir(j.target), 0o755); err != nil {
 		return err
 	}
-	fmt.Fprintf(b.out, "building %s %s (%d of %d); kept in %s\n", j.name, j.version, n, of, filepath.Dir(j.target))
+	b.say("building %s %s (%d of %d); kept in %s", j.name, j.version, n, of, filepath.Dir(j.target))
 	start := time.Now()
-	done := notices(b.out, func() string {
-		return fmt.Sprintf("  still building %s (%d of %d), %s", j.name, n, of, time.Since(start).Round(time.Second))
+	done := everyNotice(func() {
+		b.say("  still building %s (%d of %d), %s", j.name, n, of, time.Since(start).Round(time.Second))
 	})
 	err := goBuild(ctx, buildSpec{dir: j.dir, pkg: j.pkg, target: j.target, definitions: j.ldflags, static: true})
 	done()
 	if err != nil {
 		return fmt.Errorf("build %s %s: %w", j.name, j.version, err)
 	}
-	fmt.Fprintf(b.out, "  built %s in %s\n", j.name, time.Since(start).Round(100*time.Millisecond))
+	b.say("  built %s in %s", j.name, time.Since(start).Round(100*time.Millisecond))
 	return nil
 }
 
-// notices prints a line every buildNotice until the returned function is called.
-func notices(out io.Writer, line func() string) (stop func()) {
+// say prints a line of progress; a closed terminal is no reason to stop building.
+func (b *builder) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(b.out, format+"\n", args...)
+}
+
+// everyNotice calls a function every buildNotice until the returned function is called.
+func everyNotice(call func()) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	finished := make(chan struct{})
 	go func() {
@@ -206,7 +211,7 @@ func notices(out io.Writer, line func() string) (stop func()) {
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
-				fmt.Fprintln(out, line())
+				call()
 			}
 		}
 	}()

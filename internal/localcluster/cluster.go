@@ -67,7 +67,7 @@ func newCluster(o Options, out io.Writer) (*cluster, error) {
 }
 
 func (c *cluster) say(format string, args ...any) {
-	fmt.Fprintf(c.out, "%6.1fs  %s\n", time.Since(c.start).Seconds(), fmt.Sprintf(format, args...))
+	_, _ = fmt.Fprintf(c.out, "%6.1fs  %s\n", time.Since(c.start).Seconds(), fmt.Sprintf(format, args...))
 }
 
 func (c *cluster) podBridge() string     { return c.Name + "-pod" }

@@ -379,7 +379,7 @@ func testRestart(e e2eCluster, o Options) {
 	}
 	ended := []string{schedulerName, kubeletName, containerdName}
 	for _, name := range ended {
-		r, err := readRecord(e.layout.record(name))
+		r, err := readRecord(e.record(name))
 		if err != nil {
 			e.t.Fatal(err)
 		}

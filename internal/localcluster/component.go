@@ -185,22 +185,22 @@ func (c *cluster) provisioner() component {
 
 // spec digests what a component runs with. Equal specs need no restart.
 func (p component) spec() (string, error) {
-	h := sha256.New()
-	fmt.Fprintf(h, "%q %q\n", p.path, p.args)
+	text := fmt.Appendf(nil, "%q %q\n", p.path, p.args)
 	// A program changed in place, as a package upgrade does.
 	info, err := os.Stat(p.path)
 	if err != nil {
 		return "", err
 	}
-	fmt.Fprintf(h, "%d %d\n", info.Size(), info.ModTime().UnixNano())
+	text = fmt.Appendf(text, "%d %d\n", info.Size(), info.ModTime().UnixNano())
 	for _, path := range p.inputs {
 		content, err := os.ReadFile(path)
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintf(h, "%q %x\n", path, sha256.Sum256(content))
+		text = fmt.Appendf(text, "%q %x\n", path, sha256.Sum256(content))
 	}
-	return hex.EncodeToString(h.Sum(nil)[:12]), nil
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:12]), nil
 }
 
 // ensureRunning starts a component unless it runs with the wanted command and files.

@@ -1,7 +1,6 @@
 package localcluster
 
 import (
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -148,7 +147,7 @@ func TestProvisionerMakesAndRemovesFolders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Provisioner{Node: "node", Volumes: dir, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	p := &Provisioner{Node: "node", Volumes: dir, Log: slog.New(slog.DiscardHandler)}
 	ended := make(chan error, 1)
 	go func() { ended <- p.run(t.Context(), client) }()
 	t.Cleanup(func() { // t.Context is cancelled by now

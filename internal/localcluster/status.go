@@ -59,7 +59,7 @@ func GetStatus(ctx context.Context, o Options) (*Status, error) {
 		Node: NodeStatus{Name: c.Name}, DNS: "ok",
 	}
 	for _, name := range componentNames {
-		r, err := readRecord(c.layout.record(name))
+		r, err := readRecord(c.record(name))
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package localcluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -40,7 +41,9 @@ func Up(ctx context.Context, o Options, out io.Writer) (kubeconfig string, err e
 		c.dropBase()
 		return "", err
 	}
-	if err := c.up(ctx); err != nil {
+	if err := c.up(ctx); errors.Is(context.Cause(ctx), context.Canceled) {
+		return "", errors.New("interrupted; what has been started runs on: up goes on from there, down takes it away")
+	} else if err != nil {
 		return "", fmt.Errorf("%w\n(logs of all components are in %s; take the remains away by down)", err, c.path("logs"))
 	}
 	return c.kubeconfig("admin"), nil
