@@ -185,13 +185,17 @@ func repeatable(err error, opts AppendOptions) bool {
 
 // settleFenced looks whether the writer was fenced by its own append, whose
 // answer was lost: a single server checks the expected sequence before the
-// message id. Exactly one message can follow the expected one on the subject,
-// so it is ours if it carries our id.
+// message id. The append that was let in is the first one behind the expected
+// sequence, so it is ours if it carries our id.
 func (l *streamLog) settleFenced(ctx context.Context, subject string, opts AppendOptions, refused error) (uint64, bool, error) {
-	if opts.ExpectFilter != "" && opts.ExpectFilter != subject {
+	filter := opts.ExpectFilter
+	if filter == "" {
+		filter = subject
+	}
+	if opts.ExpectLast == nil || (filter != subject && !strings.ContainsAny(filter, "*>")) {
 		return 0, false, refused // our own append does not move that sequence
 	}
-	next, ok, err := l.get(ctx, getRequest{Seq: *opts.ExpectLast + 1, NextFor: subject})
+	next, ok, err := l.get(ctx, getRequest{Seq: *opts.ExpectLast + 1, NextFor: filter})
 	if err != nil {
 		return 0, false, fmt.Errorf("%w: cannot tell whether an earlier try was stored: %w", ErrUnavailable, err)
 	}

@@ -78,17 +78,20 @@ func TestDuplicateIsStoredOnce(t *testing.T) {
 // another writer has gone on from there.
 func TestRepeatedFencedAppendIsADuplicate(t *testing.T) {
 	l, s := testLog(t)
-	opts := AppendOptions{MsgID: "d1", ExpectLast: Expect(0)}
-	seq := mustAppend(t, l, s.Decisions(), "one", opts)
-	for range 2 {
-		again, duplicate, err := l.Append(t.Context(), s.Decisions(), []byte("one"), opts)
-		if err != nil || !duplicate || again != seq {
-			t.Errorf("repeated append gives sequence %d, duplicate %t, %v; want %d and a duplicate", again, duplicate, err, seq)
+	for subject, filter := range map[string]string{s.Decisions(): "", s.Ownership("c1"): s.Conversation("c1")} {
+		opts := AppendOptions{MsgID: subject, ExpectLast: Expect(0), ExpectFilter: filter}
+		seq := mustAppend(t, l, subject, "one", opts)
+		for range 2 {
+			again, duplicate, err := l.Append(t.Context(), subject, []byte("one"), opts)
+			if err != nil || !duplicate || again != seq {
+				t.Errorf("repeated append gives sequence %d, duplicate %t, %v; want %d and a duplicate", again, duplicate, err, seq)
+			}
+			mustAppend(t, l, subject, "later", AppendOptions{})
 		}
-		mustAppend(t, l, s.Decisions(), "later", AppendOptions{})
-	}
-	if _, _, err := l.Append(t.Context(), s.Decisions(), []byte("one"), AppendOptions{MsgID: "d2", ExpectLast: Expect(0)}); !errors.Is(err, ErrFenced) {
-		t.Errorf("another writer's append gives %v, want %v", err, ErrFenced)
+		opts.MsgID = "other"
+		if _, _, err := l.Append(t.Context(), subject, []byte("one"), opts); !errors.Is(err, ErrFenced) {
+			t.Errorf("another writer's append gives %v, want %v", err, ErrFenced)
+		}
 	}
 }
 

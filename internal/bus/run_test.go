@@ -193,3 +193,28 @@ func TestRunServerEndsWhenTheStoreIsLost(t *testing.T) {
 		t.Errorf("a bus without a usable store ended with %v", err)
 	}
 }
+
+// What keeps acknowledged messages and what keeps others out.
+func TestServerIsLimited(t *testing.T) {
+	server := startTestServer(t, testDocument(16<<20), t.TempDir())
+	jsz, err := server.nats.Jsz(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !jsz.Config.SyncAlways || jsz.Config.MaxStore != 16<<20 || jsz.Config.MaxMemory != maxMemory {
+		t.Errorf("JetStream has %+v", jsz.Config)
+	}
+	varz, err := server.nats.Varz(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if varz.MaxPayload != MaxMessage+headerRoom || varz.MaxConn != maxConnections || varz.MaxSubs != maxSubscriptions || varz.MaxPending != maxPending {
+		t.Errorf("limits are payload %d, connections %d, subscriptions %d, pending %d", varz.MaxPayload, varz.MaxConn, varz.MaxSubs, varz.MaxPending)
+	}
+	if varz.LeafNode.Port != 0 || varz.MQTT.Port != 0 || varz.Websocket.Port != 0 || varz.Gateway.Port != 0 || varz.HTTPPort != 0 || varz.HTTPSPort != 0 {
+		t.Errorf("it listens for more than clients: %+v", varz)
+	}
+	if !varz.AuthRequired {
+		t.Error("it asks for no sign-on")
+	}
+}
