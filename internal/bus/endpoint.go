@@ -157,6 +157,8 @@ func dial(ctx context.Context, servers string, opts ClientOptions, options []nat
 		// one would be sent long after its caller has been told that it failed.
 		nats.ReconnectBufSize(-1),
 		nats.PermissionErrOnSubscribe(true),
+		// The library reserves the memory of the whole queue for each subscription.
+		nats.SyncQueueLen(DefaultPendingMessages),
 		nats.NoCallbacksAfterClientClose(),
 		nats.ConnectHandler(c.onConnect),
 		nats.ReconnectHandler(c.onReconnect),

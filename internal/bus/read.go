@@ -180,7 +180,8 @@ func (l *streamLog) readBatch(ctx context.Context, filter string, from, end uint
 	guarded, release := l.conn.guard(ctx, subject)
 	defer release()
 	inbox := l.conn.nc.NewRespInbox()
-	sub, err := l.conn.nc.SubscribeSync(inbox)
+	replies := make(chan *nats.Msg, readBatch+1)
+	sub, err := l.conn.nc.ChanSubscribe(inbox, replies)
 	if err != nil {
 		return from, classify(err)
 	}
@@ -189,13 +190,8 @@ func (l *streamLog) readBatch(ctx context.Context, filter string, from, end uint
 		return from, classify(err)
 	}
 	for {
-		attempt, cancel := context.WithTimeout(guarded, attemptTimeout)
-		msg, err := sub.NextMsgWithContext(attempt)
-		cancel()
+		msg, err := nextReply(guarded, replies)
 		if err != nil {
-			if cause := context.Cause(guarded); cause != nil {
-				err = cause
-			}
 			return from, classify(err)
 		}
 		if lastHeader(msg, jetstream.SequenceHeader) == "" {
@@ -215,6 +211,19 @@ func (l *streamLog) readBatch(ctx context.Context, filter string, from, end uint
 			return from, errStopped
 		}
 		from = stored.Seq + 1
+	}
+}
+
+func nextReply(ctx context.Context, replies <-chan *nats.Msg) (*nats.Msg, error) {
+	timer := time.NewTimer(attemptTimeout)
+	defer timer.Stop()
+	select {
+	case msg := <-replies:
+		return msg, nil
+	case <-timer.C:
+		return nil, fmt.Errorf("%w: no answer within %s", ErrUnavailable, attemptTimeout)
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
 	}
 }
 

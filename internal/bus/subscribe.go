@@ -23,10 +23,13 @@ type subscribeOptions struct {
 	onDropped                     func()
 }
 
-// WithPending bounds what waits for the handler, in messages and bytes. What
-// comes beyond is dropped and reported to [WithDropped].
+// WithPending bounds what waits for the handler, in messages (at most
+// [DefaultPendingMessages]) and bytes. What comes beyond is dropped and
+// reported to [WithDropped].
 func WithPending(messages, bytes int) SubscribeOption {
-	return func(o *subscribeOptions) { o.pendingMessages, o.pendingBytes = messages, bytes }
+	return func(o *subscribeOptions) {
+		o.pendingMessages, o.pendingBytes = min(messages, DefaultPendingMessages), bytes
+	}
 }
 
 // WithDropped is told, once for each run of losses, that messages were dropped
