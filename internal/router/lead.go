@@ -14,7 +14,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/routing"
 )
 
-// lease is what the leader says on Subjects.Leader every leaseEvery. It decides nothing.
+// lease is what the leader says on Subjects.Leader three times in its time. It decides nothing.
 type lease struct {
 	V      int    `json:"v"`
 	Router string `json:"router"`
@@ -28,7 +28,7 @@ type lease struct {
 func (s *session) renewLease(now time.Time) {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(s.instance)) // never fails
-	s.leaseEnds = now.Add(leaseFor + time.Duration(h.Sum32()%300)*time.Millisecond)
+	s.leaseEnds = now.Add(s.opts.leaseFor + s.opts.leaseFor/5*time.Duration(h.Sum32()%100)/100)
 }
 
 func (s *session) takeLease(m *bus.Message) {
@@ -63,7 +63,7 @@ func (s *session) takeTime(ctx context.Context) error {
 		s.desk.DropTimers(time.Now())
 		return nil
 	}
-	if time.Since(s.leaseSent) >= leaseEvery {
+	if time.Since(s.leaseSent) >= s.opts.leaseFor/leaseShare {
 		s.sendLease(ctx, false)
 	}
 	if err := s.must(routing.Tick{}); err != nil {

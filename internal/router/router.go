@@ -43,12 +43,14 @@ type Options struct {
 	CompactEvery int
 	// WrapLog replaces the log, for tests that break it.
 	WrapLog func(bus.Log) bus.Log
+	// leaseFor shortens the lease in tests; 0 for the usual time.
+	leaseFor time.Duration
 }
 
-// Lease of the lead.
+// A leader is believed to be well for leaseFor after it said so, which it does leaseShare times in that time.
 const (
-	leaseEvery = 500 * time.Millisecond
 	leaseFor   = 1500 * time.Millisecond
+	leaseShare = 3
 )
 
 // Bounds of what waits for the router, and of one append.
@@ -115,6 +117,9 @@ func New(opts Options) (*Router, error) {
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
+	}
+	if opts.leaseFor == 0 {
+		opts.leaseFor = leaseFor
 	}
 	if opts.CompactEvery <= 0 {
 		opts.CompactEvery = 10_000
