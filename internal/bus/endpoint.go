@@ -83,17 +83,8 @@ func (e Endpoint) Dial(ctx context.Context, opts ClientOptions) (Conn, error) {
 }
 
 func (e Endpoint) options() ([]nats.Option, error) {
-	if len(e.URLs) == 0 {
-		return nil, errors.New("the bus has no URL: set at least one")
-	}
-	for _, raw := range e.URLs {
-		u, err := url.Parse(raw)
-		if err != nil || (u.Scheme != "nats" && u.Scheme != "tls") || u.Host == "" {
-			return nil, fmt.Errorf("bus URL %q is not of the form nats://HOST:PORT or tls://HOST:PORT", redact(raw))
-		}
-	}
-	if e.SeedFile != "" && e.CredsFile != "" {
-		return nil, fmt.Errorf("bus seed %s and credentials %s are both set: use one", e.SeedFile, e.CredsFile)
+	if err := e.validate(); err != nil {
+		return nil, err
 	}
 	var options []nats.Option
 	if e.CAFile != "" {
@@ -121,6 +112,22 @@ func (e Endpoint) options() ([]nats.Option, error) {
 		options = append(options, nats.CustomInboxPrefix(e.InboxPrefix))
 	}
 	return options, nil
+}
+
+func (e Endpoint) validate() error {
+	if len(e.URLs) == 0 {
+		return errors.New("the bus has no URL: set at least one")
+	}
+	for _, raw := range e.URLs {
+		u, err := url.Parse(raw)
+		if err != nil || (u.Scheme != "nats" && u.Scheme != "tls") || u.Host == "" {
+			return fmt.Errorf("bus URL %q is not of the form nats://HOST:PORT or tls://HOST:PORT", redact(raw))
+		}
+	}
+	if e.SeedFile != "" && e.CredsFile != "" {
+		return fmt.Errorf("bus seed %s and credentials %s are both set: use one", e.SeedFile, e.CredsFile)
+	}
+	return nil
 }
 
 func minTLS(o *nats.Options) error {

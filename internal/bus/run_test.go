@@ -208,11 +208,21 @@ func TestServerIsLimited(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if varz.MaxPayload != MaxMessage+headerRoom || varz.MaxConn != maxConnections || varz.MaxSubs != maxSubscriptions || varz.MaxPending != maxPending {
-		t.Errorf("limits are payload %d, connections %d, subscriptions %d, pending %d", varz.MaxPayload, varz.MaxConn, varz.MaxSubs, varz.MaxPending)
+	type limits struct {
+		Payload, Connections, Subscriptions int
+		Pending                             int64
 	}
-	if varz.LeafNode.Port != 0 || varz.MQTT.Port != 0 || varz.Websocket.Port != 0 || varz.Gateway.Port != 0 || varz.HTTPPort != 0 || varz.HTTPSPort != 0 {
-		t.Errorf("it listens for more than clients: %+v", varz)
+	want := limits{MaxMessage + headerRoom, maxConnections, maxSubscriptions, maxPending}
+	if got := (limits{varz.MaxPayload, varz.MaxConn, varz.MaxSubs, varz.MaxPending}); got != want {
+		t.Errorf("limits are %+v, want %+v", got, want)
+	}
+	for name, port := range map[string]int{
+		"leaf nodes": varz.LeafNode.Port, "MQTT": varz.MQTT.Port, "WebSocket": varz.Websocket.Port,
+		"gateways": varz.Gateway.Port, "monitoring": varz.HTTPPort + varz.HTTPSPort,
+	} {
+		if port != 0 {
+			t.Errorf("it listens for %s on port %d", name, port)
+		}
 	}
 	if !varz.AuthRequired {
 		t.Error("it asks for no sign-on")

@@ -74,38 +74,23 @@ func (r reference) subject(t *rapid.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	switch w := r.want; w.Kind {
-	case KindMessages:
-		return s.Messages(w.Conversation)
-	case KindOwnership:
-		return s.Ownership(w.Conversation)
-	case KindDecisions:
-		return s.Decisions()
-	case KindClaim:
-		return s.Claim(w.Channel, r.rawContact)
-	case KindAudit:
-		return s.Audit()
-	case KindHeartbeat:
-		return s.Heartbeat(w.Party, w.Who)
-	case KindIntent:
-		return s.Intent(w.Party, w.Who)
-	case KindOffer:
-		return s.Offer(w.Party, w.Who)
-	case KindLive:
-		return s.Live(w.Conversation)
-	case KindFigures:
-		return s.Figures()
-	case KindLeader:
-		return s.Leader()
-	case KindConfig:
-		return s.Config()
-	case KindConfigGet:
-		return s.ConfigGet()
-	case KindRequest:
-		return s.Request(w.Service)
-	case KindUnknown:
-	}
-	panic("no such kind")
+	w := r.want
+	return map[Kind]func() string{
+		KindMessages:  func() string { return s.Messages(w.Conversation) },
+		KindOwnership: func() string { return s.Ownership(w.Conversation) },
+		KindDecisions: s.Decisions,
+		KindClaim:     func() string { return s.Claim(w.Channel, r.rawContact) },
+		KindAudit:     s.Audit,
+		KindHeartbeat: func() string { return s.Heartbeat(w.Party, w.Who) },
+		KindIntent:    func() string { return s.Intent(w.Party, w.Who) },
+		KindOffer:     func() string { return s.Offer(w.Party, w.Who) },
+		KindLive:      func() string { return s.Live(w.Conversation) },
+		KindFigures:   s.Figures,
+		KindLeader:    s.Leader,
+		KindConfig:    s.Config,
+		KindConfigGet: s.ConfigGet,
+		KindRequest:   func() string { return s.Request(w.Service) },
+	}[w.Kind]()
 }
 
 func drawReference(t *rapid.T, label string) reference {

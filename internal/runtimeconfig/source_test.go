@@ -57,12 +57,26 @@ func TestStoreKeepsTheLastGoodDocument(t *testing.T) {
 			t.Errorf("%s: current is now %+v", name, got)
 		}
 	}
+}
+
+func TestStoreTakesAGoodDocumentAfterABadOne(t *testing.T) {
+	first := rendered(t, named("one"))
+	s, err := NewStore(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Offer([]byte("{")); err == nil {
+		t.Fatal("a bad document was accepted")
+	}
 	if changed, err := s.Offer(first); changed || err != nil || s.Err() != nil {
 		t.Errorf("the same document again: %t, %v, %v", changed, err, s.Err())
 	}
 	if changed, err := s.Offer(rendered(t, named("two"))); !changed || err != nil || s.Current().Document.DisplayName != "two" {
 		t.Errorf("a good document: %t, %v, %+v", changed, err, s.Current())
 	}
+}
+
+func TestStoreBeginsWithAGoodDocument(t *testing.T) {
 	if _, err := NewStore([]byte("{}")); err == nil {
 		t.Error("a store began with a bad document")
 	}
@@ -138,7 +152,10 @@ func TestFromFileFollowsTheMount(t *testing.T) {
 		}
 		watch := s.Watch(ctx)
 		<-watch
-		step := func() { time.Sleep(1500 * time.Millisecond); synctest.Wait() }
+		step := func() {
+			time.Sleep(1500 * time.Millisecond) //nolint:forbidigo // moves the clock of the synctest bubble, no time passes
+			synctest.Wait()
+		}
 
 		mount(t, dir, "1", rendered(t, named("one")))
 		if got := <-watch; got.Document.DisplayName != "one" {
