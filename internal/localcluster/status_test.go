@@ -11,7 +11,8 @@ import (
 
 func TestStatusOfAClusterThatIsNotThere(t *testing.T) {
 	o := DefaultOptions()
-	o.StateDir = shortTempDir(t) + "/none"
+	// Not the default name: a developer's cluster may be up.
+	o.Name, o.StateDir = "nowhere", shortTempDir(t)+"/none"
 	s, err := GetStatus(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
