@@ -98,13 +98,29 @@ func (s *Settings) resources(role runtimeconfig.Role, own *v1alpha1.Resources) (
 			override(limits, r.Limits)
 		}
 	}
-	// A limit under the request is refused by the API server; a user who lowers one means both.
+	// The API server refuses a limit under the request. The user's word wins over the table's: a lower limit takes
+	// the request down with it, a higher request takes the limit up.
 	for name, limit := range limits {
 		if request := requests[name]; request.Cmp(limit) > 0 {
-			requests[name] = limit
+			if given(own, name) {
+				requests[name] = limit
+			} else {
+				limits[name] = request
+			}
 		}
 	}
 	return requests, limits
+}
+
+// given reports whether a limit is the user's.
+func given(own *v1alpha1.Resources, name corev1.ResourceName) bool {
+	if own == nil || own.Limits == nil {
+		return false
+	}
+	if name == corev1.ResourceCPU {
+		return own.Limits.CPU != nil
+	}
+	return own.Limits.Memory != nil
 }
 
 func (a amounts) list() corev1.ResourceList {
