@@ -27,6 +27,8 @@ type engine struct {
 	migrations fs.FS
 	// lock keeps another process out while the schema is changed; empty where the transaction does.
 	lock string
+	// durable makes a transaction be on the disk when its commit returns; empty where it always is.
+	durable string
 	// contains gives the condition that a message holds the word that parameter n stands for, and the
 	// parameter's value.
 	contains func(n int, word string) (condition string, value any)
@@ -45,7 +47,7 @@ func (d *DB) open(ctx context.Context) error {
 	if err := migrate(ctx, d.write, d.engine); err != nil {
 		return err
 	}
-	return d.inTx(ctx, d.write, func(tx *sql.Tx) error {
+	return d.inTx(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO desk (only_row, namespace, name, generation, log_created, seq)
 			VALUES (1, $1, $2, 1, 0, 0) ON CONFLICT DO NOTHING`, d.subjects.Namespace(), d.subjects.Desk())
 		if err != nil {
@@ -75,13 +77,19 @@ func (d *DB) Close() error {
 	return err
 }
 
-// inTx runs f in a transaction and commits it if f returns no error.
-func (d *DB) inTx(ctx context.Context, db *sql.DB, f func(*sql.Tx) error) error {
-	tx, err := db.BeginTx(ctx, nil)
+// inTx runs f in a transaction that writes, and commits it if f returns no error.
+func (d *DB) inTx(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := d.write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
-	if err := f(tx); err != nil {
+	if d.engine.durable != "" {
+		_, err = tx.ExecContext(ctx, d.engine.durable)
+	}
+	if err == nil {
+		err = f(tx)
+	}
+	if err != nil {
 		// The error of f says what happened; that of the rollback adds nothing to it.
 		_ = tx.Rollback()
 		return err
@@ -98,6 +106,7 @@ func (d *DB) Space(ctx context.Context) (Space, error) {
 	if err != nil {
 		return Space{}, fmt.Errorf("measure the database: %w", err)
 	}
+	s.Engine = d.engine.name
 	return s, nil
 }
 
@@ -141,7 +150,7 @@ func movePosition(ctx context.Context, tx *sql.Tx, from, to Position) error {
 // Restart implements Store.
 func (d *DB) Restart(ctx context.Context, from Position, created, now time.Time) (Position, error) {
 	to := Position{Generation: from.Generation + 1, Created: created}
-	err := d.inTx(ctx, d.write, func(tx *sql.Tx) error {
+	err := d.inTx(ctx, func(tx *sql.Tx) error {
 		if err := movePosition(ctx, tx, from, to); err != nil {
 			return err
 		}

@@ -29,6 +29,10 @@
 // beginning. Rows are keyed by generation and sequence, so that nothing is taken for something else; what a
 // restored copy of the log tells again is recognised. An audit record remains.
 //
+// # Reading
+//
+// Package protocol describes what other roles may ask, package audit how they report who did what.
+//
 // # Schema
 //
 // Numbered steps in migrations/, one folder an engine, run in order when the database is opened. A database

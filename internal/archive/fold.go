@@ -147,16 +147,17 @@ func statusAfter(t conversation.Type, before conversation.Status) conversation.S
 }
 
 // factsOf is what the escalation policy can see of the conversation right after the customer's message was
-// folded. The names are those of escalation.FactTable; the text stands in the message.
+// folded. The names are those of escalation.FactTable; the text stands in the message. What is not known yet
+// has the value that the router gives the policy then.
 func (r *convRow) factsOf(m *conversation.Message, at time.Time) (string, error) {
 	f := escalation.ConversationFacts{
-		Misses: r.state.Misses, Turns: r.state.Turns, Channel: r.channel, Queue: r.state.Queue,
+		Misses: r.state.Misses, Turns: r.state.Turns, Channel: r.channel, Queue: orOld(r.state.Queue, conversation.BotQueue),
 	}
 	if r.state.Status.Waiting() && at.After(r.state.Arrival.At) {
 		f.Waited = at.Sub(r.state.Arrival.At)
 	}
 	data, err := json.Marshal(map[string]any{
-		"message.language":      m.Language,
+		"message.language":      orOld(m.Language, r.state.Language),
 		"message.asksForPerson": m.AsksForPerson,
 		"conversation.misses":   f.Misses,
 		"conversation.turns":    f.Turns,

@@ -25,8 +25,6 @@ func OpenPostgres(ctx context.Context, dsn string, subjects bus.Subjects, logger
 		// The library's error repeats parts of the DSN.
 		return nil, errors.New("the DSN of the archive's PostgreSQL cannot be read: write postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 	}
-	// A server that acknowledges before it has written would let the log forget what then gets lost.
-	config.RuntimeParams["synchronous_commit"] = "on"
 	config.RuntimeParams["application_name"] = "deskfleet-archive"
 	migrations, err := fs.Sub(migrationFiles, "migrations/postgres")
 	if err != nil {
@@ -38,7 +36,10 @@ func OpenPostgres(ctx context.Context, dsn string, subjects bus.Subjects, logger
 	d := &DB{subjects: subjects, write: db, read: db, engine: engine{
 		name: "postgresql", migrations: migrations,
 		// Any number will do, as long as all releases use the same; it is scoped to the database.
-		lock:     `SELECT pg_advisory_xact_lock(736284659)`,
+		lock: `SELECT pg_advisory_xact_lock(736284659)`,
+		// A server that acknowledges before it has written would let the log forget what then gets lost. For
+		// this transaction only: behind a pooler the connection is not ours alone.
+		durable:  `SET LOCAL synchronous_commit = on`,
 		contains: postgresContains,
 		// ILIKE uses the index of trigrams by itself.
 		matches:  func(_ int, words []string) found { return found{rest: words} },

@@ -41,7 +41,7 @@ func (d *DB) Purged(ctx context.Context, done []Purge) error {
 	if len(done) == 0 {
 		return nil
 	}
-	return d.inTx(ctx, d.write, func(tx *sql.Tx) error {
+	return d.inTx(ctx, func(tx *sql.Tx) error {
 		for _, p := range done {
 			_, err := tx.ExecContext(ctx, `UPDATE conversations SET purged_seq = $1 WHERE id = $2 AND generation = $3 AND purged_seq < $1`,
 				p.Seq, string(p.Conversation), p.Generation)
@@ -56,7 +56,7 @@ func (d *DB) Purged(ctx context.Context, done []Purge) error {
 // DeleteEnded implements Store.
 func (d *DB) DeleteEnded(ctx context.Context, endedBefore, now time.Time, limit int) (int, error) {
 	var ids []conversation.ID
-	err := d.inTx(ctx, d.write, func(tx *sql.Tx) error {
+	err := d.inTx(ctx, func(tx *sql.Tx) error {
 		var err error
 		if ids, err = endedConversations(ctx, tx, endedBefore, limit); err != nil || len(ids) == 0 {
 			return err
@@ -134,11 +134,14 @@ func deleteConversations(ctx context.Context, tx *sql.Tx, ids []conversation.ID)
 // Totals implements Store.
 func (d *DB) Totals(ctx context.Context, cursor uint64) (Totals, error) {
 	var t Totals
-	err := d.read.QueryRowContext(ctx, `SELECT d.conversations, d.messages, d.unreadable, h.number, h.hash,
-		(SELECT COUNT(*) FROM conversations WHERE `+unpurged+` AND generation = d.generation),
-		(SELECT COUNT(*) FROM conversations WHERE `+unpurged+` AND generation = d.generation AND customer_seq > $1)
-		FROM desk d CROSS JOIN audit_head h`, cursor).
-		Scan(&t.Conversations, &t.Messages, &t.Unreadable, &t.Audit.Number, &t.Audit.Hash, &t.Unpurged, &t.Held)
+	var generation int64
+	err := d.read.QueryRowContext(ctx, `SELECT d.generation, d.conversations, d.messages, d.unreadable, h.number, h.hash
+		FROM desk d CROSS JOIN audit_head h`).
+		Scan(&generation, &t.Conversations, &t.Messages, &t.Unreadable, &t.Audit.Number, &t.Audit.Hash)
+	if err == nil {
+		err = d.read.QueryRowContext(ctx, `SELECT COUNT(*), COALESCE(SUM(CASE WHEN customer_seq > $2 THEN 1 ELSE 0 END), 0)
+			FROM conversations WHERE `+unpurged+` AND generation = $1`, generation, cursor).Scan(&t.Unpurged, &t.Held)
+	}
 	if err != nil {
 		return Totals{}, fmt.Errorf("count what the archive holds: %w", err)
 	}

@@ -96,6 +96,8 @@ type Totals struct {
 
 // Space of a database.
 type Space struct {
+	// Engine is sqlite or postgresql.
+	Engine string
 	// Bytes that it takes, with its journal.
 	Bytes int64
 	// Dir on whose volume it lies; empty when that is on another machine.

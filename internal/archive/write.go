@@ -17,7 +17,7 @@ func (d *DB) Write(ctx context.Context, from Position, through uint64, entries [
 	to := from
 	to.Seq = through
 	var w *batchWriter
-	err := d.inTx(ctx, d.write, func(tx *sql.Tx) error {
+	err := d.inTx(ctx, func(tx *sql.Tx) error {
 		// First, so that a second archive fails before it has written anything.
 		if err := movePosition(ctx, tx, from, to); err != nil {
 			return err

@@ -1,0 +1,170 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/deskfleet/deskfleet/internal/bus"
+)
+
+// Bounds of one transaction, and of what waits for it.
+const (
+	batchEntries = 256
+	batchBytes   = 4 << 20
+	waitEntries  = 64
+)
+
+// follow stores what the log gets until ctx ends. Whatever goes wrong, it begins again from the position that
+// the database holds.
+func (r *role) follow(ctx context.Context) {
+	pause := retryFirst
+	var err error
+	for {
+		var progress bool
+		progress, err = r.followOnce(ctx, !errors.Is(err, errWrite))
+		r.setCaughtUp(false)
+		if ctx.Err() != nil {
+			return
+		}
+		if errors.Is(err, bus.ErrLogReplaced) {
+			continue // the position tells so too, and is moved then
+		}
+		r.setProblem(err)
+		r.fail(ctx, "store", err)
+		if progress {
+			pause = retryFirst
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+		pause = min(2*pause, retryMost)
+	}
+}
+
+// errWrite says that the database refused a write: only a write shows that it takes them again.
+var errWrite = errors.New("the database did not store a batch")
+
+// taken is an entry on its way to the database, or the mark.
+type taken struct {
+	entry bus.Stored
+	mark  bool
+}
+
+// followOnce tails the log until something fails. progress says that something was stored. well says that
+// nothing but the place in the log was missing before.
+func (r *role) followOnce(ctx context.Context, well bool) (progress bool, err error) {
+	position, err := r.place(ctx)
+	if err != nil {
+		return false, err
+	}
+	if well {
+		r.setProblem(nil)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	queue := make(chan taken, waitEntries)
+	tailed := make(chan error, 1)
+	put := func(t taken) error {
+		select {
+		case queue <- t:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	go func() {
+		err := r.desk.Tail(ctx, []string{r.subjects.Conversations(), r.subjects.Audit()}, position.Seq+1, bus.TailHandler{
+			Message:  func(s bus.Stored) error { return put(taken{entry: s}) },
+			CaughtUp: func() error { return put(taken{mark: true}) },
+		})
+		cancel(err)
+		tailed <- err
+	}()
+	progress, err = r.storeQueue(ctx, position, queue)
+	cancel(err)
+	if tailErr := <-tailed; tailErr != nil && !errors.Is(tailErr, err) {
+		err = tailErr
+	}
+	return progress, err
+}
+
+// place finds where in the log to go on, and begins a new generation if the log is another one.
+func (r *role) place(ctx context.Context) (Position, error) {
+	position, err := r.store.Position(ctx)
+	if err != nil {
+		return Position{}, err
+	}
+	info, err := r.desk.Info(ctx)
+	if err != nil {
+		return Position{}, err
+	}
+	if position.Created.IsZero() && position.Seq == 0 {
+		position.Created = info.Created // noted with the first write
+		return position, nil
+	}
+	if position.Created.Equal(info.Created) && info.LastSeq >= position.Seq {
+		return position, nil
+	}
+	r.log.Error("archive finds another log, the one before is gone; it goes on from the beginning of the new one",
+		"old_seq", position.Seq, "old_created", position.Created, "new_last_seq", info.LastSeq, "new_created", info.Created)
+	return r.store.Restart(ctx, position, info.Created, time.Now())
+}
+
+// storeQueue writes what comes in batches: whatever has gathered while the last one was written.
+func (r *role) storeQueue(ctx context.Context, position Position, queue <-chan taken) (progress bool, err error) {
+	for {
+		var batch []bus.Stored
+		size, mark := 0, false
+		take := func(t taken) {
+			mark = mark || t.mark
+			if !t.mark {
+				batch = append(batch, t.entry)
+				size += len(t.entry.Data)
+			}
+		}
+		select {
+		case t := <-queue:
+			take(t)
+		case <-ctx.Done():
+			return progress, context.Cause(ctx)
+		}
+		for more := true; more && len(batch) < batchEntries && size < batchBytes; {
+			select {
+			case t := <-queue:
+				take(t)
+			default:
+				more = false
+			}
+		}
+		if len(batch) > 0 {
+			if position, err = r.storeBatch(ctx, position, batch); err != nil {
+				return progress, err
+			}
+			progress = true
+		}
+		if mark {
+			r.setCaughtUp(true)
+		}
+	}
+}
+
+func (r *role) storeBatch(ctx context.Context, position Position, batch []bus.Stored) (Position, error) {
+	start := time.Now()
+	position, written, err := r.store.Write(ctx, position, batch[len(batch)-1].Seq, batch)
+	if err != nil {
+		return position, fmt.Errorf("%w: %w", errWrite, err)
+	}
+	r.setProblem(nil)
+	r.metrics.writeTime.Observe(time.Since(start).Seconds())
+	r.metrics.count(written)
+	if written.Unreadable > 0 || written.Misfits > 0 {
+		r.log.Error("archive keeps events that it cannot make sense of", "unreadable", written.Unreadable, "misfits", written.Misfits,
+			"seq_from", batch[0].Seq, "seq_to", batch[len(batch)-1].Seq)
+	}
+	return position, nil
+}
