@@ -105,7 +105,9 @@ func (s *session) appendSome(ctx context.Context, events []conversation.Event, l
 // leader it takes the batch over at once; otherwise the tail brings it.
 func (s *session) appendBatch(ctx context.Context, b *conversation.Batch) (uint64, error) {
 	b.V, b.At, b.Router = conversation.Version, s.now().UTC(), s.instance
-	b.ID = conversation.NewID(b.At)
+	if b.ID == "" {
+		b.ID = conversation.NewID(b.At)
+	}
 	data, err := conversation.EncodeBatch(b)
 	if err != nil {
 		return 0, err

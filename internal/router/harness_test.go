@@ -80,7 +80,7 @@ func newDesk(t testing.TB) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 30*time.Second)
 	d := &desk{t: t, ctx: ctx, server: server, doc: doc, names: names, change: make(chan struct{})}
 	d.conn = d.dial("test")
 	d.intake = intake.Desk{Log: d.conn.Log(names.Stream()), Subjects: names}
@@ -308,6 +308,7 @@ type client struct {
 	conn  bus.Conn
 	beats sync.WaitGroup
 	quit  context.CancelFunc
+	gone  <-chan struct{}
 
 	mu     sync.Mutex
 	pushes []protocol.Push
@@ -321,7 +322,7 @@ func (d *desk) client(party bus.Party, id string) *client {
 		return c
 	}
 	ctx, quit := context.WithCancel(d.ctx)
-	c.quit = quit
+	c.quit, c.gone = quit, ctx.Done()
 	if _, err := d.conn.Subscribe(ctx, d.names.Offer(party, id), c.take); err != nil {
 		d.t.Fatal(err)
 	}

@@ -83,7 +83,10 @@ func (s *session) mayLead(now time.Time) bool {
 // everything that the router before has stored is folded.
 func (s *session) takeOver(ctx context.Context) error {
 	s.renewLease(time.Now()) // the next try, if this one fails
-	b := &conversation.Batch{Events: []conversation.Event{s.newEvent("", s.now(), &conversation.TookOver{Router: s.instance})}}
+	// Only this very batch makes the router lead: the log also has those of earlier sessions, and one whose
+	// answer is lost may be stored all the same.
+	s.bid = conversation.NewID(s.now())
+	b := &conversation.Batch{ID: s.bid, Events: []conversation.Event{s.newEvent("", s.now(), &conversation.TookOver{Router: s.instance})}}
 	seq, err := s.appendBatch(ctx, b)
 	switch {
 	case errors.Is(err, bus.ErrFenced):

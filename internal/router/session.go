@@ -23,8 +23,9 @@ type session struct {
 	caughtUp bool
 
 	leading bool
-	// term is the sequence with which this router took the lead.
+	// term is the sequence with which this router took the lead; bid is the batch by which it tried to.
 	term uint64
+	bid  conversation.ID
 	// leaseEnds is when a standby may try to lead, leaseSent when the leader last said that it is well.
 	leaseEnds, leaseSent time.Time
 	// last is the time of the latest decision: the clock may step back, decisions may not.
@@ -201,26 +202,14 @@ func (s *session) takeTailed(ctx context.Context, t tailed) error {
 
 // followed reacts to a batch that this session did not append as the leader.
 func (s *session) followed(ctx context.Context, b *conversation.Batch, seq uint64) error {
-	if b.Router == s.instance {
-		if takesOver(b) && seq >= s.term {
-			return s.promote(ctx, seq)
-		}
-		return nil
+	if b.ID == s.bid {
+		return s.promote(ctx, seq)
 	}
 	s.renewLease(time.Now())
 	if s.leading {
 		s.stepDown("another router leads", b.Router)
 	}
 	return nil
-}
-
-func takesOver(b *conversation.Batch) bool {
-	for _, e := range b.Events {
-		if t, ok := e.Body.(*conversation.TookOver); ok {
-			return !t.Left
-		}
-	}
-	return false
 }
 
 func (s *session) stepDown(why, leader string) {
