@@ -379,7 +379,7 @@ func TestScaleSubresourceMovesOnlyReplicas(t *testing.T) {
 		t.Fatalf("%d replicas (%v)", *deployment.Spec.Replicas, err)
 	}
 	for _, entry := range deployment.ManagedFields {
-		if entry.Manager == v1alpha1.FieldOwner && strings.Contains(string(entry.FieldsV1.Raw), "f:replicas") {
+		if entry.Manager == v1alpha1.FieldOwner && strings.Contains(entry.FieldsV1.GetRawString(), "f:replicas") {
 			t.Error("replicas belong to the renderer's field owner: the next apply would move them")
 		}
 	}

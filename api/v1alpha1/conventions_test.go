@@ -47,6 +47,11 @@ func complaints(path string, p *apiextensionsv1.JSONSchemaProps) []string {
 		}
 	}
 	complain(p.Description == "", "has no doc comment")
+	typeComplaints(path, p, complain)
+	return found
+}
+
+func typeComplaints(path string, p *apiextensionsv1.JSONSchemaProps, complain func(wrong bool, what string)) {
 	switch p.Type {
 	case "array":
 		complain(p.MaxItems == nil, "is a list without maxItems")
@@ -65,7 +70,6 @@ func complaints(path string, p *apiextensionsv1.JSONSchemaProps) []string {
 	case "":
 		complain(!p.XIntOrString, "has no type")
 	}
-	return found
 }
 
 // A quantity has no bound of its own, so a rule of the object around it must hold one.

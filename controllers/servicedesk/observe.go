@@ -3,6 +3,7 @@ package servicedesk
 import (
 	"context"
 	"errors"
+	"maps"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -119,9 +120,7 @@ func liveKnowledge(live apply.Live, desk string) map[string]plan.Served {
 	files := map[string][]byte{}
 	for i := range render.KnowledgeShards {
 		if shard := apply.Get[*corev1.ConfigMap](live, "ConfigMap", render.KnowledgeShardName(desk, i)); shard != nil {
-			for name, content := range shard.BinaryData {
-				files[name] = content
-			}
+			maps.Copy(files, shard.BinaryData)
 		}
 	}
 	return plan.ServedBy(document, files)

@@ -83,7 +83,7 @@ func (s *scope) apply(ctx context.Context) error {
 			s.wanted++
 		}
 	}
-	var keep []apply.Key
+	keep := make([]apply.Key, 0, len(s.credentials.Set))
 	for name := range s.credentials.Set {
 		keep = append(keep, apply.Key{Kind: "Secret", Name: name})
 	}

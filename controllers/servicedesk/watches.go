@@ -49,7 +49,7 @@ func deskOf(_ context.Context, object client.Object) []reconcile.Request {
 func (r *Reconciler) desksOfKnowledge(ctx context.Context, object client.Object) []reconcile.Request {
 	var list v1alpha1.AgentPoolList
 	if err := r.Client.List(ctx, &list, client.InNamespace(object.GetNamespace()), client.MatchingFields{references.PoolKnowledge: object.GetName()}); err != nil {
-		r.Log.ErrorContext(ctx, "list the pools of a knowledge base", "knowledgeBase", object.GetName(), "error", err)
+		r.Log.ErrorContext(ctx, "list the pools of a knowledge base", "knowledge_base", object.GetName(), "error", err)
 		return nil
 	}
 	var requests []reconcile.Request

@@ -24,6 +24,13 @@ import (
 // reference was taken away is known again.
 const ownerAnnotation = "deskfleet.dev/owner"
 
+// Messages of the log: constant, so that they can be counted and matched.
+const (
+	childCreated = "child created"
+	childUpdated = "child updated"
+	childDeleted = "child deleted"
+)
+
 // Applier writes children.
 type Applier struct {
 	client client.Client
@@ -87,7 +94,7 @@ func (a *Applier) one(ctx context.Context, owner Owner, live Live, wanted *unstr
 	wanted.SetAnnotations(annotations)
 
 	current := live[Key{Kind: wanted.GetKind(), Name: wanted.GetName()}]
-	verb, fields := "updated", "all"
+	message, fields := childUpdated, "all"
 	if current == nil {
 		var err error
 		if current, err = a.guard(ctx, owner, wanted); err != nil {
@@ -95,7 +102,7 @@ func (a *Applier) one(ctx context.Context, owner Owner, live Live, wanted *unstr
 		}
 	}
 	if current == nil {
-		verb = "created"
+		message = childCreated
 	} else {
 		var err error
 		if fields, err = a.comparer.difference(wanted, current, v1alpha1.FieldOwner); err != nil || fields == "" {
@@ -105,7 +112,7 @@ func (a *Applier) one(ctx context.Context, owner Owner, live Live, wanted *unstr
 	if err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(wanted), client.FieldOwner(v1alpha1.FieldOwner), client.ForceOwnership); err != nil {
 		return fmt.Errorf("apply %s %s: %w", wanted.GetKind(), wanted.GetName(), err)
 	}
-	a.log.InfoContext(ctx, "child "+verb, "kind", wanted.GetKind(), "namespace", wanted.GetNamespace(), "name", wanted.GetName(), "owner", owner.annotation(), "fields", fields)
+	a.log.InfoContext(ctx, message, "kind", wanted.GetKind(), "namespace", wanted.GetNamespace(), "name", wanted.GetName(), "owner", owner.annotation(), "fields", fields)
 	return nil
 }
 
@@ -118,7 +125,7 @@ func (a *Applier) Secret(ctx context.Context, owner Owner, secret client.Object,
 		if err := a.client.Update(ctx, secret, client.FieldOwner(v1alpha1.FieldOwner)); err != nil {
 			return fmt.Errorf("update Secret %s: %w", secret.GetName(), err)
 		}
-		a.log.InfoContext(ctx, "child updated", "kind", "Secret", "namespace", secret.GetNamespace(), "name", secret.GetName(), "owner", owner.annotation())
+		a.log.InfoContext(ctx, childUpdated, "kind", "Secret", "namespace", secret.GetNamespace(), "name", secret.GetName(), "owner", owner.annotation())
 		return nil
 	}
 	err := a.client.Create(ctx, secret, client.FieldOwner(v1alpha1.FieldOwner))
@@ -128,7 +135,7 @@ func (a *Applier) Secret(ctx context.Context, owner Owner, secret client.Object,
 	if err != nil {
 		return fmt.Errorf("create Secret %s: %w", secret.GetName(), err)
 	}
-	a.log.InfoContext(ctx, "child created", "kind", "Secret", "namespace", secret.GetNamespace(), "name", secret.GetName(), "owner", owner.annotation())
+	a.log.InfoContext(ctx, childCreated, "kind", "Secret", "namespace", secret.GetNamespace(), "name", secret.GetName(), "owner", owner.annotation())
 	return nil
 }
 
@@ -220,7 +227,7 @@ func (a *Applier) prune(ctx context.Context, k Kind, live Live, want map[Key]boo
 			errs = append(errs, fmt.Errorf("delete %s %s: %w", key.Kind, key.Name, err))
 			continue
 		}
-		a.log.InfoContext(ctx, "child deleted", "kind", key.Kind, "namespace", object.GetNamespace(), "name", key.Name)
+		a.log.InfoContext(ctx, childDeleted, "kind", key.Kind, "namespace", object.GetNamespace(), "name", key.Name)
 	}
 	return errors.Join(errs...)
 }

@@ -145,12 +145,12 @@ func (r *Result) ensureAuthority(wanted *render.Secret, existing map[string][]by
 func (r *Result) ensureRole(wanted *render.Secret, existing map[string][]byte, a *authority, now time.Time) error {
 	content := map[string][]byte{}
 	changed := existing == nil
-	keep := func(file string, make func() ([]byte, error)) error {
+	keep := func(file string, create func() ([]byte, error)) error {
 		if value, there := existing[file]; there && len(value) > 0 {
 			content[file] = value
 			return nil
 		}
-		value, err := make()
+		value, err := create()
 		if err != nil {
 			return fmt.Errorf("make %s of %s: %w", file, wanted.Name, err)
 		}

@@ -205,7 +205,7 @@ func (c *condition) unknownFunction(at position, name string) Problem {
 }
 
 func factNames() []string {
-	var names []string
+	names := make([]string, 0, len(facts))
 	for i := range facts {
 		names = append(names, facts[i].Name)
 	}

@@ -35,7 +35,7 @@ var groupTypes = func() map[string]*cel.Type {
 // environment is the language of rules. It is the same for every policy and costly to build, and
 // does not change once built.
 var environment = sync.OnceValues(func() (*cel.Env, error) {
-	options := []cel.EnvOption{
+	options := []cel.EnvOption{ //nolint:prealloc // built once; a literal reads better
 		cel.CustomTypeProvider(newFactProvider()),
 		cel.StdLib(cel.StdLibSubset(librarySubset())),
 		matchesAnyFunction(),

@@ -46,7 +46,7 @@ func (e *RuleError) Unwrap() error { return e.Err }
 // and is a [RuleError] in the joined error. Of a text longer than [MaxTextLength] only the beginning
 // is looked at, which is an error too.
 func (p *Policy) Evaluate(f Facts) (Decision, error) {
-	a := p.activations.Get().(*activation)
+	a := p.activations.Get().(*activation) //nolint:forcetypeassert // the pool makes nothing else
 	defer func() {
 		a.reset()
 		p.activations.Put(a)

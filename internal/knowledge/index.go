@@ -126,7 +126,7 @@ func (ix *Index) Search(query, language string, k int) []Hit {
 		k = ix.topK
 	}
 	k = min(k, maxTopK)
-	s := ix.scratch.Get().(*scratch)
+	s := ix.scratch.Get().(*scratch) //nolint:forcetypeassert // the pool makes nothing else
 	defer ix.scratch.Put(s)
 	s.query.prepare(ix, query, exclusion{})
 	ix.score(s)

@@ -172,8 +172,8 @@ func TestExclusionEqualsAbsence(t *testing.T) {
 
 // TestConfidenceFollowsTheBase expects a base whose variants predict nothing to be less sure than one whose variants agree.
 func TestConfidenceFollowsTheBase(t *testing.T) {
-	clear := noisyBase(20, 6)
-	ix := compile(t, Options{}, clear...)
+	telling := noisyBase(20, 6)
+	ix := compile(t, Options{}, telling...)
 	right := ix.Search("topicab question today", "", 1)[0]
 	if right.Entry.ID != "e1" || right.Confidence < 0.7 {
 		t.Errorf("a telling word gives %s", describeHit(right))

@@ -98,7 +98,7 @@ func queueNames(spec *v1alpha1.ServiceDeskSpec) []string {
 // leads nowhere is left out of the document and reported on the pool.
 func documentPools(spec *v1alpha1.ServiceDeskSpec, pools []*v1alpha1.AgentPool, served map[string]bool) []runtimeconfig.Pool {
 	taken := map[v1alpha1.DNSLabel]bool{}
-	var converted []runtimeconfig.Pool
+	converted := make([]runtimeconfig.Pool, 0, len(pools))
 	for _, pool := range slices.SortedFunc(slices.Values(pools), byName) {
 		p := runtimeconfig.Pool{
 			Name: pool.Name, Type: runtimeconfig.PoolType(pool.Spec.Type), Concurrency: int(pool.Spec.Concurrency),

@@ -23,9 +23,9 @@ const (
 // Folders in the roles' containers.
 const (
 	folderConfig    = "/etc/deskfleet/config"
-	folderSecrets   = "/etc/deskfleet/secrets"
+	folderSecrets   = "/etc/deskfleet/secrets" //nolint:gosec // a folder, no secret
 	folderBus       = "/etc/deskfleet/bus"
-	folderTokens    = "/etc/deskfleet/tokens"
+	folderTokens    = "/etc/deskfleet/tokens" //nolint:gosec // a folder, no secret
 	folderKnowledge = "/etc/deskfleet/knowledge"
 	folderData      = "/var/lib/deskfleet"
 )

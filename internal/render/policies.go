@@ -108,7 +108,7 @@ func (r *deskRenderer) busEgress() *networkingv1ac.NetworkPolicyEgressRuleApplyC
 }
 
 func externalPorts(external *v1alpha1.ExternalBus) []int32 {
-	var ports []int32
+	ports := make([]int32, 0, len(external.URLs))
 	for _, address := range external.URLs {
 		port := int64(portBus)
 		if u, err := url.Parse(string(address)); err == nil && u.Port() != "" {
