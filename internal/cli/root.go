@@ -66,6 +66,9 @@ people who take over with the whole dialogue, and capacity that follows the queu
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newManager(), newRender(), newVersion())
+	root.AddCommand(
+		newManager(), newRender(), newVersion(),
+		newGateway(), newRouter(), newKnowledge(), newArchive(), newBus(),
+	)
 	return root
 }

@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"github.com/deskfleet/deskfleet/internal/archive"
+	"github.com/deskfleet/deskfleet/internal/bus"
+	"github.com/deskfleet/deskfleet/internal/gateway"
+	knowledge "github.com/deskfleet/deskfleet/internal/knowledge/server"
+	"github.com/deskfleet/deskfleet/internal/router"
+	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
+
+	"github.com/spf13/cobra"
+)
+
+// databaseFile is the archive's SQLite database in its data folder.
+const databaseFile = "archive.db"
+
+func newBus() *cobra.Command {
+	var data, listen, cluster string
+	return newRole(runtimeconfig.RoleBus, "Run a server of a desk's bus", func(f *pflag.FlagSet) {
+		f.StringVar(&data, "data", "", "folder of the stored messages (required)")
+		f.StringVar(&listen, "listen", ":4222", "address for the roles")
+		f.StringVar(&cluster, "cluster-listen", ":6222", "address for the other servers of a cluster")
+	}, func(ctx context.Context, o *roleOptions, e *environment) error {
+		if data == "" {
+			return &usageError{errors.New("--data is empty: name the folder of the stored messages")}
+		}
+		return bus.RunServer(ctx, bus.RunOptions{
+			Server: bus.ServerOptions{
+				Name: e.name, Dir: filepath.Join(data, "bus"), Listen: listen, ClusterListen: cluster, Logger: e.log,
+				TLS: bus.TLSFiles{
+					Cert: filepath.Join(o.secrets, "tls.crt"), Key: filepath.Join(o.secrets, "tls.key"), CA: filepath.Join(o.secrets, fileCA),
+				},
+			},
+			Source: e.source, Registry: e.registry, Health: e.health,
+		})
+	})
+}
+
+func newRouter() *cobra.Command {
+	return newRole(runtimeconfig.RoleRouter, "Run a replica of the role that decides who answers", nil,
+		func(ctx context.Context, o *roleOptions, e *environment) error {
+			return runRouter(ctx, e, router.Options{Dialer: e.dialer(o)})
+		})
+}
+
+// runRouter completes a router's options with the environment and runs it.
+func runRouter(ctx context.Context, e *environment, options router.Options) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	options.Name, options.Logger = e.name, e.log
+	options.Document, options.Updates = e.source.Current().Document, documents(ctx, e.source)
+	options.Metrics, options.BusMetrics = router.NewMetrics(e.registry), e.busMetrics
+	r, err := router.New(options)
+	if err != nil {
+		return err
+	}
+	e.health.Require("router", func(context.Context) error {
+		if !r.Status().CaughtUp {
+			return errors.New("the desk's log is not read yet")
+		}
+		return nil
+	})
+	e.health.Report("policy", func(context.Context) error {
+		if problem := r.Status().PolicyProblem; problem != "" {
+			return fmt.Errorf("the escalation policy does not run, the last good one does: %s", problem)
+		}
+		return nil
+	})
+	return r.Run(ctx)
+}
+
+// documents follows a source until ctx ends.
+func documents(ctx context.Context, source runtimeconfig.Source) <-chan *runtimeconfig.Document {
+	updates := make(chan *runtimeconfig.Document)
+	go func() {
+		defer close(updates)
+		for snapshot := range source.Watch(ctx) {
+			select {
+			case updates <- snapshot.Document:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return updates
+}
+
+func newKnowledge() *cobra.Command {
+	var folder string
+	return newRole(runtimeconfig.RoleKnowledge, "Run the role that searches a desk's knowledge bases", func(f *pflag.FlagSet) {
+		f.StringVar(&folder, "knowledge", "", "folder with the knowledge files (required)")
+	}, func(ctx context.Context, o *roleOptions, e *environment) error {
+		if folder == "" {
+			return &usageError{errors.New("--knowledge is empty: name the folder with the knowledge files")}
+		}
+		return knowledge.Run(ctx, knowledge.Options{
+			Name: e.name, Dialer: e.dialer(o), BusMetrics: e.busMetrics, Source: e.source, Folder: folder,
+			Logger: e.log, Registerer: e.registry, Health: e.health,
+		})
+	})
+}
+
+func newArchive() *cobra.Command {
+	var data string
+	return newRole(runtimeconfig.RoleArchive, "Run the role that keeps closed conversations and the audit table", func(f *pflag.FlagSet) {
+		f.StringVar(&data, "data", "", "folder of the database (required)")
+	}, func(ctx context.Context, o *roleOptions, e *environment) error {
+		if data == "" {
+			return &usageError{errors.New("--data is empty: name the folder of the database")}
+		}
+		return archive.Run(ctx, archive.Options{
+			Name: e.name, Dialer: e.dialer(o), BusMetrics: e.busMetrics, Source: e.source, Open: openArchive(data),
+			Logger: e.log, Registerer: e.registry, Health: e.health,
+		})
+	})
+}
+
+// openArchive opens the SQLite database in a folder, which it makes.
+func openArchive(data string) func(context.Context, bus.Subjects) (archive.Store, error) {
+	return func(ctx context.Context, subjects bus.Subjects) (archive.Store, error) {
+		folder := filepath.Join(data, "archive")
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return nil, fmt.Errorf("--data: %w", err)
+		}
+		return archive.OpenSQLite(ctx, filepath.Join(folder, databaseFile), subjects)
+	}
+}
+
+func newGateway() *cobra.Command {
+	var listen string
+	return newRole(runtimeconfig.RoleGateway, "Run the role that customers connect to", func(f *pflag.FlagSet) {
+		f.StringVar(&listen, "listen", ":8080", "address for customers")
+	}, func(ctx context.Context, o *roleOptions, e *environment) error {
+		return gateway.Run(ctx, gateway.Options{
+			Name: e.name, Listen: listen, Source: e.source, Dialer: e.dialer(o), BusMetrics: e.busMetrics, Secrets: o.secrets,
+			Logger: e.log, Registerer: e.registry, Health: e.health,
+		})
+	})
+}
