@@ -169,9 +169,11 @@ func TestClusterConcurrentExpectations(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
-			_, _, err := l.Append(deadline(t), s.Messages("c1"), fmt.Append(nil, i),
-				AppendOptions{MsgID: fmt.Sprint(i), ExpectLast: Expect(own), ExpectFilter: s.Ownership("c1")})
-			if err != nil {
+			opts := AppendOptions{ExpectLast: Expect(own), ExpectFilter: s.Ownership("c1")}
+			if i%2 == 0 {
+				opts.MsgID = fmt.Sprint(i)
+			}
+			if _, _, err := l.Append(deadline(t), s.Messages("c1"), fmt.Append(nil, i), opts); err != nil {
 				t.Error(err)
 			}
 		})

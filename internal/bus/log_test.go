@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/deskfleet/deskfleet/internal/testing/eventually"
 )
 
 func TestAppendAndRead(t *testing.T) {
@@ -23,6 +25,9 @@ func TestAppendAndRead(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"bot", "again"}, readAll(t, l, s.Conversation("c1"), first+1)); diff != "" {
 		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"bot"}, readAll(t, l, s.AllOwnership(), own)); diff != "" {
+		t.Errorf("from the last one on: %s", diff)
 	}
 	if got := readAll(t, l, s.Messages("c3"), 0); got != nil {
 		t.Errorf("a conversation without messages reads %q", got)
@@ -267,52 +272,6 @@ func TestCompactKeepsTheFence(t *testing.T) {
 	}
 }
 
-func TestFullLogRefusesAndHeals(t *testing.T) {
-	s := testSubjects(t)
-	l := connect(t, startTestServer(t, testDocument(2<<20), t.TempDir())).Log(s.Stream())
-	data := make([]byte, 100<<10)
-	stored := 0
-	var err error
-	for err == nil {
-		if _, _, err = l.Append(t.Context(), s.Messages("c1"), data, AppendOptions{MsgID: fmt.Sprint(stored)}); err == nil {
-			stored++
-		}
-	}
-	if !errors.Is(err, ErrFull) {
-		t.Fatalf("a full log gives %v, want %v", err, ErrFull)
-	}
-	if got := len(readAll(t, l, s.AllMessages(), 0)); got != stored || stored == 0 {
-		t.Fatalf("%d messages are left of %d acknowledged ones", got, stored)
-	}
-	first, _, err := l.Last(t.Context(), s.AllMessages())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.PurgeUpTo(t.Context(), s.Conversation("c1"), first.Seq/2); err != nil {
-		t.Fatalf("purge of a full log: %v", err)
-	}
-	// The same message again: its first try was refused, so it is no duplicate.
-	mustAppend(t, l, s.Messages("c1"), string(data), AppendOptions{MsgID: fmt.Sprint(stored)})
-	info, err := l.Info(t.Context())
-	if err != nil || info.MaxBytes != (2<<20)/100*streamShare || info.Bytes == 0 || info.Replicas != 1 || info.Subjects != 1 {
-		t.Errorf("info is %+v, %v", info, err)
-	}
-}
-
-func TestTooLarge(t *testing.T) {
-	l, s := testLog(t)
-	mustAppend(t, l, s.Messages("c1"), strings.Repeat("x", MaxMessage-1024), AppendOptions{MsgID: "fits"})
-	if got, ok, err := l.Last(t.Context(), s.Messages("c1")); err != nil || !ok || len(got.Data) != MaxMessage-1024 {
-		t.Errorf("the largest message reads %d bytes, %t, %v", len(got.Data), ok, err)
-	}
-	for _, size := range []int{MaxMessage, MaxMessage + headerRoom} {
-		_, _, err := l.Append(t.Context(), s.Messages("c1"), make([]byte, size), AppendOptions{MsgID: fmt.Sprint(size)})
-		if !errors.Is(err, ErrTooLarge) {
-			t.Errorf("%d bytes give %v, want %v", size, err, ErrTooLarge)
-		}
-	}
-}
-
 func TestAppendToAMissingStreamIsUnavailable(t *testing.T) {
 	server := startTestServer(t, testDocument(16<<20), t.TempDir())
 	ctx, cancel := context.WithTimeoutCause(t.Context(), attemptTimeout/10, errors.New("test is out of patience"))
@@ -324,6 +283,30 @@ func TestAppendToAMissingStreamIsUnavailable(t *testing.T) {
 	}
 	if err := c.WaitStream(ctx, "DESK_other"); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("waiting gives %v, want %v", err, ErrUnavailable)
+	}
+}
+
+// Nothing was stored while nobody served the log, so that even an append that
+// cannot be repeated safely waits for it.
+func TestAppendWaitsForTheStream(t *testing.T) {
+	s := testSubjects(t)
+	server, err := StartServer(t.Context(), testDocument(16<<20), ServerOptions{Name: "bus-0", Dir: t.TempDir(), Logger: quiet(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { shutdown(t, server) })
+	c := connect(t, server).(*conn)
+	result := make(chan error, 1)
+	go func() {
+		_, _, err := c.Log(s.Stream()).Append(deadline(t), s.Decisions(), nil, AppendOptions{})
+		result <- err
+	}()
+	eventually.True(t, "the append was tried", func() bool { return c.nc.Stats().OutMsgs > 0 })
+	if err := server.EnsureStream(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := eventually.Receive(t, "the append", result); err != nil {
+		t.Error(err)
 	}
 }
 

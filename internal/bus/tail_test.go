@@ -271,3 +271,33 @@ func TestTailNoticesAReplacedLog(t *testing.T) {
 		t.Errorf("got %v, want %v", err, ErrLogReplaced)
 	}
 }
+
+// The volume of the server was replaced while it was down, and the new log is
+// longer than the old one: only its time of birth tells.
+func TestTailNoticesALongerReplacedLog(t *testing.T) {
+	s := testSubjects(t)
+	seed, public := newSeed(t)
+	doc := testDocument(16 << 20)
+	doc.Bus.Users = routerUser(public)
+	var inside replaceable
+	first, err := StartEmbedded(t.Context(), doc, t.TempDir(), quiet(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inside.set(first)
+	l := connect(t, insideAs{&inside, routerRole, seed}).Log(s.Stream())
+	mustAppend(t, l, s.Messages("c1"), "a", AppendOptions{})
+	r := startTail(t, l, 0, s.Conversations())
+	r.waitFor(t, "a")
+	inside.set(nil)
+	shutdown(t, first)
+	next := startTestServer(t, doc, t.TempDir())
+	for range 3 {
+		mustAppend(t, connect(t, next).Log(s.Stream()), s.Messages("c2"), "of another log", AppendOptions{})
+	}
+	inside.set(next)
+	if err := eventually.Receive(t, "the tail ends", r.result); !errors.Is(err, ErrLogReplaced) {
+		t.Errorf("got %v, want %v", err, ErrLogReplaced)
+	}
+	r.waitFor(t, "a")
+}
