@@ -185,7 +185,7 @@ func TestChildrenComeBack(t *testing.T) {
 			continue
 		}
 		t.Run(name+" deleted", func(t *testing.T) {
-			child := kind.Object.DeepCopyObject().(client.Object) //nolint:forcetypeassert // a copy has the type of the original
+			child := kind.Object.DeepCopyObject().(client.Object)
 			if err := b.get(child, items[0]); err != nil {
 				t.Fatal(err)
 			}

@@ -149,6 +149,7 @@ func (d document) duplicates(n *yamlv3.Node, path string) []fault {
 			first[key.Value] = key.Line
 			faults = append(faults, d.duplicates(value, at)...)
 		}
+	default: // scalars hold no keys, aliases were checked where their anchor stands
 	}
 	return faults
 }

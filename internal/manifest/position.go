@@ -48,6 +48,7 @@ func descend(n *yamlv3.Node, step string) (*yamlv3.Node, int) {
 		if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(n.Content) {
 			return n.Content[i], n.Content[i].Line
 		}
+	default: // nothing lies below
 	}
 	return nil, 0
 }

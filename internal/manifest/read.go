@@ -130,8 +130,7 @@ func readBounded(r io.Reader) ([]byte, error) {
 // plain drops "open <path>" from an error of the file system, as the path
 // stands in front of each message anyway.
 func plain(err error) error {
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 		return pathErr.Err
 	}
 	return err
