@@ -22,6 +22,8 @@ type RunOptions struct {
 	// Registry and Health of the role; both are needed.
 	Registry prometheus.Registerer
 	Health   *telemetry.Health
+	// Started is called once the server accepts connections, with a dialer inside the process; nil for nobody.
+	Started func(Dialer)
 	// ReloadInterval in which the certificate files are looked at; 0 for 10 s.
 	ReloadInterval time.Duration
 	// StopTimeout for handing over to the other servers of a cluster; 0 for 10 s.
@@ -53,6 +55,9 @@ func RunServer(ctx context.Context, o RunOptions) error {
 		return err
 	}
 	r.server = server
+	if o.Started != nil {
+		o.Started(server)
+	}
 	o.Health.Require("server", func(context.Context) error { return server.Ready() })
 	collector := server.Collector()
 	if err := o.Registry.Register(collector); err != nil {

@@ -53,10 +53,7 @@ func newRouter() *cobra.Command {
 
 // runRouter completes a router's options with the environment and runs it.
 func runRouter(ctx context.Context, e *environment, options router.Options) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	options.Name, options.Logger = e.name, e.log
-	options.Document, options.Updates = e.source.Current().Document, documents(ctx, e.source)
+	options.Name, options.Logger, options.Config = e.name, e.log, e.source
 	options.Metrics, options.BusMetrics = router.NewMetrics(e.registry), e.busMetrics
 	r, err := router.New(options)
 	if err != nil {
@@ -75,22 +72,6 @@ func runRouter(ctx context.Context, e *environment, options router.Options) erro
 		return nil
 	})
 	return r.Run(ctx)
-}
-
-// documents follows a source until ctx ends.
-func documents(ctx context.Context, source runtimeconfig.Source) <-chan *runtimeconfig.Document {
-	updates := make(chan *runtimeconfig.Document)
-	go func() {
-		defer close(updates)
-		for snapshot := range source.Watch(ctx) {
-			select {
-			case updates <- snapshot.Document:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return updates
 }
 
 func newKnowledge() *cobra.Command {
