@@ -1,0 +1,52 @@
+package scaling
+
+import (
+	"fmt"
+	"time"
+)
+
+// SeatsInput is what the seats of a pool of people are decided from.
+type SeatsInput struct {
+	Now time.Time
+	// Concurrency is the number of slots of one seat; less than 1 counts as 1.
+	Concurrency int
+	Figures     Figures
+	// SignedOn are the people who are signed on and not away.
+	SignedOn int
+	// Required by the decision before; 0 for the first.
+	Required int
+}
+
+// Seats that a pool of people needs.
+type Seats struct {
+	// Required seats, by the highest need within the last [Hold]: people are not called and sent away by the second.
+	Required int
+	// Shortfall is what is missing of them; never negative.
+	Shortfall int
+	// Stale says that the figures are of no use, and Required is that of the decision before.
+	Stale bool
+	// Reason in words.
+	Reason string
+}
+
+// DecideSeats decides about a pool of people. The memory is that of the decision
+// before; the zero value for the first.
+func DecideSeats(in SeatsInput, m Memory) (Seats, Memory) {
+	required := max(0, in.Required)
+	if !in.Figures.Fresh(in.Now) {
+		silence := Input{Now: in.Now, Figures: in.Figures}
+		return Seats{
+			Required: required, Shortfall: max(0, required-in.SignedOn), Stale: true, Reason: silence.silence(),
+		}, m.record(in.Now, required, required)
+	}
+	need := in.Figures.need(in.Concurrency)
+	m = m.record(in.Now, need, required)
+	s := Seats{Required: m.highest()}
+	s.Shortfall = max(0, s.Required-max(0, in.SignedOn))
+	s.Reason = fmt.Sprintf("%d waiting and %d in progress need %s of %s; %d signed on", in.Figures.Waiting, in.Figures.InProgress,
+		plural(need, "seat"), plural(max(1, in.Concurrency), "slot"), in.SignedOn)
+	if s.Required > need {
+		s.Reason += fmt.Sprintf("; %d were needed within the last %d s", s.Required, int(Hold.Seconds()))
+	}
+	return s, m
+}
