@@ -1,0 +1,176 @@
+# Needs Go, make, git and bash; everything else is pinned in go.tools.mod or built on first use.
+# "make help" lists the targets. CI calls only these.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+GO ?= go
+TOOL := $(GO) tool -modfile=go.tools.mod
+MODULE := github.com/deskfleet/deskfleet
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
+# Time of the commit, so that equal sources give an equal image.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+LDFLAGS := -s -w -X $(MODULE)/internal/version.version=$(VERSION) -X $(MODULE)/internal/version.commit=$(COMMIT)
+export SOURCE_DATE_EPOCH
+
+# The image that "image" builds and "deploy" runs. The default is found in the local cluster only.
+IMG ?= deskfleet.local/deskfleet:dev
+ARCH ?= $(shell $(GO) env GOARCH)
+# local: the cluster that "make cluster" starts. existing: the current kubeconfig.
+CLUSTER ?= local
+export CLUSTER IMG
+KUBECTL := hack/kubectl.sh
+APPLY := $(KUBECTL) apply --server-side --force-conflicts --field-manager=deskfleet-install -f -
+DELETE := $(KUBECTL) delete --ignore-not-found -f -
+
+# Packages to test, and flags for go test: make test PKG=./internal/bus/... TESTFLAGS="-run Tail -v"
+PKG ?= ./...
+TESTFLAGS ?=
+BENCHTIME ?= 1s
+GENERATED := api/v1alpha1/zz_generated.deepcopy.go api/v1alpha1/applyconfiguration config/crd/bases config/rbac docs/reference.md
+
+##@ Help
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9%-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Develop
+
+.PHONY: generate
+generate: ## Generate deep copies, apply configurations, CRDs and RBAC roles
+	$(TOOL) controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
+	$(TOOL) controller-gen applyconfiguration:headerFile=hack/boilerplate.go.txt paths=./api/...
+	$(TOOL) controller-gen crd:allowDangerousTypes=false paths=./api/... output:crd:dir=config/crd/bases
+	$(TOOL) controller-gen rbac:roleName=deskfleet-manager paths=./controllers/... output:rbac:dir=config/rbac
+	sed 's/^kind: ClusterRole$$/kind: Role/' config/rbac/role.yaml > config/rbac/namespaced/role.yaml
+
+.PHONY: fmt
+fmt: ## Format the Go files
+	$(TOOL) golangci-lint fmt
+
+.PHONY: lint
+lint: ## Check the Go files: golangci-lint, staticcheck
+	$(TOOL) golangci-lint config verify
+	$(TOOL) golangci-lint run
+	$(TOOL) staticcheck ./...
+
+.PHONY: tidy
+tidy: ## Tidy all modules: the product's, the tools', the local cluster's
+	hack/tidy.sh
+
+.PHONY: docs
+docs: ## Generate docs/reference.md from the API
+	$(TOOL) crd-ref-docs --source-path=api/v1alpha1 --config=hack/reference/config.yaml \
+		--renderer=markdown --output-path=docs/reference.md --log-level=ERROR
+
+.PHONY: golden
+golden: ## Write the golden files of the tests anew
+	hack/golden.sh
+
+.PHONY: verify
+verify: ## Generate, format, tidy, document and lint; the tree must be clean after it
+	hack/verify.sh generate fmt tidy docs golden build-installer lint
+
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities in what is called; says so and skips when offline
+	hack/vulncheck.sh $(TOOL) govulncheck ./...
+
+##@ Test
+
+.PHONY: test
+test: ## Run all tests with the race detector; control plane binaries are found or built
+	@binaries=$$($(GO) run ./hack/cluster binaries) && race=$$(hack/race.sh) && set -x && \
+		KUBEBUILDER_ASSETS=$$binaries $(GO) test $$race -timeout 30m $(TESTFLAGS) $(PKG)
+
+.PHONY: test-short
+test-short: ## Run the quick tests, without the race detector
+	$(GO) test -short $(TESTFLAGS) $(PKG)
+
+.PHONY: e2e
+e2e: ## Run the end-to-end tests on the local cluster, or CLUSTER=existing
+	$(GO) test -tags e2e -count 1 -timeout 60m -v $(TESTFLAGS) ./test/e2e/...
+
+.PHONY: e2e-short
+e2e-short: ## Start a cluster, deploy the operator and a small desk, take all of it away
+	hack/e2e-short.sh
+
+BENCHES := bench-bus bench-escalation bench-knowledge bench-routing
+.PHONY: $(BENCHES)
+bench-bus: ## Measure append, tail and publish on an embedded bus
+bench-escalation: ## Measure compiling and evaluating policies
+bench-knowledge: ## Measure retrieval: indexing, searching, quality
+bench-routing: ## Measure matching of waiting conversations and agents
+$(BENCHES): bench-%:
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $(TESTFLAGS) ./internal/$*
+
+##@ Build
+
+.PHONY: build
+build: ## Build the static binary, bin/deskfleet
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/deskfleet .
+
+.PHONY: image
+image: ## Build the image of IMG for ARCH without Docker, bin/image-ARCH.tar
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/linux-$(ARCH)/deskfleet .
+	$(GO) run ./hack/image --ref '$(IMG)' --version '$(VERSION)' --revision '$(COMMIT)' --output bin/image-$(ARCH).tar bin/linux-$(ARCH)/deskfleet
+
+.PHONY: image-push
+image-push: ## Build for amd64 and arm64, and push to IMG with the credentials of docker login
+	@[[ '$(IMG)' != deskfleet.local/* ]] || { echo 'IMG is $(IMG), which is no registry: say IMG=registry.example.com/deskfleet:TAG' >&2; exit 2; }
+	for arch in amd64 arm64; do CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/linux-$$arch/deskfleet .; done
+	$(GO) run ./hack/image --ref '$(IMG)' --version '$(VERSION)' --revision '$(COMMIT)' --push bin/linux-amd64/deskfleet bin/linux-arm64/deskfleet
+
+.PHONY: build-installer
+build-installer: ## Write dist/install.yaml: CRDs and operator, with IMG
+	@mkdir -p dist
+	hack/manifests.sh config/default > dist/install.yaml
+
+.PHONY: clean
+clean: ## Remove what was built here; caches stay
+	rm -rf bin dist
+
+##@ Cluster
+
+.PHONY: cluster
+cluster: ## Start a real Kubernetes on this machine (root)
+	$(GO) run ./hack/cluster up
+
+.PHONY: cluster-status
+cluster-status: ## Show the components of the local cluster
+	$(GO) run ./hack/cluster status
+
+.PHONY: cluster-down
+cluster-down: ## End the local cluster and remove everything it made (root)
+	$(GO) run ./hack/cluster down
+
+.PHONY: install
+install: ## Apply the CRDs
+	$(TOOL) kustomize build config/crd | $(APPLY)
+
+.PHONY: uninstall
+uninstall: ## Delete the CRDs, and with them every desk
+	$(TOOL) kustomize build config/crd | $(DELETE)
+
+.PHONY: deploy
+deploy: ## Deploy the operator with IMG; the local cluster gets the image first
+	@if [[ '$(CLUSTER)' == local ]]; then $(MAKE) image && $(GO) run ./hack/cluster load-image bin/image-$(ARCH).tar; fi
+	hack/manifests.sh config/default | $(APPLY)
+	$(KUBECTL) -n deskfleet-system rollout status deployment/deskfleet-manager --timeout=3m
+
+.PHONY: undeploy
+undeploy: ## Delete the operator; CRDs and desks stay
+	hack/manifests.sh config/operator | $(DELETE)
+
+.PHONY: demo
+demo: ## Start a cluster, deploy, apply the web shop's desk and play customers against it
+	$(GO) run ./hack/demo
+
+.PHONY: demo-down
+demo-down: ## Remove what "make demo" made
+	$(GO) run ./hack/demo --down
