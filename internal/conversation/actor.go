@@ -61,7 +61,7 @@ func (a Actor) validate(field string) error {
 		return fieldError(field+".kind", string(a.Kind), "use customer, bot, agent or system")
 	}
 	if a.Kind != KindSystem && !IsToken(a.ID) {
-		return fieldError(field+".id", a.ID, tokenRemedy)
+		return fieldError(field+".id", a.ID, idRemedy)
 	}
 	return checkText(field+".name", a.Name, MaxNameBytes)
 }
@@ -83,7 +83,7 @@ func (a Agent) validate(field string) error {
 		return fieldError(field+".kind", string(a.Kind), "use bot or agent")
 	}
 	if !IsToken(a.ID) {
-		return fieldError(field+".id", a.ID, tokenRemedy)
+		return fieldError(field+".id", a.ID, idRemedy)
 	}
 	if err := checkText(field+".name", a.Name, MaxNameBytes); err != nil {
 		return err
@@ -91,7 +91,7 @@ func (a Agent) validate(field string) error {
 	return checkText(field+".pool", a.Pool, MaxNameBytes)
 }
 
-const tokenRemedy = "use 1 to 64 characters of A-Z, a-z, 0-9, _ and -"
+const idRemedy = "use 1 to 64 characters of A-Z, a-z, 0-9, _ and -"
 
 // FieldError says which field of an event is wrong, with its value and what to do.
 type FieldError struct {
@@ -121,7 +121,7 @@ func checkText(field, s string, most int) error {
 
 func checkName(field, s string) error {
 	if !IsToken(s) {
-		return fieldError(field, s, tokenRemedy)
+		return fieldError(field, s, idRemedy)
 	}
 	return nil
 }

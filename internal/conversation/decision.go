@@ -251,7 +251,7 @@ func (b *Batch) validate() error {
 		return err
 	}
 	if !IsToken(b.Router) {
-		return fieldError("router", b.Router, tokenRemedy)
+		return fieldError("router", b.Router, idRemedy)
 	}
 	if len(b.Events) > 2*MaxBatchEvents || len(b.Requests) > 2*MaxBatchEvents {
 		return fieldError("events", fmt.Sprint(len(b.Events)), fmt.Sprintf("use at most %d", MaxBatchEvents))

@@ -131,7 +131,7 @@ func (e *Event) Validate() error {
 		return fieldError("type", string(e.Type), "give the body that belongs to the type")
 	}
 	if !IsToken(string(e.Type)) {
-		return fieldError("type", string(e.Type), tokenRemedy)
+		return fieldError("type", string(e.Type), idRemedy)
 	}
 	if err := e.validateConversation(); err != nil {
 		return err

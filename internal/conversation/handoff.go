@@ -76,7 +76,7 @@ func (h *HandOff) Validate() error {
 		return fieldError("handOff.verification", "", "give the state of the identity check: none if there was none")
 	}
 	if h.Queue != "" && !IsToken(h.Queue) {
-		return fieldError("handOff.queue", h.Queue, tokenRemedy)
+		return fieldError("handOff.queue", h.Queue, idRemedy)
 	}
 	return h.validateBounds()
 }

@@ -61,7 +61,7 @@ func (m *Message) Validate() error {
 		return err
 	}
 	if m.Channel != "" && !IsToken(m.Channel) {
-		return fieldError("channel", m.Channel, tokenRemedy)
+		return fieldError("channel", m.Channel, idRemedy)
 	}
 	if err := checkText("rule", m.Rule, MaxNameBytes); err != nil {
 		return err

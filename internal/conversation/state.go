@@ -268,11 +268,7 @@ func (s *State) move(e Event) error {
 	case *Queued:
 		return s.queue(b, e)
 	case *Offered:
-		if s.Queue == BotQueue {
-			return s.refuse(e, "people take from their own queues, it is in "+BotQueue)
-		}
-		s.enter(StatusOffered, e.At, &b.Agent)
-		s.Deadline = b.Deadline
+		return s.offer(b, e)
 	case *OfferEnded:
 		return s.endOffer(b, e)
 	case *Accepted:
@@ -323,6 +319,15 @@ func (s *State) queue(b *Queued, e Event) error {
 	if b.HandOff != nil {
 		s.HandOff = b.HandOff
 	}
+	return nil
+}
+
+func (s *State) offer(b *Offered, e Event) error {
+	if s.Queue == BotQueue {
+		return s.refuse(e, "people take from their own queues, it is in "+BotQueue)
+	}
+	s.enter(StatusOffered, e.At, &b.Agent)
+	s.Deadline = b.Deadline
 	return nil
 }
 

@@ -261,10 +261,20 @@ func TestCustomersWhoLeave(t *testing.T) {
 // keeps the last good one.
 func TestConfigurationChangesLive(t *testing.T) {
 	d := newDesk(t)
-	updates := make(chan *runtimeconfig.Document)
+	store := configOf(t, d.doc)
+	update := func(doc *runtimeconfig.Document) {
+		t.Helper()
+		data, err := doc.Marshal()
+		if err == nil {
+			_, err = store.Offer(data)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	seen := make(chan protocol.Figures, 100)
 	d.startRouter("router-0", func(o *Options) {
-		o.Updates = updates
+		o.Config = store
 		o.OnFigures = func(f protocol.Figures) { seen <- f }
 	})
 	d.client(bus.PartyBot, "bot-0").signOn()
@@ -279,16 +289,16 @@ func TestConfigurationChangesLive(t *testing.T) {
 	next := document()
 	next.Pools[1].Human.Members = append(next.Pools[1].Human.Members, "cleo")
 	next.Rules = []escalation.Rule{{Name: "broken", When: "message.txt == 1", Then: escalation.Actions{HandOff: &escalation.HandOff{Queue: "general"}}}}
-	updates <- next
-	if served := cleo.signOn().Agent.Queues; !cmp.Equal(served, []string{"refunds", "general"}) {
-		t.Errorf("cleo serves %v", served)
-	}
-	d.has(conv, conversation.TypeOffered, 1)
+	update(next)
 	for f := range seen {
 		if f.PolicyProblem != "" {
 			break
 		}
 	}
+	if served := cleo.signOn().Agent.Queues; !cmp.Equal(served, []string{"refunds", "general"}) {
+		t.Errorf("cleo serves %v", served)
+	}
+	d.has(conv, conversation.TypeOffered, 1)
 	other := d.post("c-2", "m1", "refund")
 	if q := d.has(other, conversation.TypeQueued, 1).Body.(*conversation.Queued); q.Rule != "refund" {
 		t.Errorf("the last good policy does not run: %+v", q)
@@ -297,7 +307,7 @@ func TestConfigurationChangesLive(t *testing.T) {
 	last := document()
 	last.Queues = last.Queues[:1] // no refunds any more
 	last.Pools[1].Human.Queues = []string{"general"}
-	updates <- last
+	update(last)
 	moved := d.has(other, conversation.TypeQueued, 2).Body.(*conversation.Queued)
 	if moved.Queue != "general" || moved.Cause != conversation.CauseConfiguration {
 		t.Errorf("what waited in the removed queue is %+v", moved)

@@ -89,7 +89,7 @@ func (s *session) writeClaim(ctx context.Context, subject string, c conversation
 	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
 	seq, _, err := s.bus.Append(ctx, subject, data, bus.AppendOptions{
-		MsgID: string(conversation.NewID(c.At)), ExpectLast: bus.Expect(last),
+		MsgID: string(conversation.NewID(c.At)), ExpectLast: new(last),
 	})
 	if err != nil {
 		return err
@@ -109,7 +109,7 @@ func (s *session) forgetPurged(ctx context.Context) error {
 		}
 		last, err := s.bus.LastSeq(ctx, s.subjects.Conversation(string(id)))
 		if err != nil {
-			s.log.Debug("cannot look for purged conversations", "error", err)
+			s.log.DebugContext(ctx, "cannot look for purged conversations", "error", err)
 			return nil // next time
 		}
 		if last > 0 {
@@ -140,7 +140,7 @@ func (s *session) forget(ctx context.Context, id conversation.ID) error {
 	}
 	// A claim that is written meanwhile is later and stays.
 	if err := s.bus.PurgeUpTo(ctx, subject, c.seq); err != nil {
-		s.log.Warn("claim of a forgotten conversation was not purged", "conversation", id, "error", err)
+		s.log.WarnContext(ctx, "claim of a forgotten conversation was not purged", "conversation", id, "error", err)
 		return nil
 	}
 	delete(s.claims, subject)

@@ -33,12 +33,13 @@ func (s *session) flush(ctx context.Context) error {
 	if err := s.appendDecisions(ctx, events); err != nil {
 		return fmt.Errorf("%w: %w", errBeginAgain, err)
 	}
-	if s.acted >= storeCursorEvery {
-		// Standbys keep messages until they hear that they were acted on.
+	if s.acted >= storeCursorEvery || s.acted > 0 && s.storeCursor {
+		// Standbys keep messages until they hear that they were acted on, and the archive does not purge them.
 		if _, err := s.appendSome(ctx, nil, true); err != nil {
 			return fmt.Errorf("%w: %w", errBeginAgain, err)
 		}
 	}
+	s.storeCursor = false
 	s.decided, s.requested = nil, nil
 	if err := s.settle(ctx); err != nil {
 		return fmt.Errorf("%w: %w", errBeginAgain, err)
@@ -47,18 +48,18 @@ func (s *session) flush(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", errBeginAgain, err)
 	}
 	for i := range made {
-		s.publish(&made[i])
+		s.publish(ctx, &made[i])
 	}
-	s.answer(nil)
+	s.answer(ctx, nil)
 	return nil
 }
 
 // answer sends the replies that waited for the decisions.
-func (s *session) answer(err error) {
+func (s *session) answer(ctx context.Context, err error) {
 	replies := s.replies
 	s.replies = nil
 	for _, reply := range replies {
-		reply(err)
+		reply(ctx, err)
 	}
 }
 
@@ -89,7 +90,6 @@ func (s *session) appendSome(ctx context.Context, events []conversation.Event, l
 	if last {
 		b.Requests = s.requested
 		b.Cursor = s.cursor
-		s.acted = 0
 	}
 	_, err := s.appendBatch(ctx, b)
 	if errors.Is(err, conversation.ErrBatchSize) && len(events) > 1 {
@@ -98,13 +98,18 @@ func (s *session) appendSome(ctx context.Context, events []conversation.Event, l
 	if err != nil {
 		return 0, err
 	}
+	if last {
+		s.acted = 0
+	}
 	return len(events), nil
 }
 
 // appendBatch appends to the decision log behind the last decision that this router knows. As the
 // leader it takes the batch over at once; otherwise the tail brings it.
 func (s *session) appendBatch(ctx context.Context, b *conversation.Batch) (uint64, error) {
-	b.V, b.At, b.Router = conversation.Version, s.now().UTC(), s.instance
+	b.V, b.At, b.Router = conversation.Version, s.now().Round(0).UTC(), s.instance
+	// The archive waits for the cursor of the last batch: it must not go back.
+	b.Cursor = max(b.Cursor, s.stored)
 	if b.ID == "" {
 		b.ID = conversation.NewID(b.At)
 	}
@@ -121,7 +126,7 @@ func (s *session) appendBatch(ctx context.Context, b *conversation.Batch) (uint6
 		return 0, err
 	}
 	if s.leading {
-		s.dk = seq
+		s.dk, s.stored, s.decidedAt = seq, b.Cursor, b.At
 		s.sinceSnapshot++
 		if b.Snapshot == nil {
 			for _, e := range b.Events {
@@ -179,7 +184,7 @@ func (s *session) appendOwn(ctx context.Context, e conversation.Event, data []by
 	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
 	seq, _, err := s.bus.Append(ctx, s.subjects.Ownership(string(e.Conversation)), data, bus.AppendOptions{
-		MsgID: string(e.ID), ExpectLast: bus.Expect(last),
+		MsgID: string(e.ID), ExpectLast: new(last),
 	})
 	return seq, err
 }
@@ -187,7 +192,10 @@ func (s *session) appendOwn(ctx context.Context, e conversation.Event, data []by
 // say appends a message of the desk. Its client id is the decision's id, so that it is said once
 // whoever appends it.
 func (s *session) say(ctx context.Context, e conversation.Event) error {
-	said := e.Body.(*conversation.Said)
+	said, ok := e.Body.(*conversation.Said)
+	if !ok {
+		return nil
+	}
 	m := conversation.NewEvent(e.ID, e.Conversation, e.At, &conversation.Message{
 		From: conversation.Actor{Kind: conversation.KindSystem}, Text: said.Text, Language: said.Language,
 		ClientID: string(e.ID), Rule: said.Rule,

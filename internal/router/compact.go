@@ -46,10 +46,10 @@ func (s *session) compact(ctx context.Context) error {
 	}
 	s.snapshotTaken(first)
 	if err := s.bus.CompactUpTo(ctx, s.subjects.Decisions(), first-1); err != nil {
-		s.log.Warn("decision log was not compacted, the next snapshot will do it", "error", err)
+		s.log.WarnContext(ctx, "decision log was not compacted, the next snapshot will do it", "error", err)
 		return nil
 	}
-	s.log.Info("decision log compacted", "first", first, "parts", len(parts), "events", len(events))
+	s.log.InfoContext(ctx, "decision log compacted", "first", first, "parts", len(parts), "events", len(events))
 	return nil
 }
 
@@ -83,18 +83,20 @@ func cut(events []conversation.Event) ([][]conversation.Event, error) {
 	return append(front, back...), err
 }
 
-// takeDocument applies a new configuration and spreads it over the bus.
-func (s *session) takeDocument(doc *runtimeconfig.Document) {
-	if doc == nil {
+// takeConfig applies a new configuration and spreads it over the bus.
+func (s *session) takeConfig(ctx context.Context, config runtimeconfig.Snapshot) {
+	if config.Revision == s.settings.revision {
 		return
 	}
-	if err := s.configure(doc); err != nil {
-		s.log.Error("configuration is not applied, the last good one stays", "error", err)
+	if err := s.configure(config); err != nil {
+		s.log.ErrorContext(ctx, "configuration is not applied, the last good one stays", "error", err)
 		return
 	}
 	s.settings = s.current()
-	if err := s.conn.Publish(context.Background(), s.subjects.Config(), s.settings.data); err != nil {
-		s.log.Warn("configuration was not spread", "revision", s.settings.revision, "error", err)
+	if s.settings.data != nil {
+		if err := s.conn.Publish(ctx, s.subjects.Config(), s.settings.data); err != nil {
+			s.log.WarnContext(ctx, "configuration was not spread", "revision", s.settings.revision, "error", err)
+		}
 	}
 	var err error
 	if s.leading {
@@ -106,5 +108,5 @@ func (s *session) takeDocument(doc *runtimeconfig.Document) {
 		s.broken = err
 		return
 	}
-	s.log.Info("configuration applied", "revision", s.settings.revision)
+	s.log.InfoContext(ctx, "configuration applied", "revision", s.settings.revision)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/escalation"
+	"github.com/deskfleet/deskfleet/internal/knowledge"
 	"github.com/deskfleet/deskfleet/internal/routing"
 	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
 )
@@ -15,9 +16,10 @@ import (
 // settings are what a document means for the router.
 type settings struct {
 	revision string
-	data     []byte
-	routing  routing.Config
-	policy   policy
+	// data is the document as it is spread over the bus; nil when this release cannot render it unchanged.
+	data    []byte
+	routing routing.Config
+	policy  policy
 }
 
 // policy is the escalation policy that runs.
@@ -30,12 +32,17 @@ type policy struct {
 }
 
 // newSettings reads a document. A policy that does not compile keeps the one before and says so.
-func newSettings(doc *runtimeconfig.Document, before policy, times routing.Times) (settings, error) {
+func newSettings(config runtimeconfig.Snapshot, before policy, times routing.Times) (settings, error) {
+	doc := config.Document
 	data, err := doc.Marshal()
 	if err != nil {
 		return settings{}, err
 	}
-	s := settings{data: data, revision: runtimeconfig.Revision(data), routing: routingConfig(doc, times)}
+	s := settings{revision: config.Revision, routing: routingConfig(doc, times)}
+	if runtimeconfig.Revision(data) == s.revision {
+		// Otherwise a newer release has written fields that this one would lose, and nobody would recognise the revision.
+		s.data = data
+	}
 	if err := s.routing.Validate(); err != nil {
 		return settings{}, fmt.Errorf("configuration %s: %w", s.revision, err)
 	}
@@ -46,7 +53,7 @@ func newSettings(doc *runtimeconfig.Document, before policy, times routing.Times
 func newPolicy(doc *runtimeconfig.Document, before policy) policy {
 	compiled, problems := escalation.Compile(doc.Rules, escalation.Options{})
 	if len(problems) > 0 {
-		var texts []string
+		texts := make([]string, 0, len(problems))
 		for _, p := range problems {
 			texts = append(texts, fmt.Sprint(p))
 		}
@@ -100,10 +107,7 @@ func (p *policy) verdict(s *conversation.State, m *conversation.Message, now tim
 	}}
 	facts.Message.Language = s.Language
 	if m != nil {
-		facts.Message = escalation.MessageFacts{Text: m.Text, Language: m.Language, AsksForPerson: m.AsksForPerson}
-		if facts.Message.Language == "" {
-			facts.Message.Language = s.Language
-		}
+		facts.Message = messageFacts(m, s)
 		if facts.Conversation.Channel == "" {
 			facts.Conversation.Channel = m.Channel
 		}
@@ -127,4 +131,18 @@ func (p *policy) verdict(s *conversation.State, m *conversation.Message, now tim
 		v.Say = append(v.Say, conversation.Said{Text: say.Text, Language: say.Language, Rule: v.Rules})
 	}
 	return v, err
+}
+
+// messageFacts tells of a message what the gateway has not told.
+func messageFacts(m *conversation.Message, s *conversation.State) escalation.MessageFacts {
+	f := escalation.MessageFacts{
+		Text: m.Text, Language: m.Language, AsksForPerson: m.AsksForPerson || knowledge.AsksForPerson(m.Text),
+	}
+	if f.Language == "" {
+		f.Language = knowledge.DetectLanguage(m.Text)
+	}
+	if f.Language == "" {
+		f.Language = s.Language
+	}
+	return f
 }

@@ -86,7 +86,7 @@ func (c *counts) answered(d *decided, m *Metrics) {
 	waited := max(0, d.at.Sub(d.Before.Arrival.At))
 	q := c.queue(d.Before.Queue)
 	q.Answered++
-	q.AnsweredWaitMillis += uint64(waited.Milliseconds())
+	q.AnsweredWaitMillis += waited.Milliseconds()
 	m.waited(waited)
 }
 
@@ -172,11 +172,12 @@ func (s *session) eachSecond(ctx context.Context) error {
 		s.opts.OnFigures(figures)
 	}
 	s.showPositions(now)
+	s.storeCursor = s.ticks%cursorEvery == 0
 	if err := s.drain(); err != nil {
 		return err
 	}
 	if s.ticks%lookEvery == 0 && s.settings.policy.byTime {
-		if err := s.lookAgain(now); err != nil {
+		if err := s.lookAgain(ctx, now); err != nil {
 			return err
 		}
 	}
@@ -186,11 +187,14 @@ func (s *session) eachSecond(ctx context.Context) error {
 	return s.compact(ctx)
 }
 
+// cursorEvery so many seconds the cursor is stored when messages were acted on without a decision.
+const cursorEvery = 5
+
 // lookEvery so many seconds the policy is asked again about what waits.
 const lookEvery = 5
 
 // lookAgain asks the policy about what waits: some rules look at the time.
-func (s *session) lookAgain(now time.Time) error {
+func (s *session) lookAgain(ctx context.Context, now time.Time) error {
 	var waiting []conversation.State
 	for _, q := range s.desk.Queues() {
 		s.desk.Walk(q.Name, func(_ int, state *conversation.State) bool {
@@ -203,7 +207,7 @@ func (s *session) lookAgain(now time.Time) error {
 	for i := range waiting {
 		verdict, err := s.settings.policy.verdict(&waiting[i], nil, now)
 		if err != nil {
-			s.log.Error("escalation rules skipped", "conversation", waiting[i].ID, "error", err)
+			s.log.ErrorContext(ctx, "escalation rules skipped", "conversation", waiting[i].ID, "error", err)
 		}
 		if verdict.Rules == "" {
 			continue

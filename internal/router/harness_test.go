@@ -53,6 +53,15 @@ func document() *runtimeconfig.Document {
 	}
 }
 
+func configOf(t testing.TB, doc *runtimeconfig.Document) *runtimeconfig.Store {
+	t.Helper()
+	store, err := runtimeconfig.NewStoreOf(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
 // desk is a bus with everything that watches it.
 type desk struct {
 	t      testing.TB
@@ -267,7 +276,7 @@ type process struct {
 func (d *desk) startRouter(name string, change func(*Options)) *process {
 	d.t.Helper()
 	opts := Options{
-		Dialer: d.server, Name: name, Document: d.doc, Logger: quiet(d.t).With("at", name),
+		Dialer: d.server, Name: name, Config: configOf(d.t, d.doc), Logger: quiet(d.t).With("at", name),
 		leaseFor: 300 * time.Millisecond,
 	}
 	if change != nil {

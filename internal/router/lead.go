@@ -49,13 +49,35 @@ func (s *session) sendLease(ctx context.Context, left bool) {
 		err = s.conn.Publish(ctx, s.subjects.Leader(), data)
 	}
 	if err != nil {
-		s.log.Warn("lease was not sent", "error", err)
+		s.log.WarnContext(ctx, "lease was not sent", "error", err)
 	}
 	s.leaseSent = time.Now()
 }
 
+// deaf is for how long a loop may not turn before it must ask itself whom it did not hear.
+const deaf = time.Second
+
+// hears says whether the router can hear its agents. After a time in which it could not, because the bus
+// was away or the process stood still, every agent gets its full time again.
+func (s *session) hears(now time.Time) bool {
+	slept := !s.turned.IsZero() && now.Sub(s.turned) > deaf
+	s.turned = now
+	if !s.conn.Connected() {
+		s.down = true
+		return false
+	}
+	if s.down || slept {
+		s.down = false
+		s.desk.SeenAll(s.now())
+	}
+	return true
+}
+
 // takeTime does what is due.
 func (s *session) takeTime(ctx context.Context) error {
+	if !s.hears(time.Now()) {
+		return nil
+	}
 	if !s.leading {
 		if s.mayLead(time.Now()) {
 			return s.takeOver(ctx)
@@ -92,7 +114,7 @@ func (s *session) takeOver(ctx context.Context) error {
 	case errors.Is(err, bus.ErrFenced):
 		return nil // somebody was faster, or the tail is still behind
 	case err != nil:
-		s.log.Warn("router cannot take the lead", "error", err)
+		s.log.WarnContext(ctx, "router cannot take the lead", "error", err)
 		return nil
 	}
 	s.term = seq
@@ -106,7 +128,7 @@ func (s *session) promote(ctx context.Context, seq uint64) error {
 	s.settings = s.current()
 	s.figures = newCounts(s.now(), seq)
 	s.drained = map[string]bool{}
-	s.log.Info("router leads", "term", seq, "conversations", len(s.desk.Conversations()), "owed", len(s.owed), "messages", len(s.written))
+	s.log.InfoContext(ctx, "router leads", "term", seq, "conversations", len(s.desk.Conversations()), "owed", len(s.owed), "messages", len(s.written))
 	s.setStatus(func(st *Status) { st.Leading = true })
 	s.desk.SeenAll(s.now())
 	s.desk.Rearm()
@@ -151,13 +173,13 @@ func (s *session) pushAll() {
 
 // leave hands over: a standby takes the lead at once instead of waiting for the lease to end.
 func (s *session) leave(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
+	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
 	defer cancel()
 	if !s.leading {
 		return nil
 	}
 	if err := s.flush(ctx); err != nil {
-		s.answer(err)
+		s.answer(ctx, err)
 		return err
 	}
 	b := &conversation.Batch{Events: []conversation.Event{s.newEvent("", s.now(), &conversation.TookOver{Router: s.instance, Left: true})}}

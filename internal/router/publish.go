@@ -11,9 +11,9 @@ import (
 )
 
 // publish tells those concerned about a decision that is stored, counts it and logs it.
-func (s *session) publish(d *decided) {
+func (s *session) publish(ctx context.Context, d *decided) {
 	s.figures.count(d, s.opts.Metrics)
-	s.logDecision(d)
+	s.logDecision(ctx, d)
 	if d.Conversation == "" {
 		if p, ok := d.Body.(*conversation.PresenceSet); ok && len(p.Why) > 0 {
 			if a, signedOn := s.desk.Agent(p.Agent); signedOn {
@@ -103,7 +103,7 @@ func (s *session) send(subject string, v any) {
 	}
 }
 
-func (s *session) logDecision(d *decided) {
+func (s *session) logDecision(ctx context.Context, d *decided) {
 	args := []any{"type", d.Body.EventType()}
 	if d.Conversation != "" {
 		args = append(args, "conversation", d.Conversation, "status", d.After.Status, "queue", d.After.Queue)
@@ -127,7 +127,7 @@ func (s *session) logDecision(d *decided) {
 	if why := whyOf(d.Body); len(why) > 0 {
 		args = append(args, "why", why)
 	}
-	s.log.Info("decision", args...)
+	s.log.InfoContext(ctx, "decision", args...)
 }
 
 // positions are the places that customers were last told.

@@ -19,8 +19,10 @@ type replica struct {
 
 	// seq is the last sequence that was folded, dk the last one of the decision log.
 	seq, dk uint64
-	// cursor is the sequence up to which customers' messages were acted on.
-	cursor uint64
+	// cursor is the sequence up to which customers' messages were acted on, stored the one that the
+	// decision log tells, and decidedAt the time of its last batch.
+	cursor, stored uint64
+	decidedAt      time.Time
 	// leader by the decision log, and whether it has left.
 	leader string
 	left   bool
@@ -181,6 +183,10 @@ func (r *replica) snapshotTaken(at uint64) {
 func (r *replica) note(b *conversation.Batch) {
 	for _, id := range b.Requests {
 		r.requests.add(id)
+	}
+	r.stored = max(r.stored, b.Cursor)
+	if b.At.After(r.decidedAt) {
+		r.decidedAt = b.At
 	}
 	r.actedOn(b.Cursor)
 }

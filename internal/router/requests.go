@@ -1,6 +1,7 @@
 package router
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -65,44 +66,47 @@ func refusal(e *protocol.Error) protocol.Reply { return protocol.Reply{V: protoc
 
 // replyLater answers after the next flush. The reply is made then, with the sequences that were stored.
 func (s *session) replyLater(m *bus.Message, reply func() protocol.Reply) {
-	s.replies = append(s.replies, func(failed error) {
-		r := protocol.Reply{}
-		if failed != nil {
-			r = refusal(&protocol.Error{
-				Code: protocol.CodeUnavailable, What: "the request was not done", Why: failed.Error(),
-				Remedy: "send it again with the same id",
-			})
-		} else {
+	s.replies = append(s.replies, func(ctx context.Context, failed error) {
+		var r protocol.Reply
+		if failed == nil {
 			r = reply()
+		} else {
+			r = refusal(unavailable(failed))
 		}
 		data, err := protocol.Encode(r)
 		if err == nil {
 			err = m.Respond(data)
 		}
 		if err != nil {
-			s.log.Warn("reply was not sent", "error", err)
+			s.log.WarnContext(ctx, "reply was not sent", "error", err)
 		}
 	})
 }
 
+func unavailable(err error) *protocol.Error {
+	return &protocol.Error{
+		Code: protocol.CodeUnavailable, What: "the request was not done", Why: err.Error(), Remedy: "send it again with the same id",
+	}
+}
+
 // do decides on a request; nil means done.
 func (s *session) do(w who, req *protocol.Request) *protocol.Error {
-	in, refused := s.input(w, req)
-	if refused != nil || in == nil {
-		return refused
+	in, wrong := s.input(w, req)
+	if wrong != nil || in == nil {
+		return wrong
 	}
 	err := s.decide(in)
-	var no *routing.Refusal
+	no, refused := errors.AsType[*routing.RefusalError](err)
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &no):
+	case refused:
 		return &protocol.Error{Code: protocol.Code(no.Code), What: no.What, Why: no.Why, Remedy: no.Remedy}
 	default:
 		// A defect: the next flush would store half of it. Begin again instead.
 		s.log.Error("request failed", "type", req.Type, "who", w.id, "error", err)
 		s.broken = err
-		return &protocol.Error{Code: protocol.CodeUnavailable, What: "the request was not done", Why: err.Error(), Remedy: "send it again with the same id"}
+		return unavailable(err)
 	}
 }
 

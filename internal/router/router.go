@@ -25,10 +25,8 @@ type Options struct {
 	Dialer bus.Dialer
 	// Name of this replica, such as the pod name; a token.
 	Name string
-	// Document to begin with.
-	Document *runtimeconfig.Document
-	// Updates of the document; nil for none. A document that cannot be used is reported and the last good one stays.
-	Updates <-chan *runtimeconfig.Document
+	// Config is followed while the router runs. A document that cannot be used is reported and the last good one stays.
+	Config runtimeconfig.Source
 	// Logger; slog.Default if nil.
 	Logger *slog.Logger
 	// Metrics may be nil.
@@ -81,6 +79,8 @@ type Router struct {
 	instance string
 	log      *slog.Logger
 	inbox    chan input
+	// began anchors the clock, see session.now.
+	began time.Time
 
 	mu       sync.Mutex
 	status   Status
@@ -105,13 +105,14 @@ const (
 
 // New checks the options and makes a router.
 func New(opts Options) (*Router, error) {
-	if opts.Document == nil {
-		return nil, errors.New("router: options have no document")
+	if opts.Config == nil {
+		return nil, errors.New("router: options have no configuration")
 	}
+	config := opts.Config.Current()
 	if !conversation.IsToken(opts.Name) || len(opts.Name) > conversation.MaxTokenLength-8 {
 		return nil, fmt.Errorf("router: name %q: use 1 to %d characters of A-Z, a-z, 0-9, _ and -", opts.Name, conversation.MaxTokenLength-8)
 	}
-	subjects, err := bus.NewSubjects(opts.Document.Namespace, opts.Document.Desk)
+	subjects, err := bus.NewSubjects(config.Document.Namespace, config.Document.Desk)
 	if err != nil {
 		return nil, fmt.Errorf("router: %w", err)
 	}
@@ -127,10 +128,10 @@ func New(opts Options) (*Router, error) {
 	r := &Router{
 		opts: opts, subjects: subjects, inbox: make(chan input, inboxSize),
 		instance: opts.Name + "_" + strings.ToLower(rand.Text()[:6]),
-		draining: map[string]bool{},
+		draining: map[string]bool{}, began: time.Now(),
 	}
 	r.log = opts.Logger.With("router", r.instance)
-	if err := r.configure(opts.Document); err != nil {
+	if err := r.configure(config); err != nil {
 		return nil, fmt.Errorf("router: %w", err)
 	}
 	return r, nil
@@ -178,13 +179,14 @@ func (r *Router) setStatus(change func(*Status)) {
 }
 
 // configure takes a document over, if it can be used.
-func (r *Router) configure(doc *runtimeconfig.Document) error {
+func (r *Router) configure(config runtimeconfig.Snapshot) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	doc := config.Document
 	if doc.Namespace != r.subjects.Namespace() || doc.Desk != r.subjects.Desk() {
 		return fmt.Errorf("configuration of desk %s/%s came to desk %s/%s", doc.Namespace, doc.Desk, r.subjects.Namespace(), r.subjects.Desk())
 	}
-	next, err := newSettings(doc, r.settings.policy, r.opts.Times)
+	next, err := newSettings(config, r.settings.policy, r.opts.Times)
 	if err != nil {
 		return err
 	}
@@ -214,22 +216,23 @@ func (r *Router) Run(ctx context.Context) error {
 	}
 	defer conn.Close()
 	if err := conn.WaitStream(ctx, r.subjects.Stream()); err != nil {
-		return r.ended(ctx, err)
+		return ended(ctx, err)
 	}
 	// Subscriptions outlive ctx: the router still answers while it hands over.
 	subscribed, unsubscribe := context.WithCancel(context.WithoutCancel(ctx))
 	defer unsubscribe()
 	if err := r.subscribe(subscribed, conn); err != nil {
-		return r.ended(ctx, err)
+		return ended(ctx, err)
 	}
 	var pause time.Duration
+	updates := r.opts.Config.Watch(ctx)
 	for {
 		began := time.Now()
-		err := r.runSession(ctx, conn)
+		err := r.runSession(ctx, conn, updates)
 		if ctx.Err() != nil || errors.Is(err, bus.ErrDenied) || errors.Is(err, bus.ErrClosed) {
-			return r.ended(ctx, err)
+			return ended(ctx, err)
 		}
-		r.log.Warn("router begins again from the log", "error", err)
+		r.log.WarnContext(ctx, "router begins again from the log", "error", err)
 		r.opts.Metrics.rebuilt()
 		// A log that refuses everything must not be read over and over.
 		if pause = min(2*pause+50*time.Millisecond, 2*time.Second); time.Since(began) > 10*time.Second {
@@ -241,11 +244,14 @@ func (r *Router) Run(ctx context.Context) error {
 	}
 }
 
-func (r *Router) ended(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
+// ended is what Run returns: being told to stop is no error.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		err = fmt.Errorf("router: %w", err)
+	} else {
+		err = nil
 	}
-	return fmt.Errorf("router: %w", err)
+	return err
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {
@@ -273,7 +279,11 @@ func (r *Router) subscribe(ctx context.Context, conn bus.Conn) error {
 		}
 	}
 	_, err := conn.QueueSubscribe(ctx, r.subjects.ConfigGet(), "router", func(m *bus.Message) {
-		if err := m.Respond(r.current().data); err != nil {
+		data := r.current().data
+		if data == nil {
+			return
+		}
+		if err := m.Respond(data); err != nil {
 			r.log.Warn("configuration was not sent", "error", err)
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/router/protocol"
 	"github.com/deskfleet/deskfleet/internal/routing"
+	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
 )
 
 // session is one life of the replica: from reading the log until something goes wrong that only reading
@@ -28,12 +29,15 @@ type session struct {
 	bid  conversation.ID
 	// leaseEnds is when a standby may try to lead, leaseSent when the leader last said that it is well.
 	leaseEnds, leaseSent time.Time
-	// last is the time of the latest decision: the clock may step back, decisions may not.
-	last time.Time
+	// ahead is by how much the clock of the decision log is ahead of ours.
+	ahead time.Duration
+	// turned is when the loop last looked at the time, and down says that the bus was away then.
+	turned time.Time
+	down   bool
 
 	// decided waits to be appended, replies and requests with it.
 	decided   []decided
-	replies   []func(error)
+	replies   []func(context.Context, error)
 	requested []string
 
 	figures    counts
@@ -47,8 +51,10 @@ type session struct {
 	nextSecond time.Time
 	// broken is a defect that the next turn of the loop reports.
 	broken error
-	// acted counts messages that were acted on since the cursor was last stored.
-	acted int
+	// acted counts messages that were acted on since the cursor was last stored; storeCursor asks for it
+	// to be stored although nothing was decided.
+	acted       int
+	storeCursor bool
 }
 
 // decided is a decision that was applied to the desk and is not in the log yet.
@@ -66,7 +72,7 @@ type tailed struct {
 	caughtUp bool
 }
 
-func (r *Router) runSession(ctx context.Context, conn bus.Conn) error {
+func (r *Router) runSession(ctx context.Context, conn bus.Conn, updates <-chan runtimeconfig.Snapshot) error {
 	s := &session{
 		Router: r, conn: conn, bus: conn.Log(r.subjects.Stream()), settings: r.current(),
 		mismatches: map[string]int{}, drained: map[string]bool{}, positions: newPositions(),
@@ -82,10 +88,11 @@ func (r *Router) runSession(ctx context.Context, conn bus.Conn) error {
 	s.renewLease(time.Now())
 	defer r.setStatus(func(st *Status) { st.Leading, st.CaughtUp = false, false })
 
-	tailCtx, stop := context.WithCancel(ctx)
+	// Being told to stop must not interrupt an append, and not end the tail before the lead is handed over.
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	tail, failed := s.startTail(tailCtx)
-	return s.loop(ctx, tail, failed)
+	tail, failed := s.startTail(work)
+	return s.loop(work, ctx.Done(), stream{tail, failed, updates})
 }
 
 // startTail reads the log in a goroutine of its own. The channel bounds what waits.
@@ -114,33 +121,42 @@ const burst = 64
 // housekeeping is how often leases, figures and the like are looked at.
 const housekeeping = 100 * time.Millisecond
 
-func (s *session) loop(ctx context.Context, tail <-chan tailed, failed <-chan error) error {
+// stream is what comes to a session besides the inbox.
+type stream struct {
+	tail    <-chan tailed
+	failed  <-chan error
+	updates <-chan runtimeconfig.Snapshot
+}
+
+func (s *session) loop(ctx context.Context, stop <-chan struct{}, from stream) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		var err error
 		select {
-		case <-ctx.Done():
+		case <-stop:
 			return s.leave(ctx)
-		case err := <-failed:
+		case err := <-from.failed:
 			return fmt.Errorf("the tail ended: %w", err)
-		case t := <-tail:
+		case t := <-from.tail:
 			err = s.takeTailed(ctx, t)
 		case in := <-s.inbox:
 			s.takeInput(in)
-		case doc := <-s.opts.Updates:
-			s.takeDocument(doc)
+		case config, ok := <-from.updates:
+			if ok {
+				s.takeConfig(ctx, config)
+			}
 		case <-timer.C:
 			err = s.takeTime(ctx)
 		}
 		if err == nil {
-			err = s.takeMore(ctx, tail)
+			err = s.takeMore(ctx, from.tail)
 		}
 		if err == nil {
 			err = s.flush(ctx)
 		}
 		if err != nil {
-			s.answer(err)
+			s.answer(ctx, err)
 			return err
 		}
 		timer.Reset(s.untilNext())
@@ -167,17 +183,21 @@ func (s *session) takeMore(ctx context.Context, tail <-chan tailed) error {
 func (s *session) untilNext() time.Duration {
 	wait := housekeeping
 	if next := s.desk.NextTimer(); s.leading && !next.IsZero() {
-		wait = min(wait, time.Until(next))
+		wait = min(wait, next.Sub(s.now()))
 	}
 	return max(wait, 0)
 }
 
-// now is the time for decisions; it never goes back.
+// now is the time for decisions. It follows the monotonic clock from the start of the process, so that a
+// clock that is set neither expires offers nor stops them; and it never is before the decisions of the
+// router before, whose clock may have been ahead.
 func (s *session) now() time.Time {
-	if now := time.Now(); now.After(s.last) {
-		s.last = now
+	now := s.began.Add(time.Since(s.began)).Add(s.ahead)
+	if behind := s.decidedAt.Sub(now); behind > 0 {
+		s.ahead += behind
+		now = now.Add(behind)
 	}
-	return s.last
+	return now
 }
 
 func (s *session) takeTailed(ctx context.Context, t tailed) error {
@@ -252,8 +272,7 @@ func (s *session) decide(in routing.Input) error {
 // must is decide for inputs that are never refused.
 func (s *session) must(in routing.Input) error {
 	err := s.decide(in)
-	var refused *routing.Refusal
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*routing.RefusalError](err); ok {
 		s.log.Warn("not done", "what", refused.What, "why", refused.Why, "remedy", refused.Remedy)
 		return nil
 	}
@@ -277,7 +296,10 @@ func (s *session) actOnMessages(ctx context.Context) error {
 }
 
 func (s *session) actOn(ctx context.Context, e conversation.Event) error {
-	m := e.Body.(*conversation.Message)
+	m, ok := e.Body.(*conversation.Message)
+	if !ok {
+		return nil
+	}
 	state, _ := s.desk.State(e.Conversation)
 	in := routing.Wrote{
 		Conversation: e.Conversation, Seq: e.Seq,
@@ -298,7 +320,7 @@ func (s *session) actOn(ctx context.Context, e conversation.Event) error {
 	}
 	verdict, err := s.settings.policy.verdict(&state, m, s.now())
 	if err != nil {
-		s.log.Error("escalation rules skipped", "conversation", e.Conversation, "error", err)
+		s.log.ErrorContext(ctx, "escalation rules skipped", "conversation", e.Conversation, "error", err)
 	}
 	in.Verdict = verdict
 	return s.must(in)

@@ -2,6 +2,7 @@ package routing
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +22,7 @@ func (in SignOn) decide(d *Desk, now time.Time) error {
 	}
 	what := fmt.Sprintf("%s cannot sign on", in.Agent.ID)
 	if err := body.Validate(); err != nil {
-		return &Refusal{Code: CodeMalformed, What: what, Why: err.Error(), Remedy: "correct it and sign on again"}
+		return &RefusalError{Code: CodeMalformed, What: what, Why: err.Error(), Remedy: "correct it and sign on again"}
 	}
 	if err := d.admit(in.Agent, what); err != nil {
 		return err
@@ -32,7 +33,7 @@ func (in SignOn) decide(d *Desk, now time.Time) error {
 		return nil
 	}
 	if a != nil && a.Kind != in.Agent.Kind {
-		return &Refusal{Code: CodeState, What: what, Why: "an agent of that id is signed on as " + string(a.Kind), Remedy: "use another id"}
+		return &RefusalError{Code: CodeState, What: what, Why: "an agent of that id is signed on as " + string(a.Kind), Remedy: "use another id"}
 	}
 	d.emit(now, "", body)
 	a = d.agents[in.Agent.ID]
@@ -49,20 +50,18 @@ func (d *Desk) admit(a conversation.Agent, what string) error {
 		if p := d.pools[a.Pool]; p != nil && p.Kind == conversation.KindBot {
 			return nil
 		}
-		return &Refusal{
+		return &RefusalError{
 			Code: CodeUnknownPool, What: what,
 			Why:    fmt.Sprintf("the desk's configuration has no bot pool %q", a.Pool),
 			Remedy: "sign on again when the configuration names it; bot pools are " + d.poolNames(conversation.KindBot),
 		}
 	}
 	for _, p := range d.poolsInOrder {
-		for _, m := range p.Members {
-			if m == a.ID {
-				return nil
-			}
+		if slices.Contains(p.Members, a.ID) {
+			return nil
 		}
 	}
-	return &Refusal{
+	return &RefusalError{
 		Code: CodeUnknownPool, What: what,
 		Why:    fmt.Sprintf("%q is a member of no human pool of the desk", a.ID),
 		Remedy: "add the name to human.members of an AgentPool; human pools are " + d.poolNames(conversation.KindAgent),
@@ -95,7 +94,7 @@ func (in SetPresence) decide(d *Desk, now time.Time) error {
 	}
 	body := &conversation.PresenceSet{Agent: in.Agent, Presence: in.Presence}
 	if err := body.Validate(); err != nil {
-		return &Refusal{Code: CodeMalformed, What: "the presence is not set", Why: err.Error(), Remedy: "send online or away"}
+		return &RefusalError{Code: CodeMalformed, What: "the presence is not set", Why: err.Error(), Remedy: "send online or away"}
 	}
 	if a.presence == in.Presence {
 		return nil
@@ -113,7 +112,7 @@ func (d *Desk) signedOn(id string) (*agent, error) {
 	if a := d.agents[id]; a != nil {
 		return a, nil
 	}
-	return nil, &Refusal{
+	return nil, &RefusalError{
 		Code: CodeNotSignedOn, What: fmt.Sprintf("%s can do nothing yet", id), Why: "it is not signed on", Remedy: "send signOn first",
 	}
 }
@@ -173,6 +172,7 @@ func (in SetDrain) decide(d *Desk, now time.Time) error {
 // is not signed on is signed off already.
 type SignOff struct{ Agent string }
 
+//nolint:unparam // one of many inputs
 func (in SignOff) decide(d *Desk, now time.Time) error {
 	if a := d.agents[in.Agent]; a != nil {
 		d.dismiss(a, false, now, in.Agent+" signed off")

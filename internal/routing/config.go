@@ -105,8 +105,8 @@ func (c *Config) hasBots() bool {
 	return slices.ContainsFunc(c.Pools, func(p Pool) bool { return p.Kind == conversation.KindBot })
 }
 
-// Refusal says why something that was asked for is not done. Nothing has changed.
-type Refusal struct {
+// RefusalError says why something that was asked for is not done. Nothing has changed.
+type RefusalError struct {
 	Code   Code
 	What   string
 	Why    string
@@ -129,4 +129,4 @@ const (
 )
 
 // Error implements error.
-func (r *Refusal) Error() string { return r.What + ": " + r.Why + ": " + r.Remedy }
+func (r *RefusalError) Error() string { return r.What + ": " + r.Why + ": " + r.Remedy }

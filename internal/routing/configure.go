@@ -15,7 +15,7 @@ type Configure struct{ Config Config }
 
 func (in Configure) decide(d *Desk, now time.Time) error {
 	if err := in.Config.Validate(); err != nil {
-		return &Refusal{Code: CodeMalformed, What: "the configuration is not applied", Why: err.Error(), Remedy: "correct it; the last good one stays"}
+		return &RefusalError{Code: CodeMalformed, What: "the configuration is not applied", Why: err.Error(), Remedy: "correct it; the last good one stays"}
 	}
 	d.adopt(in.Config)
 	for _, c := range d.inQueues() {

@@ -34,7 +34,7 @@ type Wrote struct {
 func (in Wrote) decide(d *Desk, now time.Time) error {
 	c := d.convs[in.Conversation]
 	if c == nil {
-		return &Refusal{Code: CodeNotFound, What: "nothing follows from the message", Why: "it was not heard", Remedy: "hear it first"}
+		return &RefusalError{Code: CodeNotFound, What: "nothing follows from the message", Why: "it was not heard", Remedy: "hear it first"}
 	}
 	switch {
 	case c.state.Status == conversation.StatusNone:
@@ -71,6 +71,7 @@ type Looked struct {
 	Verdict      Verdict
 }
 
+//nolint:unparam // one of many inputs
 func (in Looked) decide(d *Desk, now time.Time) error {
 	if c := d.convs[in.Conversation]; c != nil && c.state.Status == conversation.StatusQueued {
 		d.obey(c, in.Verdict, now)
@@ -187,6 +188,7 @@ type Forget struct {
 	Seq          uint64
 }
 
+//nolint:unparam // one of many inputs
 func (in Forget) decide(d *Desk, now time.Time) error {
 	if c := d.convs[in.Conversation]; c != nil && c.state.Status.Ended() {
 		d.emit(now, in.Conversation, &conversation.Forgotten{Seq: in.Seq})

@@ -98,7 +98,7 @@ type Input interface {
 	decide(d *Desk, now time.Time) error
 }
 
-// Decide applies an input and returns the decisions that follow, in order. A *Refusal means that nothing
+// Decide applies an input and returns the decisions that follow, in order. A *RefusalError means that nothing
 // has changed. Another error is a defect: the desk may be half-way and must be built again from the log.
 // now must not go back between calls.
 func (d *Desk) Decide(now time.Time, in Input) ([]Decision, error) {

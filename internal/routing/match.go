@@ -95,6 +95,9 @@ func (d *Desk) requeue(c *entry, cause conversation.Cause, now time.Time, why ..
 	}
 	to, place := s.Queue, s.Arrival
 	var handOff *conversation.HandOff
+	if to != conversation.BotQueue && d.knownQueue(to, "") != nil {
+		to = d.config.DefaultQueue // the queue was removed while an agent had the conversation
+	}
 	if to == conversation.BotQueue && !d.config.hasBots() {
 		// The bots were taken out of the desk while this one still talked.
 		to = d.config.DefaultQueue

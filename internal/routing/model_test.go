@@ -117,6 +117,27 @@ func (m *model) follow(t *rapid.T, now time.Time, d routing.Decision) {
 		m.checkGiven(t, now, d.Conversation, b.Agent)
 	case *conversation.Queued:
 		m.checkQueued(t, d.Conversation, b)
+	}
+	if d.Conversation == "" {
+		m.followAgent(t, d.Body)
+		return
+	}
+	before := m.states[d.Conversation]
+	next, err := conversation.Apply(before, event(now, d))
+	if err != nil {
+		t.Fatalf("the state machine refuses a decision: %v", err)
+	}
+	if before.Status == conversation.StatusOffered && next.Status == conversation.StatusQueued && before.Arrival != next.Arrival {
+		t.Fatalf("%s lost its place: %v, was %v", d.Conversation, next.Arrival, before.Arrival)
+	}
+	m.states[d.Conversation] = next
+	if _, ok := d.Body.(*conversation.Forgotten); ok {
+		delete(m.states, d.Conversation)
+	}
+}
+
+func (m *model) followAgent(t *rapid.T, body conversation.Body) {
+	switch b := body.(type) {
 	case *conversation.SignedOn:
 		a := m.agents[b.Agent.ID]
 		if a == nil {
@@ -133,21 +154,8 @@ func (m *model) follow(t *rapid.T, now time.Time, d routing.Decision) {
 			t.Fatalf("%s is signed off and still has %d conversations", b.Agent, n)
 		}
 		delete(m.agents, b.Agent)
-	}
-	if d.Conversation == "" {
-		return
-	}
-	before := m.states[d.Conversation]
-	next, err := conversation.Apply(before, event(now, d))
-	if err != nil {
-		t.Fatalf("the state machine refuses a decision: %v", err)
-	}
-	if before.Status == conversation.StatusOffered && next.Status == conversation.StatusQueued && before.Arrival != next.Arrival {
-		t.Fatalf("%s lost its place: %v, was %v", d.Conversation, next.Arrival, before.Arrival)
-	}
-	m.states[d.Conversation] = next
-	if _, ok := d.Body.(*conversation.Forgotten); ok {
-		delete(m.states, d.Conversation)
+	default:
+		t.Fatalf("%s concerns no conversation", body.EventType())
 	}
 }
 

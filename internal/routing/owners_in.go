@@ -65,7 +65,7 @@ func (d *Desk) asked(c *entry, agent, verb string) error {
 	if s.Status == conversation.StatusOffered && s.Agent.ID == agent {
 		return nil
 	}
-	return &Refusal{
+	return &RefusalError{
 		Code: CodeNotOffered, What: fmt.Sprintf("%s cannot %s %s", agent, verb, s.ID),
 		Why: "it is " + describe(s), Remedy: "drop it from the list; sync shows what is yours",
 	}
@@ -88,13 +88,13 @@ func describe(s *conversation.State) string {
 func (d *Desk) open(id conversation.ID) (*entry, error) {
 	c := d.convs[id]
 	if c == nil || c.state.Status == conversation.StatusNone {
-		return nil, &Refusal{
+		return nil, &RefusalError{
 			Code: CodeNotFound, What: fmt.Sprintf("conversation %.40q is not found", id),
 			Why: "the desk has no open conversation of that id", Remedy: "look for it in the archive",
 		}
 	}
 	if c.state.Status.Ended() {
-		return nil, &Refusal{
+		return nil, &RefusalError{
 			Code: CodeState, What: fmt.Sprintf("conversation %s cannot be changed", id),
 			Why: "it has ended: " + string(c.state.Status), Remedy: "a message of the customer reopens it",
 		}
@@ -108,7 +108,7 @@ func (d *Desk) owned(id conversation.ID, agent, verb string) (*entry, error) {
 		return nil, err
 	}
 	if owner := c.state.Owner(); owner == nil || owner.ID != agent {
-		return nil, &Refusal{
+		return nil, &RefusalError{
 			Code: CodeNotOwner, What: fmt.Sprintf("%s cannot %s %s", agent, verb, id),
 			Why: "it is " + describe(&c.state), Remedy: "drop it from the list; sync shows what is yours",
 		}
@@ -126,14 +126,14 @@ type HandOff struct {
 func (in HandOff) decide(d *Desk, now time.Time) error {
 	what := fmt.Sprintf("%s cannot hand off %s", in.Agent, in.Conversation)
 	if err := in.HandOff.Validate(); err != nil {
-		return &Refusal{Code: CodeMalformed, What: what, Why: err.Error(), Remedy: "complete the hand-off and send it again"}
+		return &RefusalError{Code: CodeMalformed, What: what, Why: err.Error(), Remedy: "complete the hand-off and send it again"}
 	}
 	c, err := d.owned(in.Conversation, in.Agent, "hand off")
 	if err != nil {
 		return err
 	}
 	if c.state.Status == conversation.StatusWrapUp {
-		return &Refusal{Code: CodeState, What: what, Why: "it is in wrap-up", Remedy: "close it"}
+		return &RefusalError{Code: CodeState, What: what, Why: "it is in wrap-up", Remedy: "close it"}
 	}
 	to := in.HandOff.Queue
 	if to == "" {
@@ -163,7 +163,7 @@ func (d *Desk) knownQueue(name, what string) error {
 	for _, q := range d.config.Queues {
 		names = append(names, q.Name)
 	}
-	return &Refusal{
+	return &RefusalError{
 		Code: CodeUnknownQueue, What: what, Why: fmt.Sprintf("the desk has no queue %q", name),
 		Remedy: "use one of " + strings.Join(names, ", ") + ", or none for " + d.config.DefaultQueue,
 	}
@@ -196,7 +196,7 @@ func (in Close) decide(d *Desk, now time.Time) error {
 	}
 	body := conversation.Closed{By: in.By, Reason: conversation.CloseResolved, Disposition: in.Disposition, Comment: in.Comment}
 	if err := body.Validate(); err != nil {
-		return &Refusal{Code: CodeMalformed, What: "the conversation is not closed", Why: err.Error(), Remedy: "correct it and send it again"}
+		return &RefusalError{Code: CodeMalformed, What: "the conversation is not closed", Why: err.Error(), Remedy: "correct it and send it again"}
 	}
 	if in.By.Kind != conversation.KindCustomer {
 		c, err := d.owned(in.Conversation, in.By.ID, "close")
@@ -225,7 +225,7 @@ func (d *Desk) ofContact(id conversation.ID, contact string) (*entry, error) {
 		return nil, err
 	}
 	if c.state.Contact != contact {
-		return nil, &Refusal{
+		return nil, &RefusalError{
 			Code: CodeNotFound, What: fmt.Sprintf("conversation %s is not found", id),
 			Why: "the contact has no conversation of that id", Remedy: "use the conversation that the gateway opened",
 		}

@@ -1,7 +1,6 @@
 package routing
 
 import (
-	"container/heap"
 	"time"
 
 	"github.com/deskfleet/deskfleet/internal/conversation"
@@ -27,38 +26,60 @@ type timer struct {
 	agent string
 }
 
-// timers is a heap by time; ties are broken by content so that the order is deterministic.
-type timers []timer
-
-func (t timers) Len() int      { return len(t) }
-func (t timers) Swap(i, j int) { t[i], t[j] = t[j], t[i] }
-func (t timers) Less(i, j int) bool {
-	a, b := &t[i], &t[j]
+// before orders timers by time; ties are broken by content so that the order is deterministic.
+func (t *timer) before(o *timer) bool {
 	switch {
-	case !a.at.Equal(b.at):
-		return a.at.Before(b.at)
-	case a.kind != b.kind:
-		return a.kind < b.kind
-	case a.conv != b.conv:
-		return a.conv < b.conv
+	case !t.at.Equal(o.at):
+		return t.at.Before(o.at)
+	case t.kind != o.kind:
+		return t.kind < o.kind
+	case t.conv != o.conv:
+		return t.conv < o.conv
 	default:
-		return a.agent < b.agent
+		return t.agent < o.agent
 	}
 }
 
-// Push implements heap.Interface.
-func (t *timers) Push(x any) { *t = append(*t, x.(timer)) }
+// timers is a binary heap by time.
+type timers []timer
 
-// Pop implements heap.Interface.
-func (t *timers) Pop() any {
-	last := len(*t) - 1
-	x := (*t)[last]
-	(*t)[last] = timer{}
-	*t = (*t)[:last]
-	return x
+func (t *timers) push(x timer) {
+	*t = append(*t, x)
+	h := *t
+	for i := len(h) - 1; i > 0; {
+		parent := (i - 1) / 2
+		if !h[i].before(&h[parent]) {
+			return
+		}
+		h[i], h[parent] = h[parent], h[i]
+		i = parent
+	}
 }
 
-func (d *Desk) arm(t timer) { heap.Push(&d.timers, t) }
+// pop takes the earliest timer; there must be one.
+func (t *timers) pop() timer {
+	h := *t
+	first, last := h[0], len(h)-1
+	h[0], h[last] = h[last], timer{}
+	h = h[:last]
+	*t = h
+	for i := 0; ; {
+		child := 2*i + 1
+		if child >= last {
+			return first
+		}
+		if child+1 < last && h[child+1].before(&h[child]) {
+			child++
+		}
+		if !h[child].before(&h[i]) {
+			return first
+		}
+		h[i], h[child] = h[child], h[i]
+		i = child
+	}
+}
+
+func (d *Desk) arm(t timer) { d.timers.push(t) }
 
 // NextTimer is when Tick next may have something to do; zero for never. It may be early, never late.
 func (d *Desk) NextTimer() time.Time {
@@ -141,7 +162,7 @@ func (d *Desk) SeenAll(now time.Time) {
 // not pile up, and Rearm when it begins to decide.
 func (d *Desk) DropTimers(now time.Time) {
 	for len(d.timers) > 0 && !d.timers[0].at.After(now) {
-		heap.Pop(&d.timers)
+		d.timers.pop()
 	}
 }
 
@@ -164,9 +185,10 @@ func (d *Desk) Rearm() {
 // Tick decides what has become due.
 type Tick struct{}
 
+//nolint:unparam // one of many inputs
 func (Tick) decide(d *Desk, now time.Time) error {
 	for len(d.timers) > 0 && !d.timers[0].at.After(now) && d.err == nil {
-		due := heap.Pop(&d.timers).(timer)
+		due := d.timers.pop()
 		if due.kind == timerLost {
 			d.dueLost(due, now)
 			continue

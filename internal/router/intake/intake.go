@@ -55,8 +55,9 @@ type Joined struct {
 // Posted is a stored message.
 type Posted struct {
 	Conversation conversation.ID
-	// Event id and sequence of the message.
-	ID  conversation.ID
+	// ID of the message's event; of a duplicate it may be empty.
+	ID conversation.ID
+	// Seq of the message in the stream.
 	Seq uint64
 	// Duplicate is set when the message had been stored before.
 	Duplicate bool
@@ -98,7 +99,7 @@ func (d Desk) open(ctx context.Context, c Contact, subject string, last uint64, 
 		return Joined{}, err
 	}
 	seq, _, err := d.Log.Append(ctx, subject, data, bus.AppendOptions{
-		MsgID: string(id) + ":claim", ExpectLast: bus.Expect(last),
+		MsgID: string(id) + ":claim", ExpectLast: new(last),
 	})
 	if err != nil {
 		return Joined{}, fmt.Errorf("open a conversation for %s/%s: %w", c.Channel, c.ID, err)
@@ -151,12 +152,16 @@ func (d Desk) append(ctx context.Context, j Joined, m *conversation.Message, now
 		return Posted{}, err
 	}
 	seq, duplicate, err := d.Log.Append(ctx, d.Subjects.Messages(string(j.Conversation)), data, bus.AppendOptions{
-		MsgID: MsgID(j.Conversation, m.ClientID), ExpectLast: bus.Expect(j.Seq), ExpectFilter: j.Subject,
+		MsgID: MsgID(j.Conversation, m.ClientID), ExpectLast: new(j.Seq), ExpectFilter: j.Subject,
 	})
 	if err != nil {
 		return Posted{}, fmt.Errorf("store message %s of %s: %w", m.ClientID, j.Conversation, err)
 	}
-	return Posted{Conversation: j.Conversation, ID: e.ID, Seq: seq, Duplicate: duplicate}, nil
+	posted := Posted{Conversation: j.Conversation, ID: e.ID, Seq: seq, Duplicate: duplicate}
+	if duplicate {
+		posted.ID = "" // the stored one has the id of the first try
+	}
+	return posted, nil
 }
 
 // find looks for a message in a conversation that may have ended.

@@ -38,7 +38,7 @@ type QueueFigures struct {
 	Answered  uint64 `json:"answered"`
 	Abandoned uint64 `json:"abandoned"`
 	// AnsweredWaitMillis is the sum of the waits of the answered ones.
-	AnsweredWaitMillis uint64 `json:"answeredWaitMillis"`
+	AnsweredWaitMillis int64 `json:"answeredWaitMillis"`
 }
 
 // PoolFigures of one pool. An agent in several pools counts in each of them.
