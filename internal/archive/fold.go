@@ -6,6 +6,7 @@ import (
 
 	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/escalation"
+	"github.com/deskfleet/deskfleet/internal/knowledge"
 )
 
 // convRow is the row of one conversation while a batch is written.
@@ -158,7 +159,7 @@ func (r *convRow) factsOf(m *conversation.Message, at time.Time) (string, error)
 	}
 	data, err := json.Marshal(map[string]any{
 		"message.language":      orOld(m.Language, r.state.Language),
-		"message.asksForPerson": m.AsksForPerson,
+		"message.asksForPerson": m.AsksForPerson || knowledge.AsksForPerson(m.Text),
 		"conversation.misses":   f.Misses,
 		"conversation.turns":    f.Turns,
 		"conversation.waited":   f.Waited.String(),
