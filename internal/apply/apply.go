@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -34,6 +36,7 @@ const (
 // Applier writes children.
 type Applier struct {
 	client client.Client
+	scheme *runtime.Scheme
 	// live reads past the cache: the cache selects by our label, so an object of the same name that is not ours
 	// is invisible in it.
 	live     client.Reader
@@ -43,7 +46,7 @@ type Applier struct {
 
 // New makes an Applier; live must read from the API server, not from a cache.
 func New(c client.Client, live client.Reader, scheme *runtime.Scheme, log *slog.Logger) *Applier {
-	return &Applier{client: c, live: live, comparer: newComparer(scheme), log: log}
+	return &Applier{client: c, scheme: scheme, live: live, comparer: newComparer(scheme), log: log}
 }
 
 // Owner is the object that children belong to.
@@ -57,7 +60,8 @@ func (o Owner) annotation() string { return o.Kind + "/" + o.Object.GetName() }
 // Apply brings the children of an owner to what is wanted, and deletes what the
 // owner has of these kinds and does not want. Keep names children that are
 // written by other means and must not be deleted. Every child is tried; the
-// errors are joined.
+// errors are joined. Afterwards live holds what the API server answered: who
+// judges by it whether a child is available judges the child as it is now.
 func (a *Applier) Apply(ctx context.Context, owner Owner, kinds []Kind, live Live, wanted []*unstructured.Unstructured, keep ...Key) error {
 	order := map[string]int{}
 	for i, k := range kinds {
@@ -72,14 +76,20 @@ func (a *Applier) Apply(ctx context.Context, owner Owner, kinds []Kind, live Liv
 	for _, k := range keep {
 		want[k] = true
 	}
+	failed := map[string]bool{}
 	for _, w := range wanted {
 		want[Key{Kind: w.GetKind(), Name: w.GetName()}] = true
 		if err := a.one(ctx, owner, live, w); err != nil {
 			errs = append(errs, err)
+			failed[w.GetKind()] = true
 		}
 	}
 	for _, k := range kinds {
-		errs = append(errs, a.prune(ctx, k, live, want))
+		// What is not wanted any more is still needed where what replaces it could not be written: the old
+		// configuration names the old knowledge content.
+		if !failed[k.GroupVersionKind.Kind] {
+			errs = append(errs, a.prune(ctx, k, live, want))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -108,19 +118,61 @@ func (a *Applier) one(ctx context.Context, owner Owner, live Live, wanted *unstr
 		if fields, err = a.comparer.difference(wanted, current, v1alpha1.FieldOwner); err != nil || fields == "" {
 			return err
 		}
+		wanted.SetUID(current.GetUID())
 	}
-	if err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(wanted), client.FieldOwner(v1alpha1.FieldOwner), client.ForceOwnership); err != nil {
+	if err := a.write(ctx, wanted, v1alpha1.FieldOwner, live); err != nil {
 		return fmt.Errorf("apply %s %s: %w", wanted.GetKind(), wanted.GetName(), err)
 	}
 	a.log.InfoContext(ctx, message, "kind", wanted.GetKind(), "namespace", wanted.GetNamespace(), "name", wanted.GetName(), "owner", owner.annotation(), "fields", fields)
 	return nil
 }
 
+// write applies one object and keeps the API server's answer in live. An object
+// with a UID is only updated, never made: where the one that was looked at is
+// gone, and perhaps another of its name is there, the API server answers with a
+// conflict.
+func (a *Applier) write(ctx context.Context, object *unstructured.Unstructured, fieldOwner string, live Live) error {
+	if err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner(fieldOwner), client.ForceOwnership); err != nil {
+		return err
+	}
+	child, err := a.typed(object)
+	if err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	live[Key{Kind: object.GetKind(), Name: object.GetName()}] = child
+	return nil
+}
+
+// typed converts an object to its type, as the cache holds it; one of a kind that
+// the scheme does not know stays as it is.
+func (a *Applier) typed(object *unstructured.Unstructured) (client.Object, error) {
+	if !a.scheme.Recognizes(object.GroupVersionKind()) {
+		return object, nil
+	}
+	typed, err := a.scheme.New(object.GroupVersionKind())
+	if err != nil {
+		return nil, err
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, typed); err != nil {
+		return nil, err
+	}
+	child, ok := typed.(client.Object)
+	if !ok {
+		return nil, fmt.Errorf("%T is no object", typed)
+	}
+	return child, nil
+}
+
 // Secret makes or updates a generated Secret. It is created and updated, not
 // applied: two reconciles that both find it missing must not both win, each with
 // keys of its own.
 func (a *Applier) Secret(ctx context.Context, owner Owner, secret client.Object, exists bool) error {
-	secret.SetAnnotations(map[string]string{ownerAnnotation: owner.annotation()})
+	annotations := maps.Clone(secret.GetAnnotations()) // others may have annotated it too
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[ownerAnnotation] = owner.annotation()
+	secret.SetAnnotations(annotations)
 	if exists {
 		if err := a.client.Update(ctx, secret, client.FieldOwner(v1alpha1.FieldOwner)); err != nil {
 			return fmt.Errorf("update Secret %s: %w", secret.GetName(), err)
@@ -181,7 +233,7 @@ func (a *Applier) guard(ctx context.Context, owner Owner, wanted *unstructured.U
 	if err := ours(owner, there, wanted.GetKind()); err != nil {
 		return nil, err
 	}
-	return there, nil
+	return a.typed(there)
 }
 
 // ours decides whether an existing object of a child's name may be written:
@@ -210,8 +262,13 @@ func ours(owner Owner, there client.Object, kind string) error {
 		Reason: v1alpha1.ReasonNameConflict,
 		Message: fmt.Sprintf("%s %s exists and is not ours (it belongs to %s): delete or rename it, or choose another name for this object",
 			kind, there.GetName(), holder),
+		After: foreignRetry,
 	}
 }
+
+// foreignRetry is how often an object that stands in our way is looked at again:
+// no watch of ours sees that it goes.
+const foreignRetry = time.Minute
 
 // prune deletes the owner's children of a kind that are not wanted.
 func (a *Applier) prune(ctx context.Context, k Kind, live Live, want map[Key]bool) error {

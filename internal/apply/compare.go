@@ -3,6 +3,7 @@ package apply
 import (
 	"fmt"
 
+	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -73,8 +74,23 @@ func (c comparer) typed(wanted *unstructured.Unstructured, live client.Object) (
 			return nil, nil, err
 		}
 	}
-	typedLive, err = converter.ObjectToTyped(live)
+	typedLive, err = converter.ObjectToTyped(plain(live))
 	return typedWanted, typedLive, err
+}
+
+// plain drops kind and version from the claim templates of a StatefulSet. The
+// API server has them in JSON and leaves them out in protobuf, and the list of
+// templates is compared whole.
+func plain(live client.Object) client.Object {
+	set, ok := live.(*appsv1.StatefulSet)
+	if !ok {
+		return live
+	}
+	set = set.DeepCopy()
+	for i := range set.Spec.VolumeClaimTemplates {
+		set.Spec.VolumeClaimTemplates[i].TypeMeta = metav1.TypeMeta{}
+	}
+	return set
 }
 
 // ownedFields are the fields that owner applied; nil when it never did.

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deskfleet/deskfleet/api/v1alpha1"
 	"github.com/deskfleet/deskfleet/internal/render"
@@ -21,15 +20,13 @@ const missingKindRetry = time.Minute
 func (a *Applier) Replicas(ctx context.Context, live Live, namespace, pool string, replicas int32) error {
 	name := render.PoolWorkloadName(pool)
 	deployment := Get[*appsv1.Deployment](live, "Deployment", name)
-	if deployment == nil {
-		// A Deployment that was made a moment ago has one replica, the API server's default; the cache will wake us.
-		return nil
-	}
-	if deployment.Spec.Replicas != nil && *deployment.Spec.Replicas == replicas {
+	if deployment == nil || (deployment.Spec.Replicas != nil && *deployment.Spec.Replicas == replicas) {
 		return nil
 	}
 	wanted := render.PoolReplicas(namespace, pool, replicas)
-	if err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(wanted), client.FieldOwner(v1alpha1.FieldOwnerScaling), client.ForceOwnership); err != nil {
+	// Without the UID a Deployment that was deleted meanwhile would be made, of replicas alone, and refused as invalid.
+	wanted.SetUID(deployment.UID)
+	if err := a.write(ctx, wanted, v1alpha1.FieldOwnerScaling, live); err != nil {
 		return fmt.Errorf("scale Deployment %s to %d: %w", name, replicas, err)
 	}
 	a.log.InfoContext(ctx, "pool scaled", "namespace", namespace, "pool", pool, "replicas", replicas)

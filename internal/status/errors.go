@@ -31,6 +31,8 @@ type TerminalError struct {
 	Reason string
 	// Message for the conditions: what is wrong, where, and what to do.
 	Message string
+	// After is when to look again where no watch tells that it was mended; 0 relies on the watches.
+	After time.Duration
 }
 
 func (e *TerminalError) Error() string { return e.Message }
@@ -64,9 +66,14 @@ func FromProblems(problems []plan.Problem) error {
 	return &WaitingError{Reason: worst.Reason, Message: message}
 }
 
-// quotaRetry is how often a refusal by a ResourceQuota is tried again: raising
-// a quota wakes no watch of ours.
-const quotaRetry = time.Minute
+const (
+	// quotaRetry is how often a refusal by a ResourceQuota or for want of a right is tried again: raising a quota
+	// or granting a right wakes no watch of ours.
+	quotaRetry = time.Minute
+	// refusalRetry is how often a child that the API server found invalid is tried again: what forbids it may be a
+	// policy of the cluster, whose change wakes no watch of ours either.
+	refusalRetry = 5 * time.Minute
+)
 
 // Classify gives an error of the API server its place in the taxonomy; every
 // other error is returned as it is, and counts as transient.
@@ -81,10 +88,15 @@ func Classify(err error) error {
 		return &WaitingError{Reason: v1alpha1.ReasonQuotaExceeded, Message: message + ": raise the namespace's ResourceQuota or ask for less", After: quotaRetry}
 	case apierrors.HasStatusCause(err, "NamespaceTerminating"):
 		return &WaitingError{Reason: v1alpha1.ReasonProgressing, Message: "the namespace is being deleted"}
-	case apierrors.IsForbidden(err):
+	case apierrors.IsForbidden(err) && strings.Contains(message, `is forbidden: User "`):
 		return &WaitingError{Reason: v1alpha1.ReasonForbidden, Message: message + ": grant the operator this right", After: quotaRetry}
+	case apierrors.IsForbidden(err):
+		return &WaitingError{
+			Reason: v1alpha1.ReasonForbidden, After: quotaRetry,
+			Message: message + ": an admission policy of the cluster refuses this; change the spec or the policy",
+		}
 	case apierrors.IsInvalid(err), apiStatus.Status().Code == http.StatusRequestEntityTooLarge:
-		return &TerminalError{Reason: v1alpha1.ReasonInvalidSpec, Message: "the API server refuses a child: " + message}
+		return &TerminalError{Reason: v1alpha1.ReasonInvalidSpec, Message: "the API server refuses a child: " + message, After: refusalRetry}
 	default:
 		return err
 	}

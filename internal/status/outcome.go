@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -36,18 +38,23 @@ type verdict struct {
 	terminal  []*TerminalError
 	waiting   []*WaitingError
 	transient []error
+	// conflicts are writes that lost against another one, or that a stale cache made us try.
+	conflicts []error
 }
 
-// sort walks joined errors; wrapped typed errors keep their kind.
+// sort walks joined errors; wrapped typed errors keep their kind, also where the
+// whole of several was wrapped.
 func (v *verdict) sort(err error) {
 	if err == nil {
 		return
 	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, e := range joined.Unwrap() {
-			v.sort(e)
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		if several, ok := inner.(interface{ Unwrap() []error }); ok {
+			for _, e := range several.Unwrap() {
+				v.sort(e)
+			}
+			return
 		}
-		return
 	}
 	err = Classify(err)
 	var terminal *TerminalError
@@ -57,33 +64,51 @@ func (v *verdict) sort(err error) {
 		v.terminal = append(v.terminal, terminal)
 	case errors.As(err, &waiting):
 		v.waiting = append(v.waiting, waiting)
+	case apierrors.IsConflict(err):
+		v.conflicts = append(v.conflicts, err)
 	default:
 		v.transient = append(v.transient, err)
 	}
 }
+
+// result is when to look again, besides the events that wake a controller.
+func (v *verdict) result() ctrl.Result {
+	var results []ctrl.Result
+	for _, w := range v.waiting {
+		results = append(results, ctrl.Result{RequeueAfter: w.After})
+	}
+	for _, t := range v.terminal {
+		results = append(results, ctrl.Result{RequeueAfter: t.After})
+	}
+	if len(v.conflicts) > 0 {
+		results = append(results, ctrl.Result{RequeueAfter: conflictRetry})
+	}
+	return Sooner(results...)
+}
+
+// conflictRetry is how soon a write that met a conflict is tried again: by then
+// the cache has seen what it lost against.
+const conflictRetry = 500 * time.Millisecond
 
 // Conclude sets the conditions of an object from the error of its reconcile,
 // and returns what controller-runtime is told. This table is the whole policy:
 //
 //	outcome    Ready                       Reconciling  Stalled  then
 //	success    True  Ready                 -            -        wait for events
+//	conflict   kept if of this generation, True         -        look again soon
+//	           else False Progressing
 //	waiting    False its reason            True         -        look again After
 //	transient  kept if of this generation, True         -        back off
 //	           else False APIError
-//	terminal   False its reason            -            True     wait for events
+//	terminal   False its reason            -            True     look again After
 //
-// With several at once a terminal error gives the conditions and a transient
-// one the result: what a person must mend is said, what can be tried again is.
+// After 0 waits for events. With several at once the later row gives the
+// conditions, and a transient error the result: what a person must mend is said,
+// what can be tried again is.
 func Conclude(obj Object, err error, readyMessage string) (ctrl.Result, error) {
 	var v verdict
 	v.sort(err)
 	c := conditions{common: obj.Common(), generation: obj.GetGeneration()}
-	var result ctrl.Result
-	for _, w := range v.waiting {
-		if w.After > 0 && (result.RequeueAfter == 0 || w.After < result.RequeueAfter) {
-			result.RequeueAfter = w.After
-		}
-	}
 	switch {
 	case len(v.terminal) > 0:
 		reason, message := v.terminal[0].Reason, joined(v.terminal)
@@ -91,17 +116,15 @@ func Conclude(obj Object, err error, readyMessage string) (ctrl.Result, error) {
 		c.set(v1alpha1.ConditionStalled, metav1.ConditionTrue, reason, message)
 		c.remove(v1alpha1.ConditionReconciling)
 	case len(v.transient) > 0:
-		message := cut(errors.Join(v.transient...).Error())
-		if !c.readyNow() {
-			c.set(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonAPIError, message)
-		}
-		c.set(v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonAPIError, message)
-		c.remove(v1alpha1.ConditionStalled)
+		c.reconciling(v1alpha1.ReasonAPIError, errors.Join(v.transient...).Error())
 	case len(v.waiting) > 0:
 		reason, message := v.waiting[0].Reason, joined(v.waiting)
 		c.set(v1alpha1.ConditionReady, metav1.ConditionFalse, reason, message)
 		c.set(v1alpha1.ConditionReconciling, metav1.ConditionTrue, reason, message)
 		c.remove(v1alpha1.ConditionStalled)
+	case len(v.conflicts) > 0:
+		// Whom a write lost against is different each time, and nobody's concern.
+		c.reconciling(v1alpha1.ReasonProgressing, "a child was changed at the same time; it is looked at again")
 	default:
 		c.set(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, readyMessage)
 		c.remove(v1alpha1.ConditionReconciling)
@@ -111,7 +134,7 @@ func Conclude(obj Object, err error, readyMessage string) (ctrl.Result, error) {
 	if len(v.transient) > 0 {
 		return ctrl.Result{}, errors.Join(v.transient...)
 	}
-	return result, nil
+	return v.result(), nil
 }
 
 // Suspend marks an object whose spec.suspend is set. What runs goes on running,
@@ -137,8 +160,18 @@ type conditions struct {
 
 func (c conditions) set(kind string, value metav1.ConditionStatus, reason, message string) {
 	meta.SetStatusCondition(&c.common.Conditions, metav1.Condition{
-		Type: kind, Status: value, Reason: reason, Message: cut(message), ObservedGeneration: c.generation,
+		Type: kind, Status: value, Reason: reason, Message: cut(message, longestMessage), ObservedGeneration: c.generation,
 	})
+}
+
+// reconciling says that the operator tries again. An object that was ready with
+// its present spec still is, as far as anybody knows.
+func (c conditions) reconciling(reason, message string) {
+	if !c.readyNow() {
+		c.set(v1alpha1.ConditionReady, metav1.ConditionFalse, reason, message)
+	}
+	c.set(v1alpha1.ConditionReconciling, metav1.ConditionTrue, reason, message)
+	c.remove(v1alpha1.ConditionStalled)
 }
 
 func (c conditions) remove(kind string) { meta.RemoveStatusCondition(&c.common.Conditions, kind) }
@@ -149,14 +182,16 @@ func (c conditions) readyNow() bool {
 	return ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == c.generation
 }
 
-// longestMessage of a condition; the schema allows 32768 characters, a reader less.
+// longestMessage of a condition, in bytes; the schema allows 32768 characters, a reader less.
 const longestMessage = 2000
 
-func cut(message string) string {
-	if len(message) <= longestMessage {
+// cut shortens a message to a number of bytes, and shows where it did.
+func cut(message string, longest int) string {
+	const mark = "…"
+	if len(message) <= longest {
 		return message
 	}
-	return strings.ToValidUTF8(message[:longestMessage], "") + "…"
+	return strings.ToValidUTF8(message[:longest-len(mark)], "") + mark
 }
 
 func joined[E error](errs []E) string {

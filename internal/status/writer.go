@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -36,12 +37,24 @@ type Writer struct {
 	Now func() time.Time
 
 	mu      sync.Mutex
-	written map[types.UID]record
+	written map[key]record
+}
+
+// key names an object; a UID would not do, as an object that is gone has none
+// by which it could be forgotten.
+type key struct {
+	kind reflect.Type
+	name types.NamespacedName
+}
+
+func keyOf(obj Object) key {
+	return key{kind: reflect.TypeOf(obj), name: client.ObjectKeyFromObject(obj)}
 }
 
 // record is what is remembered of the last status write of an object.
 type record struct {
-	at time.Time
+	uid types.UID
+	at  time.Time
 	// object as the API server returned it; nil once the cache has shown that version or a later one.
 	object Object
 }
@@ -54,16 +67,19 @@ type record struct {
 func (w *Writer) Freshen(obj Object) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	r, known := w.written[obj.GetUID()]
-	if !known || r.object == nil {
+	r, known := w.written[keyOf(obj)]
+	if !known || r.uid != obj.GetUID() || r.object == nil {
 		return
 	}
 	order, err := resourceversion.CompareResourceVersion(obj.GetResourceVersion(), r.object.GetResourceVersion())
 	if err != nil || order >= 0 {
-		w.written[obj.GetUID()] = record{at: r.at}
+		w.written[keyOf(obj)] = record{uid: r.uid, at: r.at}
 		return
 	}
-	statusField(obj).Set(statusField(r.object))
+	// A copy: the conditions are changed in place, and what was written must stay what it was if the next write fails.
+	if written, ok := r.object.DeepCopyObject().(Object); ok {
+		statusField(obj).Set(statusField(written))
+	}
 }
 
 // Write patches the status of after where it differs from that of before. The
@@ -76,8 +92,11 @@ func (w *Writer) Write(ctx context.Context, before, after Object) (ctrl.Result, 
 		return ctrl.Result{RequeueAfter: hold}, nil
 	}
 	if err := w.Client.Status().Patch(ctx, after, client.MergeFrom(before)); err != nil {
-		if client.IgnoreNotFound(err) == nil {
+		switch {
+		case apierrors.IsNotFound(err):
 			return ctrl.Result{}, nil // deleted meanwhile: nobody reads the status
+		case apierrors.IsConflict(err):
+			return ctrl.Result{RequeueAfter: conflictRetry}, nil
 		}
 		return ctrl.Result{}, fmt.Errorf("write status: %w", err)
 	}
@@ -86,11 +105,11 @@ func (w *Writer) Write(ctx context.Context, before, after Object) (ctrl.Result, 
 	return ctrl.Result{}, nil
 }
 
-// Forget drops what is remembered of an object that is gone.
-func (w *Writer) Forget(uid types.UID) {
+// Forget drops what is remembered of an object that is gone; obj need hold no more than its type.
+func (w *Writer) Forget(obj Object, name types.NamespacedName) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.written, uid)
+	delete(w.written, key{kind: reflect.TypeOf(obj), name: name})
 }
 
 func (w *Writer) remember(obj Object) {
@@ -101,9 +120,9 @@ func (w *Writer) remember(obj Object) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.written == nil {
-		w.written = map[types.UID]record{}
+		w.written = map[key]record{}
 	}
-	w.written[obj.GetUID()] = record{at: w.Now(), object: written}
+	w.written[keyOf(obj)] = record{uid: obj.GetUID(), at: w.Now(), object: written}
 }
 
 // hold is how long a change that consists of figures only must wait.
@@ -113,8 +132,8 @@ func (w *Writer) hold(before, after Object) time.Duration {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	last, known := w.written[after.GetUID()]
-	if !known {
+	last, known := w.written[keyOf(after)]
+	if !known || last.uid != after.GetUID() {
 		return 0
 	}
 	return max(0, figureInterval-w.Now().Sub(last.at))
@@ -155,5 +174,8 @@ func (w *Writer) event(before, after Object) {
 	if is.Status == metav1.ConditionFalse && is.Reason != v1alpha1.ReasonProgressing {
 		kind = corev1.EventTypeWarning
 	}
-	w.Events.Eventf(after, nil, kind, is.Reason, "Reconcile", "%s", is.Message)
+	w.Events.Eventf(after, nil, kind, is.Reason, "Reconcile", "%s", cut(is.Message, longestNote))
 }
+
+// longestNote of an event, in bytes: the API server refuses a longer one, and the event would be lost.
+const longestNote = 1024

@@ -25,12 +25,13 @@ type Outcome struct {
 func Run(ctx context.Context, c client.Client, w *status.Writer, req ctrl.Request, obj status.Object, work func(context.Context) (Outcome, error)) (ctrl.Result, error) {
 	if err := c.Get(ctx, req.NamespacedName, obj); err != nil {
 		if client.IgnoreNotFound(err) == nil {
+			w.Forget(obj, req.NamespacedName)
 			return ctrl.Result{}, nil // deleted: the garbage collector takes the children
 		}
 		return ctrl.Result{}, fmt.Errorf("read %s: %w", req, err)
 	}
 	if obj.GetDeletionTimestamp() != nil {
-		w.Forget(obj.GetUID())
+		w.Forget(obj, req.NamespacedName)
 		return ctrl.Result{}, nil // a child made now would be an orphan, or keep the deletion from ending
 	}
 	w.Freshen(obj)
