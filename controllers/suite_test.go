@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -51,7 +52,8 @@ type bench struct {
 	image     string
 	stop      context.CancelFunc
 	done      chan error
-	// stale is the work that former operators left in their gauges when they were stopped.
+	// stale is the queued work that former operators left in their gauge when they were stopped. That of the active
+	// workers begins anew with each operator.
 	stale float64
 }
 
@@ -84,7 +86,7 @@ func (b *bench) startOperator() {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if b.stale, err = work(); err != nil {
+	if b.stale, _, err = work(); err != nil {
 		b.t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -97,7 +99,7 @@ func (b *bench) startOperator() {
 	go func() { done <- mgr.Start(ctx) }()
 	b.stop, b.done = stop, done
 	b.t.Cleanup(b.stopOperator)
-	if !mgr.GetCache().WaitForCacheSync(ctx) {
+	if !mgr.GetCache().WaitForCacheSync(ctx) && ctx.Err() == nil { // a kill may strike before
 		b.t.Fatal("the caches never synced")
 	}
 }
@@ -231,22 +233,57 @@ func (b *bench) runWorkloads() error {
 	return nil
 }
 
-// allReady waits until every object of the four kinds is ready with the spec that it has now.
-func (b *bench) allReady() {
-	b.t.Helper()
-	eventually.Nil(b.t, "all objects ready", func() error {
-		if err := b.runWorkloads(); err != nil {
+// collect does what the garbage collector would do: it deletes the children of objects that are gone or being deleted.
+func (b *bench) collect() error {
+	owners := map[types.UID]bool{}
+	for _, object := range b.fleet() {
+		owners[object.GetUID()] = object.GetDeletionTimestamp() == nil
+	}
+	for _, kind := range apply.DeskKinds() {
+		list := kind.List.DeepCopyObject().(client.ObjectList) //nolint:forcetypeassert // a copy has the type of the original
+		if err := b.client.List(b.t.Context(), list, client.InNamespace(b.namespace), client.MatchingLabels{v1alpha1.LabelManagedBy: v1alpha1.ManagedByDeskfleet}); err != nil {
 			return err
 		}
-		for _, object := range b.fleet() {
-			c := meta.FindStatusCondition(object.Common().Conditions, v1alpha1.ConditionReady)
-			if c == nil || c.Status != metav1.ConditionTrue || c.ObservedGeneration != object.GetGeneration() {
-				return fmt.Errorf("%T %s: %+v", object, object.GetName(), c)
+		items, err := meta.ExtractList(list)
+		if err != nil {
+			return err
+		}
+		for _, item := range items {
+			object, ok := item.(client.Object)
+			if !ok {
+				return fmt.Errorf("%T is no object", item)
+			}
+			if owner := metav1.GetControllerOf(object); owner == nil || owners[owner.UID] {
+				continue
+			}
+			if err := b.client.Delete(b.t.Context(), object, client.Preconditions{UID: new(object.GetUID())}); client.IgnoreNotFound(err) != nil {
+				return err
 			}
 		}
-		return nil
-	})
+	}
+	return nil
+}
+
+// allReady waits until every object of the four kinds is ready with the spec that it has now, and all work is done.
+func (b *bench) allReady() {
+	b.t.Helper()
+	eventually.Nil(b.t, "all objects ready", b.ready)
 	b.idle()
+}
+
+// ready is nil when every object of the four kinds is ready with the spec that it has now.
+func (b *bench) ready() error {
+	b.t.Helper()
+	if err := b.runWorkloads(); err != nil {
+		return err
+	}
+	for _, object := range b.fleet() {
+		c := meta.FindStatusCondition(object.Common().Conditions, v1alpha1.ConditionReady)
+		if c == nil || c.Status != metav1.ConditionTrue || c.ObservedGeneration != object.GetGeneration() {
+			return fmt.Errorf("%T %s: %+v", object, object.GetName(), c)
+		}
+	}
+	return nil
 }
 
 type fleetObject interface {
@@ -284,11 +321,11 @@ func (b *bench) idle() {
 	b.t.Helper()
 	quiet := 0
 	eventually.Nil(b.t, "idle controllers", func() error {
-		busy, err := work()
+		queued, active, err := work()
 		if err != nil {
 			return err
 		}
-		if busy > b.stale {
+		if busy := queued - b.stale + active; busy > 0 {
 			quiet = 0
 			return fmt.Errorf("%v objects are being worked on", busy)
 		}
@@ -300,22 +337,23 @@ func (b *bench) idle() {
 	})
 }
 
-// work is the number of objects that are queued or being reconciled.
-func work() (float64, error) {
+// work is the number of objects that are queued, and that are being reconciled.
+func work() (queued, active float64, err error) {
 	families, err := ctrlmetrics.Registry.Gather()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	var busy float64
 	for _, family := range families {
-		switch family.GetName() {
-		case "workqueue_depth", "controller_runtime_active_workers":
-			for _, metric := range family.GetMetric() {
-				busy += metric.GetGauge().GetValue()
+		for _, metric := range family.GetMetric() {
+			switch family.GetName() {
+			case "workqueue_depth":
+				queued += metric.GetGauge().GetValue()
+			case "controller_runtime_active_workers":
+				active += metric.GetGauge().GetValue()
 			}
 		}
 	}
-	return busy, nil
+	return queued, active, nil
 }
 
 // state is the end state of the namespace as text, without what differs from run to run.
