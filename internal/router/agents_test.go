@@ -2,6 +2,7 @@ package router
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -315,11 +316,10 @@ func TestConfigurationChangesLive(t *testing.T) {
 	d.check()
 }
 
-// Whoever waits is told the place, again when it changes, and that the wait is over.
-func TestPositionsAndFigures(t *testing.T) {
+// Whoever waits is told the place, again when it changes, and that the wait is over (I-03).
+func TestPositions(t *testing.T) {
 	d := newDesk(t)
-	seen := make(chan protocol.Figures, 100)
-	d.startRouter("router-0", func(o *Options) { o.OnFigures = func(f protocol.Figures) { seen <- f } })
+	d.startRouter("router-0", nil)
 	d.client(bus.PartyBot, "bot-0").signOn()
 	told := make(chan protocol.Position, 1000)
 	if _, err := d.conn.Subscribe(d.ctx, d.names.AllLive(), func(m *bus.Message) {
@@ -331,7 +331,6 @@ func TestPositionsAndFigures(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	first, second := d.post("c-1", "m1", "refund"), d.post("c-2", "m1", "refund")
 	place := func(conv conversation.ID, status conversation.Status, position int) {
 		t.Helper()
 		for {
@@ -345,21 +344,56 @@ func TestPositionsAndFigures(t *testing.T) {
 			}
 		}
 	}
+	first, second := d.post("c-1", "m1", "refund"), d.post("c-2", "m1", "refund")
 	place(second, conversation.StatusQueued, 2)
-	for f := range seen {
-		i := 0
-		for i < len(f.Queues) && f.Queues[i].Name != "refunds" {
-			i++
-		}
-		if q := f.Queues[i]; q.Waiting == 2 && q.Arrived == 2 && !q.OldestArrival.IsZero() && f.Pools[0].Online == 1 && f.Pools[0].Slots == 5 {
-			break
-		}
-	}
 	ann := d.client(bus.PartyAgent, "ann")
 	ann.signOn()
 	ann.must(protocol.Request{Type: protocol.Accept, Conversation: first})
 	place(first, conversation.StatusActive, 0)
 	place(second, conversation.StatusOffered, 1)
+}
+
+func TestFigures(t *testing.T) {
+	d := newDesk(t)
+	seen := make(chan protocol.Figures, 100)
+	d.startRouter("router-0", func(o *Options) { o.OnFigures = func(f protocol.Figures) { seen <- f } })
+	d.client(bus.PartyBot, "bot-0").signOn()
+	first := d.post("c-1", "m1", "refund")
+	d.post("c-2", "m1", "refund")
+	d.post("c-3", "m1", "hello")
+	until := func(what string, suits func(*protocol.Figures) bool) {
+		t.Helper()
+		for {
+			select {
+			case f := <-seen:
+				if suits(&f) {
+					return
+				}
+			case <-d.ctx.Done():
+				t.Fatalf("the figures never said: %s", what)
+			}
+		}
+	}
+	refunds := func(f *protocol.Figures) protocol.QueueFigures {
+		i := slices.IndexFunc(f.Queues, func(q protocol.QueueFigures) bool { return q.Name == "refunds" })
+		return f.Queues[i]
+	}
+	until("two wait, the bot is busy with one", func(f *protocol.Figures) bool {
+		q, p := refunds(f), f.Pools[0]
+		return q.Waiting == 2 && q.Arrived == 2 && !q.OldestArrival.IsZero() &&
+			p.Name == "bots" && p.Online == 1 && p.Slots == 5 && p.Used == 1 && f.Counters.Opened == 3
+	})
+	ann := d.client(bus.PartyAgent, "ann")
+	ann.signOn()
+	ann.must(protocol.Request{Type: protocol.Accept, Conversation: first})
+	until("one is answered, one on offer", func(f *protocol.Figures) bool {
+		q, p := refunds(f), f.Pools[1]
+		return q.Answered == 1 && q.InProgress == 1 && q.Waiting == 1 && q.Offered == 1 && p.Used == 2 && p.Busy == 1
+	})
+	ann.must(protocol.Request{Type: protocol.Close, Conversation: first})
+	until("one is handled", func(f *protocol.Figures) bool {
+		return f.Pools[1].Handled == 1 && f.Counters.Closed == 1 && f.Counters.BotClosed == 0 && refunds(f).InProgress == 0
+	})
 }
 
 // A draining worker keeps what it has and gets nothing new; what is not drained any more does.

@@ -2,6 +2,7 @@ package router
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,38 +24,24 @@ func TestTheFullLifeOfAConversation(t *testing.T) {
 	ann.signOn()
 
 	conv := d.post("c-1", "m1", "hello")
-	given := bot.pushed(protocol.PushAssigned, conv, 1)
-	if given.Conversation.Contact != "c-1" || len(given.Conversation.Why) == 0 {
-		t.Errorf("the bot is told %+v", given.Conversation)
+	bots := bot.pushed(protocol.PushAssigned, conv, 1).Conversation
+	if bots.Contact != "c-1" || len(bots.Why) == 0 {
+		t.Errorf("the bot is told %+v", bots)
 	}
-	if err := bot.say(conv, "b1", "Good day", given.Conversation.OwnSeq); err != nil {
-		t.Fatal(err)
-	}
+	d.writes(bot, conv, "b1", "Good day", bots.OwnSeq)
 
 	d.post("c-1", "m2", "I want a refund")
-	asked := ann.pushed(protocol.PushOffer, conv, 1)
-	if h := asked.Conversation.HandOff; h == nil || h.TranscriptSeq == 0 || h.Reason.Code != conversation.ReasonPolicy || h.Language != "en" {
-		t.Errorf("the offer's hand-off is %+v", h)
-	}
-	if asked.Conversation.Priority != 80 || asked.Conversation.Queue != "refunds" {
-		t.Errorf("the offer is %+v", asked.Conversation)
-	}
+	checkOffer(t, ann.pushed(protocol.PushOffer, conv, 1).Conversation)
 	bot.pushed(protocol.PushReleased, conv, 1)
 	// The bot is fenced off from the moment on at which the people's queue has it.
-	if err := bot.say(conv, "b2", "wait, I know", given.Conversation.OwnSeq); !errors.Is(err, bus.ErrFenced) {
-		t.Errorf("the bot's late answer: %v, want it fenced", err)
-	}
+	d.isFenced(bot, conv, "b2", "wait, I know", bots.OwnSeq)
 
 	mine := ann.must(protocol.Request{Type: protocol.Accept, Conversation: conv}).Conversation
-	if err := ann.say(conv, "a1", "I refund it", mine.OwnSeq); err != nil {
-		t.Fatal(err)
-	}
+	d.writes(ann, conv, "a1", "I refund it", mine.OwnSeq)
 	ann.must(protocol.Request{Type: protocol.Close, Conversation: conv, Disposition: "refunded"})
 	ann.pushed(protocol.PushReleased, conv, 1)
 	d.has(conv, conversation.TypeClosed, 1)
-	if err := ann.say(conv, "a2", "one more thing", mine.OwnSeq); !errors.Is(err, bus.ErrFenced) {
-		t.Errorf("the agent's message after the end: %v, want it fenced", err)
-	}
+	d.isFenced(ann, conv, "a2", "one more thing", mine.OwnSeq)
 
 	want := []string{
 		"message customer hello", "opened bot", "assigned bot-0", "message bot Good day",
@@ -62,9 +49,8 @@ func TestTheFullLifeOfAConversation(t *testing.T) {
 		"message system A person will help you.",
 		"accepted ann", "message agent I refund it", "wrapUpStarted", "closed resolved refunded",
 	}
-	got := d.story(conv)
 	// What the desk says stands where the decision was made; beside it the order is free.
-	if diff := cmp.Diff(sorted(want), sorted(got)); diff != "" {
+	if diff := cmp.Diff(sorted(want), sorted(d.story(conv))); diff != "" {
 		t.Error(diff)
 	}
 
@@ -80,14 +66,31 @@ func TestTheFullLifeOfAConversation(t *testing.T) {
 	}
 }
 
-func sorted(lines []string) string {
-	lines = append([]string{}, lines...)
-	for i := range lines {
-		for j := i + 1; j < len(lines); j++ {
-			if lines[j] < lines[i] {
-				lines[i], lines[j] = lines[j], lines[i]
-			}
-		}
+// checkOffer holds that who is asked gets the story: what was said, why it comes, in which language.
+func checkOffer(t *testing.T, c *protocol.Conversation) {
+	t.Helper()
+	if h := c.HandOff; h == nil || h.TranscriptSeq == 0 || h.Reason.Code != conversation.ReasonPolicy || h.Language != "en" {
+		t.Errorf("the offer's hand-off is %+v", h)
 	}
-	return strings.Join(lines, "\n")
+	if c.Priority != 80 || c.Queue != "refunds" || len(c.Why) == 0 {
+		t.Errorf("the offer is %+v", c)
+	}
+}
+
+func (d *desk) writes(c *client, conv conversation.ID, clientID, text string, ownSeq uint64) {
+	d.t.Helper()
+	if err := c.say(conv, clientID, text, ownSeq); err != nil {
+		d.t.Errorf("%s cannot write as the owner: %v", c.id, err)
+	}
+}
+
+func (d *desk) isFenced(c *client, conv conversation.ID, clientID, text string, ownSeq uint64) {
+	d.t.Helper()
+	if err := c.say(conv, clientID, text, ownSeq); !errors.Is(err, bus.ErrFenced) {
+		d.t.Errorf("%s writes in what is not theirs any more: %v, want it fenced", c.id, err)
+	}
+}
+
+func sorted(lines []string) string {
+	return strings.Join(slices.Sorted(slices.Values(lines)), "\n")
 }

@@ -210,9 +210,7 @@ func (d *driver) step() {
 	conv := d.conversation()
 	switch rapid.IntRange(3, 20).Draw(d.t, "event") {
 	case 3:
-		if len(d.convs) > 0 {
-			d.write(conv, d.verdict())
-		}
+		d.writeAgain(conv)
 	case 4, 5:
 		d.signOn(d.agent())
 	case 6:
@@ -239,6 +237,12 @@ func (d *driver) step() {
 		d.do(routing.Back{Conversation: conv, Contact: "c-" + string(conv)})
 	default:
 		d.begin()
+	}
+}
+
+func (d *driver) writeAgain(conv conversation.ID) {
+	if len(d.convs) > 0 {
+		d.write(conv, d.verdict())
 	}
 }
 
