@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/deskfleet/deskfleet/internal/escalation"
 )
@@ -25,6 +26,9 @@ const FileName = "desk.json"
 type Document struct {
 	// Version of the format, see the constant.
 	Version int `json:"version"`
+	// Generation orders the documents of a desk: of two the greater one is newer. It is 0 where a document
+	// travels one way only, such as a desk in one process; see docs/adr/0005-configuration-generation.md.
+	Generation int64 `json:"generation,omitempty"`
 	// Namespace and Desk name the desk; they stand in every bus subject.
 	Namespace string `json:"namespace"`
 	Desk      string `json:"desk"`
@@ -48,6 +52,17 @@ type Document struct {
 	RetentionDays int `json:"retentionDays"`
 	// Bus says how the roles reach the bus.
 	Bus Bus `json:"bus"`
+	// Link says how the routers reach the managers; nil where there are none.
+	Link *Link `json:"link,omitempty"`
+}
+
+// Link says how the routers reach the managers.
+type Link struct {
+	// Host name with an address a manager, which is the name in their certificate too.
+	Host string `json:"host"`
+	Port int    `json:"port"`
+	// CA that signs their certificates: PEM, the present authority and the one before it.
+	CA string `json:"ca"`
 }
 
 // WebChat bounds what customers may send.
@@ -183,6 +198,13 @@ func (d *Document) Marshal() ([]byte, error) {
 func Revision(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:8])
+}
+
+// NextGeneration is the generation of a document whose content differs from the
+// one before it: greater, and by the clock, so that the order holds where the
+// document before it was lost with the object that kept it.
+func NextGeneration(before int64, now time.Time) int64 {
+	return max(before+1, now.UnixMilli())
 }
 
 // ErrNewerVersion says that a document was written by a newer release than this one.

@@ -1,6 +1,8 @@
 package runtimeconfig
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,11 +23,30 @@ type Source interface {
 	Err() error
 }
 
-// Snapshot is a document with its revision. Receivers share the document and
-// must not change it.
+// Snapshot is a document with its revision. Receivers share it and must not
+// change it.
 type Snapshot struct {
 	Document *Document
 	Revision string
+	// Data is the document as it was rendered. Whoever passes it on passes this on: rendered anew it would lose
+	// the fields of a newer release, and with them its revision.
+	Data []byte
+}
+
+// supersedes reports whether a document replaces the current one. A document that
+// has come late on one of several ways never does. Without generations the last
+// word counts: such documents travel one way only. Two that were made at the same
+// moment must win or lose alike in every role, whatever the order in which they
+// come.
+func (s *Snapshot) supersedes(current *Snapshot) bool {
+	if current.Document == nil {
+		return true
+	}
+	next, now := s.Document.Generation, current.Document.Generation
+	if next == 0 && now == 0 {
+		return s.Revision != current.Revision
+	}
+	return cmp.Or(cmp.Compare(next, now), cmp.Compare(s.Revision, current.Revision)) > 0
 }
 
 // Store is a [Source] in memory: whoever learns of a document offers it.
@@ -57,7 +78,8 @@ func NewStoreOf(d *Document) (*Store, error) {
 }
 
 // Offer a rendered document. A bad one is refused: the last good one stays
-// current and [Store.Err] tells why. It says whether the current one changed.
+// current and [Store.Err] tells why. An older one than the current is left alone
+// without an error. It says whether the current one changed.
 func (s *Store) Offer(data []byte) (changed bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,8 +91,8 @@ func (s *Store) Offer(data []byte) (changed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	next := Snapshot{Document: document, Revision: Revision(data)}
-	if next.Revision == s.current.Revision {
+	next := Snapshot{Document: document, Revision: Revision(data), Data: bytes.Clone(data)}
+	if !next.supersedes(&s.current) {
 		return false, nil
 	}
 	s.current = next
