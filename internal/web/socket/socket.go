@@ -96,6 +96,9 @@ type Socket struct {
 	receiving sync.Mutex
 	ending    bool // guarded by receiving: frames are read and thrown away
 
+	// own is how this side closed; of the deliverer until it has ended.
+	own *Closing
+
 	mu     sync.Mutex
 	queue  []any
 	over   bool // the queue was full
@@ -146,6 +149,9 @@ func (s *Socket) end(code websocket.StatusCode, reason string, items ...any) {
 	s.Push(&Closing{Code: code, Reason: reason})
 }
 
+// Abort ends the connection without a word, as a network that fails does.
+func (s *Socket) Abort() { _ = s.ws.CloseNow() }
+
 // Write sends one frame at once. Only the session's Deliver may call it.
 func (s *Socket) Write(ctx context.Context, frame any) error {
 	data, err := json.Marshal(frame)
@@ -173,6 +179,9 @@ func (s *Socket) Run(ctx context.Context, session Session) error {
 	s.stop()
 	_ = s.ws.CloseNow() // it is gone already, or nobody waits for a handshake
 	wg.Wait()
+	if s.own != nil {
+		return s.own // the peer's answer to it is what the reader ended with
+	}
 	return context.Cause(ctx)
 }
 
@@ -232,6 +241,7 @@ func (s *Socket) deliver(ctx context.Context, session Session) error {
 				return err
 			}
 		}
+		s.own = closing
 		// The reader still reads, so that it sees the peer's answer to the handshake.
 		_ = s.ws.Close(closing.Code, closing.Reason) // ends with the connection in any case
 		return closing

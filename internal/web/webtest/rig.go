@@ -5,7 +5,6 @@ package webtest
 import (
 	"context"
 	"log/slog"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,15 +19,19 @@ import (
 var Bot = conversation.Agent{Kind: conversation.KindBot, ID: "bot-0", Name: "Ada", Pool: "bots"}
 
 // Config is a configuration that tests may change.
-type Config struct {
-	doc atomic.Pointer[runtimeconfig.Document]
-}
-
-// Current implements the roles' Configuration.
-func (c *Config) Current() *runtimeconfig.Document { return c.doc.Load() }
+type Config struct{ *runtimeconfig.Store }
 
 // Set replaces the document.
-func (c *Config) Set(doc *runtimeconfig.Document) { c.doc.Store(doc) }
+func (c Config) Set(t testing.TB, doc *runtimeconfig.Document) {
+	t.Helper()
+	data, err := doc.Marshal()
+	if err == nil {
+		_, err = c.Offer(data)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
 
 // Document of a small desk.
 func Document() *runtimeconfig.Document {
@@ -54,16 +57,18 @@ type Rig struct {
 	Conn     bus.Conn
 	Log      bus.Log
 	Subjects bus.Subjects
-	Config   *Config
+	Config   Config
 }
 
 // New starts a bus that ends with the test.
 func New(t testing.TB) *Rig {
 	t.Helper()
-	r := &Rig{T: t, Config: &Config{}}
+	r := &Rig{T: t}
 	doc := Document()
-	r.Config.Set(doc)
 	var err error
+	if r.Config.Store, err = runtimeconfig.NewStoreOf(doc); err != nil {
+		t.Fatal(err)
+	}
 	if r.Subjects, err = bus.NewSubjects(doc.Namespace, doc.Desk); err != nil {
 		t.Fatal(err)
 	}

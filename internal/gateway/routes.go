@@ -1,0 +1,76 @@
+package gateway
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"net/http"
+
+	"github.com/deskfleet/deskfleet/internal/web/page"
+	"github.com/deskfleet/deskfleet/internal/web/problem"
+)
+
+//go:embed static
+var static embed.FS
+
+// routes builds the role's handler.
+func (g *Gateway) routes() (http.Handler, error) {
+	sub, err := fs.Sub(static, "static")
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	files, err := page.Load(sub)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/chat", g.chat)
+	mux.HandleFunc("POST /v1/conversations", g.reply(g.start))
+	mux.HandleFunc("POST /v1/conversations/{id}/messages", g.api(g.send))
+	mux.HandleFunc("GET /v1/conversations/{id}/messages", g.api(g.history))
+	mux.HandleFunc("POST /v1/conversations/{id}/close", g.api(g.close))
+	mux.HandleFunc("GET /widget.js", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
+		files.Serve(w, r, "widget.js")
+	})
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		page.Secure(w.Header(), page.Ancestors(g.document().WebChat.AllowedOrigins))
+		files.Serve(w, r, "chat.html")
+	})
+	mux.HandleFunc("GET /assets/{name}", func(w http.ResponseWriter, r *http.Request) {
+		page.Secure(w.Header(), nil)
+		files.Serve(w, r, r.PathValue("name"))
+	})
+	return g.cors(mux), nil
+}
+
+// cors lets pages of the allowed sites call the REST API and refuses those of others. The API has no
+// cookies, so that what it guards is the sites' own use of a desk, not a session.
+func (g *Gateway) cors(next http.Handler) http.Handler {
+	const api = "/v1/"
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.URL.Path) < len(api) || r.URL.Path[:len(api)] != api {
+			next.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Add("Vary", "Origin")
+		if p := page.CheckOrigin(r, g.document().WebChat.AllowedOrigins); p != nil {
+			problem.Write(w, p)
+			return
+		}
+		if origin := r.Header.Get("Origin"); origin != "" {
+			h := w.Header()
+			h.Set("Access-Control-Allow-Origin", origin)
+			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+			h.Set("Access-Control-Allow-Methods", "GET, POST")
+			h.Set("Access-Control-Expose-Headers", "Retry-After")
+			h.Set("Access-Control-Max-Age", "600")
+		}
+		if r.Method == http.MethodOptions {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
