@@ -2,6 +2,7 @@ package routing_test
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -131,5 +132,25 @@ func BenchmarkBacklog(b *testing.B) {
 			decide(b, d, routing.SignOff{Agent: fmt.Sprintf("a%04d", i)})
 		}
 		b.StartTimer()
+	}
+}
+
+// BenchmarkMemory reports the heap that one waiting conversation takes.
+func BenchmarkMemory(b *testing.B) {
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	for b.Loop() {
+		at := [2]uint64{}
+		for i, waiting := range []int{5_000, 25_000} {
+			before := heap()
+			d, _ := bigDesk(b, waiting)
+			at[i] = heap() - before
+			runtime.KeepAlive(d)
+		}
+		b.ReportMetric(float64(at[1]-at[0])/20_000, "B/conversation")
 	}
 }
