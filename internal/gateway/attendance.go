@@ -18,7 +18,6 @@ const answerWithin = time.Second
 // one again. A customer may have sockets on several gateways, or come back through another one before this
 // gateway has noticed the end: so it asks the others first, and a word of theirs takes the departure back.
 type attendance struct {
-	base      context.Context
 	link      *link
 	gateway   string
 	leftAfter time.Duration
@@ -37,9 +36,9 @@ type attendee struct {
 	stay context.CancelFunc
 }
 
-func newAttendance(base context.Context, l *link, gateway string, leftAfter time.Duration, log *slog.Logger) *attendance {
+func newAttendance(l *link, gateway string, leftAfter time.Duration, log *slog.Logger) *attendance {
 	return &attendance{
-		base: base, link: l, gateway: gateway, leftAfter: leftAfter, log: log,
+		link: l, gateway: gateway, leftAfter: leftAfter, log: log,
 		present: map[conversation.ID]*attendee{},
 	}
 }
@@ -63,10 +62,10 @@ func (a *attendance) enter(conv conversation.ID, contact string, again bool) {
 	if !first {
 		return
 	}
-	a.link.feed.Join(a, feed.OfConversation(string(conv)))
+	a.link.Feed.Join(a, feed.OfConversation(string(conv)))
 	if again {
 		a.say(feed.LivePresent, conv)
-		a.work.Go(func() { a.tell(a.base, protocol.Back, conv, contact) })
+		a.work.Go(func() { a.tell(a.link.Base, protocol.Back, conv, contact) })
 	}
 }
 
@@ -78,10 +77,10 @@ func (a *attendance) leave(conv conversation.ID) {
 	if who == nil {
 		return
 	}
-	if who.sockets--; who.sockets > 0 || a.base.Err() != nil {
+	if who.sockets--; who.sockets > 0 || a.link.Base.Err() != nil {
 		return
 	}
-	ctx, stay := context.WithCancel(a.base)
+	ctx, stay := context.WithCancel(a.link.Base)
 	who.stay = stay
 	a.work.Go(func() {
 		defer stay()
@@ -108,7 +107,7 @@ func (a *attendance) forget(conv conversation.ID, who *attendee) {
 	defer a.mu.Unlock()
 	if a.present[conv] == who && who.sockets == 0 {
 		delete(a.present, conv)
-		a.link.feed.Leave(a, feed.OfConversation(string(conv)))
+		a.link.Feed.Leave(a, feed.OfConversation(string(conv)))
 	}
 }
 
@@ -127,7 +126,7 @@ func (a *attendance) tell(ctx context.Context, what protocol.RequestType, conv c
 func (a *attendance) say(kind string, conv conversation.ID) {
 	data, err := feed.EncodeAttendance(kind, conv, a.gateway)
 	if err == nil {
-		err = a.link.conn.Publish(a.base, a.link.intake.Subjects.Live(string(conv)), data)
+		err = a.link.Conn.Publish(a.link.Base, a.link.intake.Subjects.Live(string(conv)), data)
 	}
 	if err != nil {
 		a.log.Debug("other gateways not told", "kind", kind, "conversation", conv, "error", err)

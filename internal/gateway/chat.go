@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"context"
-	"errors"
 	"net/http"
 	"time"
 
@@ -14,6 +12,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/web/limit"
 	"github.com/deskfleet/deskfleet/internal/web/page"
 	"github.com/deskfleet/deskfleet/internal/web/problem"
+	"github.com/deskfleet/deskfleet/internal/web/role"
 	"github.com/deskfleet/deskfleet/internal/web/socket"
 )
 
@@ -48,49 +47,15 @@ func (g *Gateway) chat(w http.ResponseWriter, r *http.Request) {
 		g: g, link: l, sock: socket.New(ws, opts), addr: addr,
 		frames: rate.NewLimiter(framesPerSecond, framesBurst), views: map[conversation.ID]*view{},
 	}
-	if !g.enter(s) {
+	if !g.role.Enter(s.sock) {
 		_ = ws.Close(socket.CodeRestart, "the gateway drains") // the client is told or gone
 		return
 	}
-	defer g.leave(s)
+	defer g.role.Leave(s.sock)
+	g.metrics.sockets.Inc()
+	defer g.metrics.sockets.Dec()
 	defer s.end()
-	err = s.sock.Run(l.sockets, s)
-	g.metrics.ended.WithLabelValues(cause(err)).Inc()
+	err = s.sock.Run(l.Sockets, s)
+	g.metrics.ended.WithLabelValues(role.Cause(err)).Inc()
 	g.log.DebugContext(r.Context(), "socket ended", "contact", s.contact.ID, "error", err)
-}
-
-// serving gives the link while customers can be served. The error is a problem.
-func (g *Gateway) serving() (*link, error) {
-	l := g.link.Load()
-	if l == nil || !l.feed.Ready() || g.draining.Load() {
-		return nil, problem.New(http.StatusServiceUnavailable, problem.CodeUnavailable,
-			"the gateway is starting, draining, or cannot reach its bus", "try again").RetryAfter(time.Second)
-	}
-	return l, nil
-}
-
-// cause of a socket's end, for the metric.
-func cause(err error) string {
-	var closing *socket.Closing
-	switch {
-	case errors.As(err, &closing):
-		switch closing.Code {
-		case socket.CodeRestart:
-			return "restart"
-		case socket.CodeSlow:
-			return "slow"
-		case socket.CodePolicy, websocket.StatusUnsupportedData:
-			return "policy"
-		case socket.CodeUnauthorised:
-			return "unauthorised"
-		default:
-			return "internal"
-		}
-	case errors.Is(err, socket.ErrSilent):
-		return "silent"
-	case errors.Is(err, context.Canceled):
-		return "restart"
-	default:
-		return "client"
-	}
 }

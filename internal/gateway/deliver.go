@@ -43,7 +43,7 @@ func (s *session) begin(ctx context.Context, f *chatwire.ClientFrame) error {
 }
 
 func (s *session) resume(ctx context.Context, f *chatwire.ClientFrame) error {
-	s.link.feed.Join(s, feed.OfContact(Channel, s.contact.ID))
+	s.link.Feed.Join(s, feed.OfContact(Channel, s.contact.ID))
 	current, err := s.current(ctx, f.Start)
 	if err != nil {
 		return err
@@ -142,7 +142,7 @@ func (s *session) cursor(ctx context.Context, after uint64, past []recorded) (fr
 	if after == 0 {
 		return 0, false, nil
 	}
-	info, err := s.link.log.Info(ctx)
+	info, err := s.link.Log.Info(ctx)
 	if err != nil {
 		return 0, false, err
 	}
@@ -201,7 +201,7 @@ func (s *session) join(c claimed) {
 		return
 	}
 	s.link.attend.work.Go(func() {
-		reply, err := s.link.router.Ask(s.link.base, s.contact.ID, protocol.Request{Type: protocol.Show, Conversation: c.conv})
+		reply, err := s.link.router.Ask(s.link.Base, s.contact.ID, protocol.Request{Type: protocol.Show, Conversation: c.conv})
 		if err != nil || reply.Conversation == nil {
 			return // the next change of the place is pushed
 		}

@@ -58,10 +58,8 @@ func (d *desk) live(t testing.TB, conv conversation.ID, data []byte, err error) 
 
 // cut ends all sockets without a word, as a network does.
 func (d *desk) cut() {
-	d.gw.mu.Lock()
-	defer d.gw.mu.Unlock()
-	for s := range d.gw.sessions {
-		s.sock.Abort()
+	for _, s := range d.gw.role.Open() {
+		s.Abort()
 	}
 }
 

@@ -19,7 +19,7 @@ type claimed struct {
 
 // latest conversation of the contact by its claim, and whether it is open.
 func (l *link) latest(ctx context.Context, contact string) (claimed, error) {
-	last, found, err := l.log.Last(ctx, l.intake.Subjects.Claim(Channel, contact))
+	last, found, err := l.Log.Last(ctx, l.intake.Subjects.Claim(Channel, contact))
 	if err != nil || !found {
 		return claimed{}, err
 	}
@@ -38,7 +38,7 @@ var errForeign = errors.New("no conversation of the contact")
 // the log has it no longer. claimed says that the contact's claim names it.
 func (l *link) recorded(ctx context.Context, conv conversation.ID, contact string, claimed bool) ([]bus.Stored, error) {
 	var stored []bus.Stored
-	for m, err := range l.log.Read(ctx, l.intake.Subjects.Conversation(string(conv)), 0) {
+	for m, err := range l.Log.Read(ctx, l.intake.Subjects.Conversation(string(conv)), 0) {
 		if err != nil {
 			return nil, err
 		}

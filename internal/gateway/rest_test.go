@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -311,10 +312,12 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// TestNotStarted: a handler that is mounted before the role runs refuses, and says to try again.
-func TestNotStarted(t *testing.T) {
+// TestNotRunning: a handler whose role does not run refuses, and says to try again.
+func TestNotRunning(t *testing.T) {
 	d := start(t)
-	d.gw.link.Store(nil)
+	d.stop()
+	d.http = httptest.NewServer(d.gw.Handler())
+	t.Cleanup(d.http.Close)
 	status, p := d.rest(t, "POST", "/v1/conversations", "", `{}`, nil)
 	if status != 503 || p.RetryAfterSeconds == 0 {
 		t.Errorf("gives %d %+v", status, p)

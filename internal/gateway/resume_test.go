@@ -405,7 +405,7 @@ func TestAttendance(t *testing.T) {
 	if got := eventually.Receive(t, "gw-1 answers", sought); got != "present gw-1" {
 		t.Errorf("live says %s", got)
 	}
-	eventually.True(t, "gw-0 forgets the conversation", func() bool { return a.gw.link.Load().feed.Topics() == 0 })
+	eventually.True(t, "gw-0 forgets the conversation", func() bool { return a.gw.link.Load().Feed.Topics() == 0 })
 
 	// Now the last socket ends.
 	_ = second.ws.CloseNow()

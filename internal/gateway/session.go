@@ -157,7 +157,7 @@ func (s *session) typing(ctx context.Context, on bool) {
 	from := conversation.Actor{Kind: conversation.KindCustomer, ID: s.contact.ID, Name: s.contact.Name}
 	data, err := feed.EncodeTyping(conv, from, on)
 	if err == nil {
-		err = s.link.conn.Publish(ctx, s.g.subjects.Live(string(conv)), data)
+		err = s.link.Conn.Publish(ctx, s.g.subjects.Live(string(conv)), data)
 	}
 	if err != nil {
 		s.g.log.DebugContext(ctx, "typing not passed on", "error", err)
@@ -218,14 +218,14 @@ const mostFollowed = 2
 // follow joins a conversation. The one with the latest claim is the open one, in whatever order the feed
 // and the reading of the log come to know of them.
 func (s *session) follow(conv conversation.ID, claim uint64) {
-	s.link.feed.Join(s, feed.OfConversation(string(conv)))
+	s.link.Feed.Join(s, feed.OfConversation(string(conv)))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.follows = slices.DeleteFunc(s.follows, func(f followed) bool { return f.conv == conv })
 	at, _ := slices.BinarySearchFunc(s.follows, claim, func(f followed, claim uint64) int { return cmp.Compare(f.claim, claim) })
 	s.follows = slices.Insert(s.follows, at, followed{conv: conv, claim: claim})
 	if len(s.follows) > mostFollowed {
-		s.link.feed.Leave(s, feed.OfConversation(string(s.follows[0].conv)))
+		s.link.Feed.Leave(s, feed.OfConversation(string(s.follows[0].conv)))
 		s.follows = slices.Delete(s.follows, 0, 1)
 	}
 }
@@ -250,7 +250,7 @@ func (s *session) attend(conv conversation.ID, again bool) {
 
 // end undoes what the session joined.
 func (s *session) end() {
-	s.link.feed.LeaveAll(s)
+	s.link.Feed.LeaveAll(s)
 	s.attend("", false)
 }
 

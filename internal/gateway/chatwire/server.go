@@ -7,6 +7,7 @@ import (
 
 	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/web/problem"
+	"github.com/deskfleet/deskfleet/internal/web/socket"
 )
 
 // Types of the gateway's frames; message and typing are as the client's.
@@ -18,7 +19,7 @@ const (
 	TypePosition = "position"
 	TypeError    = "error"
 	TypePing     = "ping"
-	TypeGoodbye  = "goodbye"
+	TypeGoodbye  = socket.TypeGoodbye
 )
 
 // Welcome answers hello.
@@ -130,14 +131,6 @@ type Error struct {
 // Ping shows that the connection lives.
 type Ping struct {
 	Type string `json:"type"`
-}
-
-// Goodbye comes before the gateway closes.
-type Goodbye struct {
-	Type   string `json:"type"`
-	Reason string `json:"reason"`
-	// RetryAfterMillis is when to come back; it differs from client to client.
-	RetryAfterMillis int64 `json:"retryAfterMillis"`
 }
 
 // ServerFrame is any frame of the gateway, for clients: the fields of all types in one.

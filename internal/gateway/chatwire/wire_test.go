@@ -9,6 +9,7 @@ import (
 
 	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/web/problem"
+	"github.com/deskfleet/deskfleet/internal/web/socket"
 )
 
 func TestDecodeClient(t *testing.T) {
@@ -96,7 +97,7 @@ func TestServerFrames(t *testing.T) {
 		CaughtUp{Type: TypeCaughtUp, Seq: 4, State: &State{Status: conversation.StatusBot}},
 		Position{Type: TypePosition, Position: 2, Waiting: 9, Queue: "refunds"},
 		Error{Type: TypeError, ClientID: "m", Problem: problem.New(429, problem.CodeRate, "", "wait").RetryAfter(1)},
-		Goodbye{Type: TypeGoodbye, Reason: "restart", RetryAfterMillis: 12},
+		socket.Goodbye{Type: TypeGoodbye, Reason: "restart", RetryAfterMillis: 12},
 	} {
 		data, err := json.Marshal(frame)
 		if err != nil {

@@ -28,6 +28,17 @@ const (
 	CodeUnauthorised websocket.StatusCode = 4401
 )
 
+// TypeGoodbye is the type of the frame that comes before a socket is closed for a restart.
+const TypeGoodbye = "goodbye"
+
+// Goodbye is that frame, the same for customers and agents.
+type Goodbye struct {
+	Type   string `json:"type"`
+	Reason string `json:"reason"`
+	// RetryAfterMillis is when to come back; it differs from client to client.
+	RetryAfterMillis int64 `json:"retryAfterMillis"`
+}
+
 // Options of a socket. Zero values stand for the defaults in brackets.
 type Options struct {
 	// ReadLimit of one frame in bytes [128 KiB]; a longer one closes the socket.
