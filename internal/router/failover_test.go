@@ -206,3 +206,36 @@ func TestPurgedConversationsAreForgotten(t *testing.T) {
 		t.Error("the forgotten conversation goes on")
 	}
 }
+
+// Whatever somebody writes into the log that makes no sense is reported, and the desk goes on.
+func TestJunkInTheLogStopsNobody(t *testing.T) {
+	d := newDesk(t)
+	id := string(conversation.NewID(time.Now()))
+	other := string(conversation.NewID(time.Now()))
+	foreign, err := conversation.Encode(conversation.NewEvent(conversation.NewID(time.Now()), conversation.ID(other), time.Now(),
+		&conversation.Accepted{Agent: conversation.Agent{Kind: conversation.KindAgent, ID: "ann"}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	illegal := fmt.Appendf(nil, `{"v":1,"id":"%s","at":"2026-11-20T08:00:00Z","router":"r","cursor":0,"events":[%s]}`, id, foreign)
+	later := fmt.Appendf(nil, `{"v":9,"id":"%s","at":"2026-11-20T08:00:00Z","router":"r","cursor":0,"events":[
+		{"v":9,"id":"%s","type":"celebrated","conversation":"%s","at":"2026-11-20T08:00:00Z","with":"cake"}]}`, other, id, id)
+	for subject, data := range map[string][][]byte{
+		d.names.Ownership(id):         {foreign},
+		d.names.Claim("web", "c-1"):   {[]byte("junk"), []byte("{}")},
+		d.names.Decisions():           {[]byte("junk"), illegal, later},
+		d.names.Messages(id):          {foreign},
+		d.names.Claim("chat", "c-99"): {[]byte(`{"v":1,"conversation":"x"}`)},
+	} {
+		for _, junk := range data {
+			if _, _, err := d.intake.Log.Append(d.ctx, subject, junk, bus.AppendOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	d.startRouter("router-0", nil)
+	bot := d.client(bus.PartyBot, "bot-0")
+	bot.signOn()
+	conv := d.post("c-1", "m1", "hello")
+	bot.pushed(protocol.PushAssigned, conv, 1)
+}

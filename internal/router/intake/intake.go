@@ -114,6 +114,9 @@ func (d Desk) open(ctx context.Context, c Contact, subject string, last uint64, 
 // believed is the conversation that the customer's client thinks is open, when it sends a message
 // again after a reconnect; if that one has ended meanwhile, Post looks there for the message first.
 func (d Desk) Post(ctx context.Context, c Contact, m conversation.Message, believed conversation.ID, now time.Time) (Posted, error) {
+	if err := c.validate(); err != nil {
+		return Posted{}, err
+	}
 	m.Channel = c.Channel
 	m.From = conversation.Actor{Kind: conversation.KindCustomer, ID: c.ID, Name: c.Name}
 	if err := m.Validate(); err != nil {
