@@ -23,6 +23,8 @@ func (s *session) flush(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", errBeginAgain, s.broken)
 	}
 	if !s.leading {
+		// Requests without a decision that came just before another router took over.
+		s.answer(ctx, errStandsBy)
 		return nil
 	}
 	made := s.decided

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/deskfleet/deskfleet/internal/bus"
 	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/router/intake"
@@ -180,24 +182,27 @@ func TestFigures(t *testing.T) {
 			}
 		}
 	}
-	refunds := func(f *protocol.Figures) protocol.QueueFigures {
-		i := slices.IndexFunc(f.Queues, func(q protocol.QueueFigures) bool { return q.Name == "refunds" })
-		return f.Queues[i]
-	}
 	until("two wait, the bot is busy with one", func(f *protocol.Figures) bool {
 		q, p := refunds(f), f.Pools[0]
-		return q.Waiting == 2 && q.Arrived == 2 && !q.OldestArrival.IsZero() &&
-			p.Name == "bots" && p.Online == 1 && p.Slots == 5 && p.Used == 1 && f.Counters.Opened == 3
+		got := []any{q.Waiting, q.Arrived, q.OldestArrival.IsZero(), p.Name, p.Online, p.Slots, p.Used, f.Counters.Opened}
+		return cmp.Equal(got, []any{2, uint64(2), false, "bots", 1, 5, 1, uint64(3)})
 	})
 	ann := d.client(bus.PartyAgent, "ann")
 	ann.signOn()
 	ann.must(protocol.Request{Type: protocol.Accept, Conversation: first})
 	until("one is answered, one on offer", func(f *protocol.Figures) bool {
 		q, p := refunds(f), f.Pools[1]
-		return q.Answered == 1 && q.InProgress == 1 && q.Waiting == 1 && q.Offered == 1 && p.Used == 2 && p.Busy == 1
+		got := []any{q.Answered, q.InProgress, q.Waiting, q.Offered, p.Used, p.Busy}
+		return cmp.Equal(got, []any{uint64(1), 1, 1, 1, 2, 1})
 	})
 	ann.must(protocol.Request{Type: protocol.Close, Conversation: first})
 	until("one is handled", func(f *protocol.Figures) bool {
-		return f.Pools[1].Handled == 1 && f.Counters.Closed == 1 && f.Counters.BotClosed == 0 && refunds(f).InProgress == 0
+		got := []any{f.Pools[1].Handled, f.Counters.Closed, f.Counters.BotClosed, refunds(f).InProgress}
+		return cmp.Equal(got, []any{uint64(1), uint64(1), uint64(0), 0})
 	})
+}
+
+func refunds(f *protocol.Figures) protocol.QueueFigures {
+	i := slices.IndexFunc(f.Queues, func(q protocol.QueueFigures) bool { return q.Name == "refunds" })
+	return f.Queues[i]
 }

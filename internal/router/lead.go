@@ -95,7 +95,7 @@ func (s *session) takeTime(ctx context.Context) error {
 }
 
 func (s *session) mayLead(now time.Time) bool {
-	if !s.caughtUp || !s.conn.Connected() || s.term > s.dk {
+	if !s.caughtUp || !s.conn.Connected() || s.term > s.dk || now.Before(s.nextTry) {
 		return false // or waiting for the tail to give our own decision back
 	}
 	return s.left || s.leader == "" || !now.Before(s.leaseEnds)
@@ -104,7 +104,9 @@ func (s *session) mayLead(now time.Time) bool {
 // takeOver tries to take the lead. The lead begins when the tail gives the decision back: by then
 // everything that the router before has stored is folded.
 func (s *session) takeOver(ctx context.Context) error {
-	s.renewLease(time.Now()) // the next try, if this one fails
+	// The next try, if this one fails.
+	s.renewLease(time.Now())
+	s.nextTry = time.Now().Add(housekeeping)
 	// Only this very batch makes the router lead: the log also has those of earlier sessions, and one whose
 	// answer is lost may be stored all the same.
 	s.bid = conversation.NewID(s.now())

@@ -29,6 +29,8 @@ type session struct {
 	bid  conversation.ID
 	// leaseEnds is when a standby may try to lead, leaseSent when the leader last said that it is well.
 	leaseEnds, leaseSent time.Time
+	// nextTry keeps a standby from trying in a loop.
+	nextTry time.Time
 	// ahead is by how much the clock of the decision log is ahead of ours.
 	ahead time.Duration
 	// turned is when the loop last looked at the time, and down says that the bus was away then.
@@ -65,6 +67,9 @@ type decided struct {
 
 // errBeginAgain says that the desk holds decisions that the log does not.
 var errBeginAgain = errors.New("decisions were not stored")
+
+// errStandsBy says that another router leads now.
+var errStandsBy = errors.New("another router has taken the lead")
 
 // tailed is what the tail gives: a message, or the end of what was stored at the start.
 type tailed struct {
@@ -182,6 +187,9 @@ func (s *session) takeMore(ctx context.Context, tail <-chan tailed) error {
 
 func (s *session) untilNext() time.Duration {
 	wait := housekeeping
+	if !s.leading && s.mayLead(time.Now()) {
+		return 0
+	}
 	if next := s.desk.NextTimer(); s.leading && !next.IsZero() {
 		wait = min(wait, next.Sub(s.now()))
 	}
