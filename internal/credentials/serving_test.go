@@ -3,6 +3,7 @@ package credentials
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"maps"
 	"testing"
 	"time"
 
@@ -84,10 +85,7 @@ func TestDamagedServingIsMadeAnew(t *testing.T) {
 	good := serve(t, nil, now).Content
 	for _, file := range []string{FileCA, FileCAKey, FileCertificate, FilePrivateKey} {
 		for _, damage := range [][]byte{nil, []byte("damaged")} {
-			content := map[string][]byte{}
-			for k, v := range good {
-				content[k] = v
-			}
+			content := maps.Clone(good)
 			content[file] = damage
 			mended := serve(t, content, now)
 			if !mended.Changed {

@@ -127,8 +127,12 @@ func (in *ActInput) leave(n int) []string {
 		}
 		return cmp.Compare(a.Name, b.Name)
 	})
-	var names []string
-	for _, p := range drained[:min(n, len(drained))] {
+	drained = drained[:min(n, len(drained))]
+	if len(drained) == 0 {
+		return nil
+	}
+	names := make([]string, 0, len(drained))
+	for _, p := range drained {
 		names = append(names, p.Name)
 	}
 	return names

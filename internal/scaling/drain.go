@@ -38,37 +38,41 @@ type Marks struct {
 // for a worker that has become less busy would only hand more conversations over.
 func PlanDrain(workers []Worker, wanted int) Marks {
 	var m Marks
-	active := 0
-	var candidates []Worker
-	for _, w := range workers {
-		switch {
+	active, wanted := 0, max(0, wanted)
+	for i := range workers {
+		switch w := &workers[i]; {
 		case w.active():
 			active++
 		case w.Leaving && !w.Draining:
 			m.Drain = append(m.Drain, w.Name)
 		}
 	}
-	wanted = max(0, wanted)
-	for _, w := range workers {
-		back := w.Draining && !w.Own && !w.Leaving
-		if active > wanted && w.active() || active < wanted && back {
-			candidates = append(candidates, w)
-		}
-	}
-	slices.SortFunc(candidates, func(a, b Worker) int { return cmp.Or(cmp.Compare(a.Busy, b.Busy), cmp.Compare(a.Name, b.Name)) })
-	if active > wanted {
-		for _, w := range candidates[:active-wanted] {
-			m.Drain = append(m.Drain, w.Name)
-		}
-	} else if active < wanted {
-		slices.Reverse(candidates)
-		for _, w := range candidates[:min(len(candidates), wanted-active)] {
-			m.Undrain = append(m.Undrain, w.Name)
-		}
+	switch {
+	case active > wanted:
+		m.Drain = append(m.Drain, byBusy(workers, (*Worker).active)[:active-wanted]...)
+	case active < wanted:
+		back := byBusy(workers, func(w *Worker) bool { return w.Draining && !w.Own && !w.Leaving })
+		m.Undrain = append(m.Undrain, back[max(0, len(back)-(wanted-active)):]...)
 	}
 	slices.Sort(m.Drain)
 	slices.Sort(m.Undrain)
 	return m
+}
+
+// byBusy names the chosen workers, the least busy first.
+func byBusy(workers []Worker, chosen func(*Worker) bool) []string {
+	var some []*Worker
+	for i := range workers {
+		if chosen(&workers[i]) {
+			some = append(some, &workers[i])
+		}
+	}
+	slices.SortFunc(some, func(a, b *Worker) int { return cmp.Or(cmp.Compare(a.Busy, b.Busy), cmp.Compare(a.Name, b.Name)) })
+	names := make([]string, 0, len(some))
+	for _, w := range some {
+		names = append(names, w.Name)
+	}
+	return names
 }
 
 // Overdue names the draining workers that still have conversations when their

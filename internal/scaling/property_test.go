@@ -52,27 +52,30 @@ func TestDecisionsKeepTheirPromises(t *testing.T) {
 			if d.Workers < 0 || d.Need < 0 || d.Reason == "" {
 				t.Fatalf("%+v", d)
 			}
-			fresh := in.Figures.Fresh(now)
 			floor := settings.Min
 			for _, p := range settings.Peaks {
 				if !now.Before(p.Start) && now.Before(p.End) {
 					floor = max(floor, p.Floor)
 				}
 			}
-			floor = min(floor, settings.Max)
-			switch {
-			case fresh && (d.Workers < floor || d.Workers > settings.Max):
-				t.Fatalf("%d workers are outside %d to %d", d.Workers, floor, settings.Max)
-			case fresh && d.Workers < min(d.Need, settings.Max):
-				t.Fatalf("%d workers, %d are needed, max is %d", d.Workers, d.Need, settings.Max)
-			case !fresh && d.Workers != max(current, floor):
-				t.Fatalf("%d workers without figures, there are %d and %d were declared", d.Workers, current, floor)
-			case fresh == (d.Limiter == scaling.LimiterStale):
-				t.Fatalf("fresh is %v and the limiter %q", fresh, d.Limiter)
-			}
+			judge(t, &in, &d, min(floor, settings.Max))
 			current = d.Workers
 		}
 	})
+}
+
+func judge(t *rapid.T, in *scaling.Input, d *scaling.Decision, floor int) {
+	fresh := in.Figures.Fresh(in.Now)
+	switch most := in.Settings.Max; {
+	case fresh && (d.Workers < floor || d.Workers > most):
+		t.Fatalf("%d workers are outside %d to %d", d.Workers, floor, most)
+	case fresh && d.Workers < min(d.Need, most):
+		t.Fatalf("%d workers, %d are needed, max is %d", d.Workers, d.Need, most)
+	case !fresh && d.Workers != max(in.Current, floor):
+		t.Fatalf("%d workers without figures, there are %d and %d were declared", d.Workers, in.Current, floor)
+	case fresh == (d.Limiter == scaling.LimiterStale):
+		t.Fatalf("fresh is %v and the limiter %q", fresh, d.Limiter)
+	}
 }
 
 // More load never means fewer workers.

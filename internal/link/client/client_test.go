@@ -1,0 +1,513 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/deskfleet/deskfleet/internal/link"
+	"github.com/deskfleet/deskfleet/internal/link/client"
+	"github.com/deskfleet/deskfleet/internal/link/linktest"
+	"github.com/deskfleet/deskfleet/internal/link/server"
+	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var key = server.Key{Namespace: "shop", Desk: "web"}
+
+// network connects clients and managers inside a bubble.
+type network struct {
+	t       *testing.T
+	cluster *linktest.Cluster
+
+	mu       sync.Mutex
+	managers map[string]*manager // by address
+	found    []netip.Addr
+	lookup   error
+	dials    int
+}
+
+// manager is one replica of the operator.
+type manager struct {
+	desks *server.Desks
+	conns chan net.Conn
+	done  context.Context
+	stop  func()
+
+	mu     sync.Mutex
+	leads  bool
+	since  time.Time
+	answer server.Answer
+	calls  int
+}
+
+func newNetwork(t *testing.T) *network {
+	return &network{t: t, cluster: linktest.NewCluster(t), managers: map[string]*manager{}}
+}
+
+// start starts a manager at an address, and the name of the managers leads there, too.
+func (n *network) start(address string, change func(*manager)) *manager {
+	n.t.Helper()
+	m := &manager{desks: server.NewDesks(time.Now), conns: make(chan net.Conn)}
+	if change != nil {
+		change(m)
+	}
+	cluster := n.cluster
+	s := server.New(server.Options{
+		Name: address, Verifier: server.NewVerifier(cluster, time.Now), Desks: m.desks,
+		AccountOf: func(desk string) string { return desk + "-desk" },
+		Known:     func(string, string) bool { return true },
+		Leads:     func() (time.Time, bool) { m.mu.Lock(); defer m.mu.Unlock(); return m.since, m.leads },
+		Answer: func(string, string) server.Answer {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.calls++
+			return m.answer
+		},
+		Certificate: cluster.Certificate, Logger: slog.New(slog.DiscardHandler),
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	m.done = ctx
+	go func() { served <- s.Serve(ctx, m) }()
+	m.stop = sync.OnceFunc(func() {
+		n.mu.Lock()
+		delete(n.managers, address)
+		n.mu.Unlock()
+		cancel()
+		<-served
+	})
+	n.t.Cleanup(m.stop)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.managers[address] = m
+	n.found = append(n.found, netip.MustParseAddr(address))
+	return m
+}
+
+func (m *manager) Accept() (net.Conn, error) {
+	select {
+	case c := <-m.conns:
+		return c, nil
+	case <-m.done.Done():
+		return nil, net.ErrClosed
+	}
+}
+func (m *manager) Close() error   { return nil }
+func (m *manager) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (m *manager) lead(since time.Time, answer server.Answer) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.leads, m.since, m.answer = true, since, answer
+}
+
+// reports is the number of the last report.
+func (m *manager) reports() uint64 {
+	if r, _ := m.desks.Last(key); r != nil {
+		return r.Seq
+	}
+	return 0
+}
+
+func (n *network) dial(ctx context.Context, _, address string) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	n.mu.Lock()
+	n.dials++
+	m := n.managers[host]
+	n.mu.Unlock()
+	if m == nil {
+		return nil, errors.New("connection refused")
+	}
+	near, far := net.Pipe()
+	select {
+	case m.conns <- far:
+		return near, nil
+	case <-m.done.Done():
+		return nil, errors.New("connection refused")
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (n *network) resolve(_ context.Context, host string) ([]netip.Addr, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if host != linktest.Host {
+		return nil, fmt.Errorf("look up %q: no such host", host)
+	}
+	return n.found, n.lookup
+}
+
+func (n *network) find(addresses ...string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.found = nil
+	for _, a := range addresses {
+		n.found = append(n.found, netip.MustParseAddr(a))
+	}
+}
+
+// desk is a client with its configuration.
+type desk struct {
+	*client.Client
+	store *runtimeconfig.Store
+	token string
+
+	mu     sync.Mutex
+	wanted map[string]link.Wanted
+	told   int
+}
+
+func document(t *testing.T, change func(*runtimeconfig.Document)) []byte {
+	t.Helper()
+	d := &runtimeconfig.Document{
+		Version: runtimeconfig.Version, Generation: 1, Namespace: "shop", Desk: "web", Languages: []string{"en"},
+		Queues: []runtimeconfig.Queue{{Name: "people"}}, DefaultQueue: "people",
+	}
+	change(d)
+	data, err := d.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func (n *network) managersOf(d *runtimeconfig.Document) {
+	d.Link = &runtimeconfig.Link{Host: linktest.Host, Port: link.Port, CA: n.cluster.CA()}
+}
+
+// desk runs a client until the test ends.
+func (n *network) desk() *desk {
+	n.t.Helper()
+	return n.deskWith(n.managersOf, slog.DiscardHandler)
+}
+
+func (n *network) deskWith(change func(*runtimeconfig.Document), log slog.Handler) *desk {
+	n.t.Helper()
+	store, err := runtimeconfig.NewStore(document(n.t, change))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	d := &desk{store: store, token: filepath.Join(n.t.TempDir(), "token")}
+	n.write(d, n.cluster.Token("shop", "web-desk", linktest.Claims{Expiry: time.Now().Add(24 * time.Hour)}))
+	d.Client = client.New(client.Options{
+		Config: store, TokenFile: d.token, Lookup: n.resolve, Dial: n.dial, Logger: slog.New(log),
+		OnWanted: func(wanted map[string]link.Wanted) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.wanted = wanted
+			d.told++
+		},
+	})
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); d.Run(ctx) }()
+	n.t.Cleanup(func() { stop(); <-done })
+	return d
+}
+
+func (n *network) write(d *desk, token string) {
+	n.t.Helper()
+	if err := os.WriteFile(d.token, []byte(token+"\n"), 0o600); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+func (d *desk) active() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.wanted["bots"].Active
+}
+
+// run reports each second for some seconds, as the leading router does.
+func (d *desk) run(seconds int, waiting func(second int) int) {
+	for s := range seconds {
+		d.Report(&link.Report{Router: "router-0_a", Term: 7, Queues: []link.Queue{{Name: "bot", Waiting: waiting(s)}}})
+		pass(time.Second)
+	}
+}
+
+// pass lets time pass in the bubble.
+func pass(d time.Duration) {
+	timer := time.NewTimer(d)
+	<-timer.C
+	synctest.Wait()
+}
+
+func still(int) int    { return 3 }
+func rising(s int) int { return s }
+func wanted(active int) server.Answer {
+	return server.Answer{Pools: map[string]link.Wanted{"bots": {Active: active}}}
+}
+
+func TestAllManagersHearAndOnlyTheLeaderIsObeyed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		first := n.start("10.0.0.1", func(m *manager) { m.lead(time.Now(), wanted(4)) })
+		second := n.start("10.0.0.2", func(m *manager) { m.answer = wanted(99) })
+		d := n.desk()
+		d.run(10, rising)
+		if first.reports() == 0 || second.reports() == 0 {
+			t.Fatalf("the managers heard %d and %d reports", first.reports(), second.reports())
+		}
+		if d.active() != 4 {
+			t.Errorf("%d workers are wanted, the leader said 4", d.active())
+		}
+		// The second one takes the lead; the first was cut off from the API server and does not know it.
+		second.lead(time.Now(), wanted(6))
+		d.run(3, rising)
+		for range 10 {
+			d.run(1, rising)
+			if d.active() != 6 {
+				t.Fatalf("%d workers are wanted, the new leader said 6", d.active())
+			}
+		}
+		// The new one goes away for good; the old one really leads again by its own lights. It is believed when nobody else is heard.
+		second.stop()
+		n.find("10.0.0.1")
+		d.run(60, rising)
+		if d.active() != 4 {
+			t.Errorf("%d workers are wanted, the only leader said 4", d.active())
+		}
+	})
+}
+
+func TestReportsOnChangeAtMostOnceASecondElseEveryFive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		m := n.start("10.0.0.1", nil)
+		d := n.desk()
+		d.run(60, still)
+		if sent := m.reports(); sent < 12 || sent > 14 {
+			t.Errorf("%d reports in a minute without a change", sent)
+		}
+		before := m.reports()
+		for i := range 600 { // ten changes a second
+			d.Report(&link.Report{Router: "router-0_a", Term: 7, Queues: []link.Queue{{Name: "bot", Waiting: i}}})
+			pass(100 * time.Millisecond)
+		}
+		if sent := m.reports() - before; sent < 50 || sent > 61 {
+			t.Errorf("%d reports in a minute of changes", sent)
+		}
+		if last, _ := m.desks.Last(key); last.Queues[0].Waiting < 590 {
+			t.Errorf("the last report says %d", last.Queues[0].Waiting)
+		}
+	})
+}
+
+func TestOnlyWhoLeadsReports(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		m := n.start("10.0.0.1", nil)
+		d := n.desk()
+		pass(time.Minute)
+		if m.reports() != 0 || n.dials != 0 {
+			t.Errorf("a standby made %d connections and sent %d reports", n.dials, m.reports())
+		}
+		d.run(10, rising)
+		if m.reports() == 0 {
+			t.Fatal("the leader did not report")
+		}
+		pass(4 * time.Second)
+		sent := m.reports()
+		pass(time.Minute)
+		if m.reports() != sent {
+			t.Errorf("%d reports after the lead was lost", m.reports()-sent)
+		}
+	})
+}
+
+// A manager that hangs holds up neither the router nor the other manager.
+func TestManagerThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		hung := n.start("10.0.0.1", nil)
+		hung.stop()
+		n.managers["10.0.0.1"] = &manager{conns: make(chan net.Conn), done: context.Background()} // nobody accepts
+		good := n.start("10.0.0.2", func(m *manager) { m.lead(time.Now(), wanted(2)) })
+		d := n.desk()
+		start := time.Now()
+		d.run(30, rising)
+		if took := time.Since(start); took > 30*time.Second {
+			t.Errorf("30 reports took %s", took)
+		}
+		if sent := good.reports(); d.active() != 2 || sent < 25 {
+			t.Errorf("the good manager heard %d reports, %d workers are wanted", sent, d.active())
+		}
+	})
+}
+
+func TestManagerComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		m := n.start("10.0.0.1", nil)
+		d := n.desk()
+		d.run(5, rising)
+		m.stop()
+		before := n.dials
+		d.run(300, rising)
+		if tries := n.dials - before; tries < 10 || tries > 60 {
+			t.Errorf("%d tries in five minutes", tries)
+		}
+		m = n.start("10.0.0.1", nil)
+		d.run(20, rising)
+		if m.reports() == 0 {
+			t.Error("the manager that came back heard nothing")
+		}
+	})
+}
+
+func TestManagersAreFoundAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		first := n.start("10.0.0.1", nil)
+		d := n.desk()
+		d.run(5, rising)
+		second := n.start("fd00::2", nil) // IPv6
+		n.find("fd00::2")
+		d.run(60, rising)
+		if second.reports() == 0 {
+			t.Error("the new manager heard nothing")
+		}
+		sent := first.reports()
+		d.run(10, rising)
+		if first.reports() != sent {
+			t.Error("the former address still gets reports")
+		}
+		n.mu.Lock()
+		n.lookup = errors.New("the resolver does not answer")
+		n.mu.Unlock()
+		sent = second.reports()
+		d.run(120, rising)
+		if second.reports() < sent+100 {
+			t.Errorf("%d reports in two minutes without a resolver", second.reports()-sent)
+		}
+	})
+}
+
+func TestTokenIsReadAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		m := n.start("10.0.0.1", nil)
+		d := n.desk()
+		n.write(d, n.cluster.Token("shop", "web-desk", linktest.Claims{Expiry: time.Now().Add(30 * time.Second)}))
+		d.run(60, rising)
+		sent := m.reports()
+		d.run(30, rising)
+		// Refused ones have numbers too; none of them arrives.
+		if m.reports() != sent {
+			t.Fatal("an expired token was accepted")
+		}
+		n.write(d, n.cluster.Token("shop", "web-desk", linktest.Claims{Expiry: time.Now().Add(time.Hour)}))
+		d.run(30, rising)
+		if m.reports() == sent {
+			t.Error("the new token was not used")
+		}
+	})
+}
+
+func TestConfigurationComesInTheReply(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		m := n.start("10.0.0.1", nil)
+		d := n.desk()
+		next := document(t, func(doc *runtimeconfig.Document) {
+			n.managersOf(doc)
+			doc.Generation, doc.DisplayName = 2, "Shop"
+		})
+		read := 0
+		answer := func(data []byte) server.Answer {
+			return server.Answer{Revision: runtimeconfig.Revision(data), Document: func() (string, error) { read++; return string(data), nil }}
+		}
+		m.lead(time.Now(), answer(next))
+		d.run(30, rising)
+		if got := d.store.Current().Document.DisplayName; got != "Shop" || read != 1 {
+			t.Errorf("the desk is called %q after %d readings of the document", got, read)
+		}
+		// One that this release cannot read is refused once, not each second.
+		read = 0
+		m.lead(time.Now(), answer([]byte(`{"version":99}`)))
+		d.run(30, rising)
+		if d.store.Current().Document.DisplayName != "Shop" || read > 2 {
+			t.Errorf("a document that cannot be read was sent %d times", read)
+		}
+	})
+}
+
+// A certificate of another authority ends the connection before a token is shown.
+func TestStrangersGetNoToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, rival := newNetwork(t), newNetwork(t)
+		stranger := rival.start("10.0.0.1", func(m *manager) { m.lead(time.Now(), wanted(99)) })
+		n.managers, n.found = rival.managers, rival.found
+		d := n.desk()
+		d.run(30, rising)
+		if stranger.reports() != 0 || d.told != 0 {
+			t.Errorf("a stranger heard %d reports and was obeyed %d times", stranger.reports(), d.told)
+		}
+		// The authority is renewed: it comes with the configuration.
+		if _, err := d.store.Offer(document(t, func(doc *runtimeconfig.Document) {
+			rival.managersOf(doc)
+			doc.Generation = 2
+		})); err != nil {
+			t.Fatal(err)
+		}
+		n.write(d, rival.cluster.Token("shop", "web-desk", linktest.Claims{}))
+		d.run(30, rising)
+		if stranger.reports() == 0 {
+			t.Error("the manager whose authority the new configuration names heard nothing")
+		}
+	})
+}
+
+func TestDeskWithoutManagersWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		m := n.start("10.0.0.1", nil)
+		d := n.deskWith(func(*runtimeconfig.Document) {}, slog.DiscardHandler)
+		d.run(30, rising)
+		if m.reports() != 0 {
+			t.Error("reports went to managers that the configuration does not name")
+		}
+		if _, err := d.store.Offer(document(t, func(doc *runtimeconfig.Document) { n.managersOf(doc); doc.Generation = 2 })); err != nil {
+			t.Fatal(err)
+		}
+		d.run(10, rising)
+		if m.reports() == 0 {
+			t.Error("the managers that the new configuration names heard nothing")
+		}
+	})
+}
+
+func TestMissingTokenIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		m := n.start("10.0.0.1", nil)
+		var log strings.Builder
+		d := n.deskWith(n.managersOf, slog.NewTextHandler(&log, nil))
+		if err := os.Remove(d.token); err != nil {
+			t.Fatal(err)
+		}
+		d.run(30, rising)
+		if m.reports() != 0 || strings.Count(log.String(), "mount the projected ServiceAccount token") != 1 {
+			t.Errorf("the log says %s", log.String())
+		}
+	})
+}
