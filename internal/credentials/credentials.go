@@ -9,6 +9,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -106,8 +107,25 @@ func renewal(c *x509.Certificate) time.Time {
 type authority struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
-	// bundle is what clients trust.
+	// bundle is what clients trust: this authority, and the one before it.
 	bundle []byte
+}
+
+// trusts reports whether whoever holds the bundle accepts a server certificate.
+func (a *authority) trusts(c *x509.Certificate, now time.Time) bool {
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(a.bundle)
+	_, err := c.Verify(x509.VerifyOptions{Roots: pool, CurrentTime: now})
+	return err == nil
+}
+
+// serving is the certificate of a role's Secret; nil where it cannot serve.
+func serving(content map[string][]byte) *x509.Certificate {
+	pair, err := tls.X509KeyPair(content[FileCertificate], content[FilePrivateKey])
+	if err != nil {
+		return nil
+	}
+	return pair.Leaf
 }
 
 func (r *Result) ensureAuthority(wanted *render.Secret, existing map[string][]byte, now time.Time) (*authority, error) {
@@ -145,8 +163,8 @@ func (r *Result) ensureAuthority(wanted *render.Secret, existing map[string][]by
 func (r *Result) ensureRole(wanted *render.Secret, existing map[string][]byte, a *authority, now time.Time) error {
 	content := map[string][]byte{}
 	changed := existing == nil
-	keep := func(file string, create func() ([]byte, error)) error {
-		if value, there := existing[file]; there && len(value) > 0 {
+	keep := func(file string, good func([]byte) bool, create func() ([]byte, error)) error {
+		if value := existing[file]; good(value) {
 			content[file] = value
 			return nil
 		}
@@ -163,10 +181,10 @@ func (r *Result) ensureRole(wanted *render.Secret, existing map[string][]byte, a
 	}
 	var errs []error
 	if wanted.NKey {
-		errs = append(errs, keep(FileNKeySeed, newSeed), r.addUser(wanted, content))
+		errs = append(errs, keep(FileNKeySeed, isUserSeed, newSeed), r.addUser(wanted, content))
 	}
 	if wanted.ContactTokenKey {
-		errs = append(errs, keep(FileContactTokenKey, newContactTokenKey))
+		errs = append(errs, keep(FileContactTokenKey, isContactTokenKey, newContactTokenKey))
 	}
 	if len(wanted.ServerNames) > 0 {
 		renewed, err := r.serverCertificate(wanted, existing, content, a, now)
@@ -178,26 +196,23 @@ func (r *Result) ensureRole(wanted *render.Secret, existing map[string][]byte, a
 }
 
 func (r *Result) addUser(wanted *render.Secret, content map[string][]byte) error {
-	pair, err := nkeys.FromSeed(content[FileNKeySeed])
+	public, err := publicKey(content[FileNKeySeed])
 	if err != nil {
-		return fmt.Errorf("Secret %s: key %s is no NKey seed: delete the Secret and it is made anew: %w", wanted.Name, FileNKeySeed, err)
-	}
-	defer pair.Wipe()
-	public, err := pair.PublicKey()
-	if err != nil {
-		return fmt.Errorf("Secret %s: public half of %s: %w", wanted.Name, FileNKeySeed, err)
+		return fmt.Errorf("public half of %s in Secret %s: %w", FileNKeySeed, wanted.Name, err)
 	}
 	r.Users = append(r.Users, runtimeconfig.BusUser{Role: wanted.Role, PublicKey: public})
 	return nil
 }
 
-// serverCertificate keeps a certificate that is good for the wanted names and signed by the present authority, else makes one.
+// serverCertificate keeps a certificate that is good for the wanted names and
+// trusted by the bundle, else makes one. One that the former authority signed is
+// kept until its own time comes: by then everybody holds the new bundle, whereas
+// now a client that does not yet would refuse it.
 func (r *Result) serverCertificate(wanted *render.Secret, existing, content map[string][]byte, a *authority, now time.Time) (bool, error) {
 	if a == nil {
 		return false, fmt.Errorf("Secret %s wants a server certificate, but the desk has no certificate authority", wanted.Name)
 	}
-	if c, err := parseCertificate(existing[FileCertificate]); err == nil && now.Before(renewal(c)) &&
-		slices.Equal(c.DNSNames, wanted.ServerNames) && c.CheckSignatureFrom(a.certificate) == nil && len(existing[FilePrivateKey]) > 0 {
+	if c := serving(existing); c != nil && now.Before(renewal(c)) && slices.Equal(c.DNSNames, wanted.ServerNames) && a.trusts(c, now) {
 		r.expires(c)
 		content[FileCertificate], content[FilePrivateKey] = existing[FileCertificate], existing[FilePrivateKey]
 		return false, nil
@@ -239,8 +254,30 @@ func newSeed() ([]byte, error) {
 	return seed, err
 }
 
+func publicKey(seed []byte) (string, error) {
+	pair, err := nkeys.FromSeed(seed)
+	if err != nil {
+		return "", err
+	}
+	defer pair.Wipe()
+	return pair.PublicKey()
+}
+
+// isUserSeed reports whether the bus would take a seed for a user's. One that was
+// damaged signs nobody on, so nothing is lost when it is made anew.
+func isUserSeed(seed []byte) bool {
+	public, err := publicKey(seed)
+	return err == nil && nkeys.IsValidPublicUserKey(public)
+}
+
+// contactTokenKeyBytes is the length of the key of an HMAC with SHA-256.
+const contactTokenKeyBytes = 32
+
+// isContactTokenKey refuses a key that was cut short: it could be guessed.
+func isContactTokenKey(key []byte) bool { return len(key) >= contactTokenKeyBytes }
+
 func newContactTokenKey() ([]byte, error) {
-	key := make([]byte, 32)
+	key := make([]byte, contactTokenKeyBytes)
 	_, err := rand.Read(key)
 	return key, err
 }
