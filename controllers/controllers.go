@@ -137,7 +137,8 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 			Settings: &options.Settings, Kinds: options.Kinds, Now: time.Now, Log: options.Log,
 		}).Setup(mgr, perController),
 		(&agentpool.Reconciler{
-			Client: mgr.GetClient(), Applier: applier, Status: writer, Settings: &options.Settings, Log: options.Log,
+			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Applier: applier, Status: writer,
+			Settings: &options.Settings, Now: time.Now, Log: options.Log,
 		}).Setup(mgr, perController),
 		(&knowledgebase.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Status: writer}).Setup(mgr, metadata, perController),
 		(&escalationpolicy.Reconciler{Client: mgr.GetClient(), Status: writer}).Setup(mgr, perController),

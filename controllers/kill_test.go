@@ -7,8 +7,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/deskfleet/deskfleet/api/v1alpha1"
+	"github.com/deskfleet/deskfleet/internal/apply"
 	"github.com/deskfleet/deskfleet/internal/testing/apiserver"
 	"github.com/deskfleet/deskfleet/internal/testing/eventually"
 )
@@ -19,6 +21,8 @@ type scenario struct {
 	// before is what exists, and is ready, before the change; empty for nothing.
 	before string
 	change func(*bench)
+	// arrived is nil when the change is done; by default that is when everything is ready.
+	arrived func(*bench) error
 }
 
 // spare is a second front line, whose deletion must leave the first one alone.
@@ -56,7 +60,41 @@ func scenarios() []scenario {
 				b.t.Fatal(err)
 			}
 		}},
+		{name: "delete the desk", before: shop + spare, change: func(b *bench) {
+			if err := b.client.Delete(b.t.Context(), b.desk()); err != nil {
+				b.t.Fatal(err)
+			}
+		}, arrived: (*bench).deskGone},
 	}
+}
+
+// deskGone is nil when the desk and everything that ran for it are gone, and its pools say so.
+func (b *bench) deskGone() error {
+	if err := b.collect(); err != nil {
+		return err
+	}
+	for _, kind := range apply.DeskKinds() {
+		if names := b.children(kind.List); len(names) > 0 {
+			return fmt.Errorf("%s %s is still there", kind.GroupVersionKind.Kind, names[0])
+		}
+	}
+	for _, object := range b.fleet() {
+		pool, ok := object.(*v1alpha1.AgentPool)
+		if !ok {
+			continue
+		}
+		if c := meta.FindStatusCondition(pool.Status.Conditions, v1alpha1.ConditionReady); c == nil || c.Reason != v1alpha1.ReasonReferenceMissing {
+			return fmt.Errorf("pool %s says %+v", pool.Name, c)
+		}
+	}
+	return nil
+}
+
+func (s *scenario) done(b *bench) error {
+	if s.arrived != nil {
+		return s.arrived(b)
+	}
+	return b.ready()
 }
 
 func exposed(manifests string) string {
@@ -77,7 +115,7 @@ func (b *bench) end() end {
 	masked := func(counts map[string]int) map[string]int {
 		m := map[string]int{}
 		for path, n := range counts {
-			m[strings.ReplaceAll(path, b.namespace, "NAMESPACE")] = n
+			m[b.anywhere(path)] = n
 		}
 		return m
 	}
@@ -114,7 +152,8 @@ func TestKilledAtEveryWrite(t *testing.T) {
 			}
 			before := len(b.recorder.Writes())
 			s.change(b)
-			b.allReady()
+			eventually.Nil(t, "the end", func() error { return s.done(b) })
+			b.idle()
 			reference, writes := b.end(), len(b.recorder.Writes())-before
 			b.stopOperator()
 			t.Logf("the change costs %d writes", writes)
@@ -143,7 +182,7 @@ func (s *scenario) killed(t *testing.T, k int, moment apiserver.Moment, referenc
 	b.recorder.KillAt(k, moment, func() { stop(); close(struck) })
 	s.change(b)
 	converged := func() error {
-		if err := b.ready(); err != nil {
+		if err := s.done(b); err != nil {
 			return err
 		}
 		if diff := cmp.Diff(reference.State, b.state()); diff != "" {

@@ -49,9 +49,10 @@ type bench struct {
 	client    client.Client
 	namespace string
 	recorder  *apiserver.Recorder
-	image     string
-	stop      context.CancelFunc
-	done      chan error
+	// settings of the operator that is started next.
+	settings render.Settings
+	stop     context.CancelFunc
+	done     chan error
 	// stale is the queued work that former operators left in their gauge when they were stopped. That of the active
 	// workers begins anew with each operator.
 	stale float64
@@ -67,12 +68,15 @@ func newBench(t *testing.T) *bench {
 	if err := c.Create(t.Context(), namespace); err != nil {
 		t.Fatal(err)
 	}
-	return &bench{t: t, client: c, namespace: namespace.Name, recorder: &apiserver.Recorder{}, image: "deskfleet:test"}
+	return &bench{t: t, client: c, namespace: namespace.Name, recorder: &apiserver.Recorder{}, settings: render.Settings{Image: "deskfleet:test"}}
 }
 
 // startOperator runs the operator, restricted to the bench's namespace, until the test ends or it is stopped.
 func (b *bench) startOperator() {
 	b.t.Helper()
+	if err := b.settings.Validate(); err != nil {
+		b.t.Fatal(err)
+	}
 	kinds, err := controllers.Kinds(cluster)
 	if err != nil {
 		b.t.Fatal(err)
@@ -91,7 +95,7 @@ func (b *bench) startOperator() {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	if err := controllers.Setup(ctx, mgr, controllers.Options{
-		Settings: settings(b.t, b.image), Kinds: kinds, Concurrency: 4, Namespaces: []string{b.namespace}, Log: slog.New(slog.NewTextHandler(b.t.Output(), nil)),
+		Settings: b.settings, Kinds: kinds, Concurrency: 4, Namespaces: []string{b.namespace}, Log: slog.New(slog.NewTextHandler(b.t.Output(), nil)),
 	}); err != nil {
 		b.t.Fatal(err)
 	}
@@ -113,15 +117,6 @@ func (b *bench) stopOperator() {
 		b.t.Errorf("operator: %v", err)
 	}
 	b.stop = nil
-}
-
-func settings(t *testing.T, image string) render.Settings {
-	t.Helper()
-	s := render.Settings{Image: image}
-	if err := s.Validate(); err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 // apply creates the objects of manifests in the bench's namespace.
@@ -378,7 +373,7 @@ func (b *bench) state() string {
 	}
 	for _, object := range b.fleet() {
 		for _, c := range object.Common().Conditions {
-			lines = append(lines, fmt.Sprintf("%T %s %s=%s %s: %s", object, object.GetName(), c.Type, c.Status, c.Reason, c.Message))
+			lines = append(lines, fmt.Sprintf("%T %s %s=%s %s: %s", object, object.GetName(), c.Type, c.Status, c.Reason, b.anywhere(c.Message)))
 		}
 	}
 	slices.Sort(lines)
@@ -421,9 +416,11 @@ func (b *bench) masked(kind string, item any) string {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	text := strings.ReplaceAll(string(data), b.namespace, "NAMESPACE")
-	return kind + " " + maskKeys(text)
+	return kind + " " + maskKeys(b.anywhere(string(data)))
 }
+
+// anywhere is text without the name of the bench's namespace.
+func (b *bench) anywhere(text string) string { return strings.ReplaceAll(text, b.namespace, "NAMESPACE") }
 
 // maskKeys replaces public keys, which are as random as their seeds.
 func maskKeys(text string) string {

@@ -3,10 +3,13 @@ package agentpool
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/labels"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -22,11 +25,15 @@ import (
 
 // Reconciler reconciles AgentPools.
 type Reconciler struct {
-	Client   client.Client
+	Client client.Client
+	// Live reads from the API server past the cache.
+	Live     client.Reader
 	Applier  *apply.Applier
 	Status   *status.Writer
 	Settings *render.Settings
-	Log      *slog.Logger
+	// Now is the clock; time.Now outside tests.
+	Now func() time.Time
+	Log *slog.Logger
 }
 
 // +kubebuilder:rbac:groups=deskfleet.dev,resources=agentpools,verbs=get;list;watch
@@ -54,13 +61,15 @@ func (r *Reconciler) reconcile(ctx context.Context, pool *v1alpha1.AgentPool) (l
 	}
 	defer report(pool, live)
 	planned, problems := plan.Pool(input)
-	if planned == nil {
-		return loop.Outcome{}, status.FromProblems(problems)
-	}
 	owner := apply.Owner{Kind: v1alpha1.KindAgentPool, Object: pool}
+	if planned == nil {
+		return loop.Outcome{}, errors.Join(r.withoutDesk(ctx, owner, pool, live), status.FromProblems(problems))
+	}
+	before := generation(pool, live)
 	if err := r.Applier.Apply(ctx, owner, apply.PoolKinds(), live, r.Settings.PoolChildren(planned)); err != nil {
 		return loop.Outcome{}, err
 	}
+	rollout := generation(pool, live) != before
 	if pool.Spec.Type == v1alpha1.PoolTypeHuman {
 		return loop.Outcome{ReadyMessage: fmt.Sprintf("%d agents may sign on", len(pool.Spec.Human.Members))}, status.FromProblems(problems)
 	}
@@ -70,7 +79,32 @@ func (r *Reconciler) reconcile(ctx context.Context, pool *v1alpha1.AgentPool) (l
 	if err := status.FromProblems(problems); err != nil {
 		return loop.Outcome{}, err
 	}
-	return loop.Outcome{ReadyMessage: fmt.Sprintf("%d bot workers are ready", pool.Spec.Replicas)}, available(pool, live)
+	return r.available(pool, live, rollout)
+}
+
+func deploymentOf(pool *v1alpha1.AgentPool, live apply.Live) *appsv1.Deployment {
+	return apply.Get[*appsv1.Deployment](live, "Deployment", render.PoolWorkloadName(pool.Name))
+}
+
+// generation of the pool's Deployment; 0 while it does not exist.
+func generation(pool *v1alpha1.AgentPool, live apply.Live) int64 {
+	if deployment := deploymentOf(pool, live); deployment != nil {
+		return deployment.Generation
+	}
+	return 0
+}
+
+// withoutDesk deletes the workers of a pool whose desk is gone: there is no bus
+// that they could work for. The cache may be behind, so the API server is asked.
+func (r *Reconciler) withoutDesk(ctx context.Context, owner apply.Owner, pool *v1alpha1.AgentPool, live apply.Live) error {
+	if len(live) == 0 {
+		return nil
+	}
+	desk, err := references.Optional(ctx, r.Live, pool.Namespace, string(pool.Spec.DeskRef.Name), &v1alpha1.ServiceDesk{})
+	if err != nil || desk != nil {
+		return err // the watch shows the desk in a moment
+	}
+	return r.Applier.Apply(ctx, owner, apply.PoolKinds(), live, nil)
 }
 
 // observe reads what the pool is looked at together with.
@@ -97,16 +131,26 @@ func (r *Reconciler) observe(ctx context.Context, pool *v1alpha1.AgentPool) (*pl
 	return &plan.PoolInput{Pool: pool, Desk: desk, Siblings: siblings, KnowledgeBases: bases}, nil
 }
 
-// available is nil when the wanted bot workers are ready.
-func available(pool *v1alpha1.AgentPool, live apply.Live) error {
-	deployment := apply.Get[*appsv1.Deployment](live, "Deployment", render.PoolWorkloadName(pool.Name))
+// available judges the bot workers. A pool that was ready stays ready while
+// scaling adds workers: those that run serve, and a pipeline that waits for
+// health must not wait for a peak to end.
+func (r *Reconciler) available(pool *v1alpha1.AgentPool, live apply.Live, rollout bool) (loop.Outcome, error) {
+	deployment := deploymentOf(pool, live)
 	if deployment == nil {
-		return status.Progress("0 of %d bot workers are ready", pool.Spec.Replicas)
+		return loop.Outcome{}, status.Progress("0 of %d bot workers are ready", pool.Spec.Replicas)
 	}
-	if deployment.Spec.Replicas != nil && *deployment.Spec.Replicas != pool.Spec.Replicas {
-		return status.Progress("%d of %d bot workers are ready", deployment.Status.ReadyReplicas, pool.Spec.Replicas)
+	err := status.Count([]client.Object{deployment}).Err(1)
+	if err == nil {
+		return loop.Outcome{ReadyMessage: fmt.Sprintf("%d bot workers are ready", pool.Spec.Replicas)}, nil
 	}
-	return status.Count([]client.Object{deployment}).Err(1)
+	ready := meta.IsStatusConditionTrue(pool.Status.Conditions, v1alpha1.ConditionReady)
+	if rest := status.Growth(deployment, r.Now()); ready && !rollout && rest > 0 {
+		return loop.Outcome{
+			ReadyMessage: fmt.Sprintf("scaling to %d bot workers; those that run serve", pool.Spec.Replicas),
+			Result:       ctrl.Result{RequeueAfter: rest},
+		}, nil
+	}
+	return loop.Outcome{}, err
 }
 
 // report sets the pool's own status fields.
@@ -117,7 +161,7 @@ func report(pool *v1alpha1.AgentPool, live apply.Live) {
 		return
 	}
 	s.Selector = labels.SelectorFromSet(render.PoolSelector(string(pool.Spec.DeskRef.Name), pool.Name)).String()
-	if deployment := apply.Get[*appsv1.Deployment](live, "Deployment", render.PoolWorkloadName(pool.Name)); deployment != nil {
+	if deployment := deploymentOf(pool, live); deployment != nil {
 		s.Replicas, s.ReadyReplicas = deployment.Status.Replicas, deployment.Status.ReadyReplicas
 	} else {
 		s.Replicas, s.ReadyReplicas = 0, 0

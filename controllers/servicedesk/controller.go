@@ -3,6 +3,7 @@ package servicedesk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -50,7 +51,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		s := &scope{Reconciler: r, desk: desk, owner: apply.Owner{Kind: v1alpha1.KindServiceDesk, Object: desk}}
 		for _, step := range []func(context.Context) error{s.observe, s.secrets, s.plan, s.apply} {
 			if err := step(ctx); err != nil {
-				return loop.Outcome{}, err
+				s.report()
+				return loop.Outcome{Result: s.renewal()}, errors.Join(err, status.FromProblems(s.problems))
 			}
 		}
 		s.report()

@@ -46,7 +46,7 @@ func (s *scope) observe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.input = plan.DeskInput{Desk: s.desk, Pools: pools, LiveStorage: liveStorage(live)}
+	s.input = plan.DeskInput{Desk: s.desk, Pools: pools, LiveStorage: liveStorage(live, s.desk.Name), LiveDocument: liveDocument(live, s.desk.Name)}
 	if ref := s.desk.Spec.EscalationPolicyRef; ref != nil {
 		s.input.Policy, err = references.Optional(ctx, s.Client, s.desk.Namespace, string(ref.Name), &v1alpha1.EscalationPolicy{})
 	}
@@ -55,44 +55,57 @@ func (s *scope) observe(ctx context.Context) error {
 
 // observeKnowledge reads the sources of those knowledge bases only whose revision the desk does not serve yet.
 func (s *scope) observeKnowledge(ctx context.Context, pools []*v1alpha1.AgentPool) error {
-	served := liveKnowledge(s.live, s.desk.Name)
+	served := liveKnowledge(s.live, s.input.LiveDocument, s.desk.Name)
 	s.input.Live, s.input.Contents = map[string]plan.Served{}, map[string]*plan.KnowledgeContent{}
-	for _, pool := range pools {
-		for _, name := range references.KnowledgeOf(pool) {
-			kb, err := references.Optional(ctx, s.Client, s.desk.Namespace, name, &v1alpha1.KnowledgeBase{})
-			if err != nil {
-				return err
-			}
-			if kb == nil {
+	for _, name := range plan.KnowledgeNames(pools) {
+		kb, err := references.Optional(ctx, s.Client, s.desk.Namespace, name, &v1alpha1.KnowledgeBase{})
+		if err != nil {
+			return err
+		}
+		if kb == nil {
+			continue
+		}
+		if now, there := served[name]; there {
+			s.input.Live[name] = now
+			if now.Base.Revision == kb.Status.Revision {
 				continue
 			}
-			if now, there := served[name]; there {
-				s.input.Live[name] = now
-				if now.Base.Revision == kb.Status.Revision {
-					continue
-				}
-			}
-			if kb.Spec.Suspend || kb.Status.Revision == "" {
-				continue
-			}
-			sources, err := references.Sources(ctx, s.Live, kb)
-			if err != nil {
-				return err
-			}
-			if content, _ := plan.KnowledgeBase(kb, sources); content != nil { // its own controller reports the problems
-				s.input.Contents[name] = content
-			}
+		}
+		if kb.Status.Revision == "" {
+			continue
+		}
+		content, err := s.content(ctx, kb)
+		if err != nil {
+			return err
+		}
+		if content != nil {
+			s.input.Contents[name] = content
 		}
 	}
 	return nil
 }
 
+// content gathers a knowledge base; nil where it has none that the desk may
+// serve. Its own controller reports the problems.
+func (s *scope) content(ctx context.Context, kb *v1alpha1.KnowledgeBase) (*plan.KnowledgeContent, error) {
+	sources, err := references.Sources(ctx, s.Live, kb)
+	if err != nil {
+		return nil, err
+	}
+	content, _ := plan.KnowledgeBase(kb, sources)
+	// A suspended base is served as it last was, also by a desk that has it not yet, or not any more.
+	if content != nil && kb.Spec.Suspend && content.Revision != kb.Status.Revision {
+		return nil, nil
+	}
+	return content, nil
+}
+
 // liveStorage reads the claim templates of the desk's StatefulSets.
-func liveStorage(live apply.Live) map[runtimeconfig.Role]v1alpha1.Storage {
+func liveStorage(live apply.Live, desk string) map[runtimeconfig.Role]v1alpha1.Storage {
 	storage := map[runtimeconfig.Role]v1alpha1.Storage{}
-	for _, object := range live {
-		set, ok := object.(*appsv1.StatefulSet)
-		if !ok || len(set.Spec.VolumeClaimTemplates) == 0 {
+	for _, role := range []runtimeconfig.Role{runtimeconfig.RoleArchive, runtimeconfig.RoleBus, runtimeconfig.RoleDesk} {
+		set := apply.Get[*appsv1.StatefulSet](live, "StatefulSet", render.RoleName(desk, role))
+		if set == nil || len(set.Spec.VolumeClaimTemplates) == 0 {
 			continue
 		}
 		claim := &set.Spec.VolumeClaimTemplates[0].Spec
@@ -101,21 +114,30 @@ func liveStorage(live apply.Live) map[runtimeconfig.Role]v1alpha1.Storage {
 		if claim.StorageClassName != nil {
 			kept.StorageClassName = new(v1alpha1.ObjectName(*claim.StorageClassName))
 		}
-		storage[runtimeconfig.Role(set.Labels[v1alpha1.LabelComponent])] = kept
+		storage[role] = kept
 	}
 	return storage
 }
 
-// liveKnowledge reads what the desk's children serve now. A base of which a file
-// is missing or was edited by hand is left out, and so made anew.
-func liveKnowledge(live apply.Live, desk string) map[string]plan.Served {
+// liveDocument is the configuration that the desk's roles have now; nil where
+// there is none, or one that was edited by hand, which is rendered anew.
+func liveDocument(live apply.Live, desk string) *runtimeconfig.Document {
 	configMap := apply.Get[*corev1.ConfigMap](live, "ConfigMap", render.ConfigMapName(desk))
 	if configMap == nil {
 		return nil
 	}
 	document, err := runtimeconfig.Parse([]byte(configMap.Data[runtimeconfig.FileName]))
 	if err != nil {
-		return nil // edited by hand: it is rendered anew
+		return nil
+	}
+	return document
+}
+
+// liveKnowledge reads what the desk's children serve now. A base of which a file
+// is missing or was edited by hand is left out, and so made anew.
+func liveKnowledge(live apply.Live, document *runtimeconfig.Document, desk string) map[string]plan.Served {
+	if document == nil {
+		return nil
 	}
 	files := map[string][]byte{}
 	for i := range render.KnowledgeShards {

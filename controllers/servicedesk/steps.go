@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -60,7 +62,11 @@ func (s *scope) secret(w *render.Secret, current *corev1.Secret) *corev1.Secret 
 	if current != nil {
 		secret = current.DeepCopy()
 	}
-	secret.Labels, secret.Data = w.Labels, s.credentials.Set[w.Name]
+	if secret.Labels == nil {
+		secret.Labels = map[string]string{}
+	}
+	maps.Copy(secret.Labels, w.Labels)
+	secret.Data = s.credentials.Set[w.Name]
 	secret.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(s.desk, v1alpha1.SchemeGroupVersion.WithKind(v1alpha1.KindServiceDesk))}
 	return secret
 }
@@ -77,6 +83,9 @@ func (s *scope) plan(context.Context) error {
 
 // apply brings the children to the plan.
 func (s *scope) apply(ctx context.Context) error {
+	if s.planned == nil {
+		return nil // the problems say why
+	}
 	children := s.Settings.Children(s.planned)
 	for _, child := range children {
 		if kind := child.GetKind(); kind == "Deployment" || kind == "StatefulSet" {
@@ -90,8 +99,11 @@ func (s *scope) apply(ctx context.Context) error {
 	return s.Applier.Apply(ctx, s.owner, s.Kinds, s.live, children, keep...)
 }
 
-// report sets the desk's own status fields.
+// report sets the desk's own status fields, as far as they are known.
 func (s *scope) report() {
+	if s.planned == nil {
+		return
+	}
 	children := make([]client.Object, 0, len(s.live))
 	for _, child := range s.live {
 		children = append(children, child)
@@ -105,13 +117,17 @@ func (s *scope) report() {
 
 // verdict joins what is wrong with the desk and what is not available yet.
 func (s *scope) verdict() error {
+	if s.planned == nil {
+		return status.FromProblems(s.problems)
+	}
 	return errors.Join(status.FromProblems(s.problems), s.available.Err(s.wanted))
 }
 
 // renewal is when the next certificate is due.
 func (s *scope) renewal() ctrl.Result {
-	if s.credentials.RenewAt.IsZero() {
+	if s.credentials == nil || s.credentials.RenewAt.IsZero() {
 		return ctrl.Result{}
 	}
-	return ctrl.Result{RequeueAfter: max(0, s.credentials.RenewAt.Sub(s.Now()))}
+	// At least a moment: 0 would mean never, and the time may have come since it was looked at.
+	return ctrl.Result{RequeueAfter: max(time.Second, s.credentials.RenewAt.Sub(s.Now()))}
 }

@@ -28,11 +28,14 @@ type DeskInput struct {
 	Live map[string]Served
 	// Users are the public halves of the roles' bus identities.
 	Users []runtimeconfig.BusUser
+	// LiveDocument is the configuration that the desk's roles have now; nil for none.
+	LiveDocument *runtimeconfig.Document
 	// LiveStorage are the claim templates of existing StatefulSets by role, which the API server lets nobody change.
 	LiveStorage map[runtimeconfig.Role]v1alpha1.Storage
 }
 
-// Desk plans a desk: what to render, and what is wrong.
+// Desk plans a desk: what to render, and what is wrong. There is nothing to
+// render while the desk can be given no configuration.
 func Desk(in *DeskInput) (*render.Desk, string, []Problem, error) {
 	found := problems{kind: v1alpha1.KindServiceDesk, name: in.Desk.Name}
 	spec := in.Desk.Spec.DeepCopy()
@@ -69,8 +72,38 @@ func Desk(in *DeskInput) (*render.Desk, string, []Problem, error) {
 	if err != nil {
 		return nil, "", nil, err
 	}
-	desk := &render.Desk{Owner: ownerOf(v1alpha1.KindServiceDesk, in.Desk), Spec: *spec, Document: data, Shards: laid}
+	if len(data) > render.MaxDocumentBytes {
+		found.add(Terminal, v1alpha1.ReasonInvalidSpec, "spec",
+			"shorten what the policy's rules say and how the pools greet, or give some pools a desk of their own",
+			"the configuration of the desk is %d KiB, and %d KiB fit; the desk keeps the one that it has", len(data)>>10, render.MaxDocumentBytes>>10)
+		if data, laid, err = keepDocument(in); data == nil || err != nil {
+			return nil, "", found.sorted(), err
+		}
+	}
+	desk := &render.Desk{Owner: ownerOf(v1alpha1.KindServiceDesk, in.Desk), Spec: *spec, Document: data, Shards: laid, KeptClaims: map[runtimeconfig.Role]bool{}}
+	for role := range in.LiveStorage {
+		desk.KeptClaims[role] = true
+	}
 	return desk, runtimeconfig.Revision(data), found.sorted(), nil
+}
+
+// keepDocument is what the desk is configured with now; nil for nothing.
+func keepDocument(in *DeskInput) ([]byte, []map[string][]byte, error) {
+	if in.LiveDocument == nil {
+		return nil, nil, nil
+	}
+	data, err := in.LiveDocument.Marshal()
+	if err != nil {
+		return nil, nil, err
+	}
+	var served []Served
+	for _, base := range in.LiveDocument.Knowledge {
+		if s, there := in.Live[base.Name]; there {
+			served = append(served, s)
+		}
+	}
+	laid, err := shards(served)
+	return data, laid, err
 }
 
 func ownerOf(kind string, object metav1.Object) render.Owner {
@@ -97,7 +130,7 @@ func keepStorage(spec *v1alpha1.ServiceDeskSpec, live map[runtimeconfig.Role]v1a
 // base that is broken stays as the desk serves it now.
 func deskKnowledge(in *DeskInput, found *problems) ([]Served, []map[string][]byte, error) {
 	var bases []Served
-	for _, name := range knowledgeNames(in.Pools) {
+	for _, name := range KnowledgeNames(in.Pools) {
 		if content := in.Contents[name]; content != nil {
 			served, err := pack(content)
 			if err != nil {
@@ -113,6 +146,11 @@ func deskKnowledge(in *DeskInput, found *problems) ([]Served, []map[string][]byt
 		found.add(Terminal, v1alpha1.ReasonInvalidSpec, "spec", "use fewer or smaller knowledge bases in the desk's bot pools", "%v", err)
 		bases = keptOnly(bases, in.Live)
 		laid, err = shards(bases)
+		// What fitted together may not fit with one of it gone: the first that has room takes a file, not the best.
+		for len(bases) > 0 && errors.As(err, &tooLarge) {
+			bases = bases[:len(bases)-1]
+			laid, err = shards(bases)
+		}
 	}
 	return bases, laid, err
 }
@@ -128,7 +166,9 @@ func keptOnly(bases []Served, live map[string]Served) []Served {
 	return kept
 }
 
-func knowledgeNames(pools []*v1alpha1.AgentPool) []string {
+// KnowledgeNames are the names of all knowledge bases that the bots of pools
+// answer from, sorted, each once.
+func KnowledgeNames(pools []*v1alpha1.AgentPool) []string {
 	var all []string
 	for _, pool := range pools {
 		if pool.Spec.Bot != nil {
@@ -149,24 +189,27 @@ func names(bases []Served) map[string]bool {
 	return set
 }
 
-// deskRules are the rules of the last policy that compiled.
+// deskRules are the rules of the last policy that compiled. While a policy is
+// named and there is none, the desk keeps the rules that it has: a policy that is
+// deleted by mistake, or made anew with an error, must not keep a customer who
+// needs a person with the bots.
 func deskRules(in *DeskInput, found *problems) []escalation.Rule {
 	ref := in.Desk.Spec.EscalationPolicyRef
 	if ref == nil {
 		return nil
 	}
 	const field = "spec.escalationPolicyRef.name"
+	rules, kept := liveRules(in.LiveDocument)
 	switch policy := in.Policy; {
 	case policy == nil:
 		found.add(Waiting, v1alpha1.ReasonReferenceMissing, field, "apply the EscalationPolicy, or remove the reference",
-			"EscalationPolicy %s does not exist in namespace %s", ref.Name, in.Desk.Namespace)
-		return nil
+			"EscalationPolicy %s does not exist in namespace %s%s", ref.Name, in.Desk.Namespace, kept)
 	case policy.Status.LastGoodGeneration == 0:
 		found.add(Waiting, v1alpha1.ReasonReferenceNotReady, field, "look at the conditions of that EscalationPolicy",
-			"EscalationPolicy %s has never compiled", ref.Name)
-		return nil
+			"EscalationPolicy %s has never compiled%s", ref.Name, kept)
+	default:
+		rules = Rules(policy.Status.LastGoodRules)
 	}
-	rules := Rules(in.Policy.Status.LastGoodRules)
 	for i := range rules {
 		h := rules[i].Then.HandOff
 		if h == nil || h.Queue == "" || hasQueue(&in.Desk.Spec, h.Queue) {
@@ -178,6 +221,14 @@ func deskRules(in *DeskInput, found *problems) []escalation.Rule {
 		h.Queue = ""
 	}
 	return rules
+}
+
+// liveRules are the rules that the desk has now, and the words for keeping them.
+func liveRules(document *runtimeconfig.Document) (rules []escalation.Rule, kept string) {
+	if document == nil || len(document.Rules) == 0 {
+		return nil, ""
+	}
+	return document.Rules, "; the desk keeps the rules that it has"
 }
 
 // reachability finds queues from which no conversation can ever reach a person.

@@ -42,11 +42,20 @@ func (c *KnowledgeContent) Languages() string {
 		count[language]++
 	}
 	parts := make([]string, 0, len(count))
+	length := 0
 	for _, language := range slices.Sorted(maps.Keys(count)) {
-		parts = append(parts, fmt.Sprintf("%s: %d", language, count[language]))
+		part := fmt.Sprintf("%s: %d", language, count[language])
+		if length += len(part) + len(", "); length > longestLanguages {
+			parts = append(parts, fmt.Sprintf("and %d more", len(count)-len(parts)))
+			break
+		}
+		parts = append(parts, part)
 	}
 	return strings.Join(parts, ", ")
 }
+
+// longestLanguages is how much of the languages is listed; status.languages holds 512 characters.
+const longestLanguages = 480
 
 // KnowledgeBase gathers the entries of a knowledge base from its sources. With
 // problems there is no content: a base is served whole or as it last was.

@@ -107,7 +107,7 @@ func (p *Plans) desk(o *Objects, desk *v1alpha1.ServiceDesk, contents map[object
 		}
 	}
 	var used []*KnowledgeContent
-	for _, name := range knowledgeNames(in.Pools) {
+	for _, name := range KnowledgeNames(in.Pools) {
 		if content := contents[objectKey{desk.Namespace, name}]; content != nil {
 			in.Contents[name] = content
 			used = append(used, content)
@@ -117,9 +117,11 @@ func (p *Plans) desk(o *Objects, desk *v1alpha1.ServiceDesk, contents map[object
 	if err != nil {
 		return err
 	}
-	p.Desks = append(p.Desks, planned)
-	p.Knowledge[planned] = used
 	p.Problems = append(p.Problems, problems...)
+	if planned != nil {
+		p.Desks = append(p.Desks, planned)
+		p.Knowledge[planned] = used
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"github.com/deskfleet/deskfleet/api/v1alpha1"
@@ -12,11 +13,29 @@ import (
 // when there are no problems.
 func EscalationPolicy(policy *v1alpha1.EscalationPolicy) []Problem {
 	found := problems{kind: v1alpha1.KindEscalationPolicy, name: policy.Name}
+	if size := rulesSize(policy.Spec.Rules); size > maxRulesBytes {
+		found.add(Terminal, v1alpha1.ReasonInvalidSpec, "spec.rules", "shorten what the rules say, or use fewer rules",
+			"the rules are %d KiB, and %d KiB fit", size>>10, maxRulesBytes>>10)
+		return found.sorted()
+	}
 	_, bad := escalation.Compile(Rules(policy.Spec.Rules), escalation.Options{})
 	for _, b := range bad {
 		found.add(Terminal, v1alpha1.ReasonInvalidSpec, ruleField(b), b.Remedy, "%s%s", place(b), b.Message)
 	}
 	return found.sorted()
+}
+
+// maxRulesBytes is the most that rules may be, as JSON. The status remembers the
+// last good ones beside those of the spec, and etcd takes an object of 1.5 MiB:
+// a larger policy could be stored, but nothing could be said about it.
+const maxRulesBytes = 512 << 10
+
+func rulesSize(rules []v1alpha1.Rule) int {
+	data, err := json.Marshal(rules)
+	if err != nil {
+		return 0 // rules came as JSON, so they can be written as such
+	}
+	return len(data)
 }
 
 // ruleField is the field of the API that a compile error speaks of.

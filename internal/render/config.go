@@ -17,6 +17,9 @@ const (
 	KnowledgeShardBytes = 900 << 10
 )
 
+// MaxDocumentBytes is the most that a desk's configuration may be: a ConfigMap holds 1 MiB with its keys.
+const MaxDocumentBytes = 1000 << 10
+
 // KnowledgeShardName is the name of the i-th ConfigMap with knowledge content.
 func KnowledgeShardName(desk string, i int) string {
 	return child(desk, fmt.Sprintf("knowledge-%d", i))

@@ -21,6 +21,9 @@ type Desk struct {
 	Document []byte
 	// Shards of the knowledge content, at most KnowledgeShards; the key is the file's name.
 	Shards []map[string][]byte
+	// KeptClaims are the roles whose claim template exists: its storage class is as the spec has it now, whatever
+	// the operator's setting has become since, because the API server lets nobody change it.
+	KeptClaims map[runtimeconfig.Role]bool
 }
 
 // Children renders all children of a desk but its generated Secrets, whose
@@ -185,7 +188,7 @@ func (r *deskRenderer) statefulSet(role runtimeconfig.Role, replicas int32, stor
 			WithPodManagementPolicy("Parallel").
 			WithPersistentVolumeClaimRetentionPolicy(appsv1ac.StatefulSetPersistentVolumeClaimRetentionPolicy().
 				WithWhenDeleted(claimRetention(r.desk.Spec.DeletionPolicy)).WithWhenScaled("Retain")).
-			WithVolumeClaimTemplates(r.settings.claim(r.name(), role, storage)).
+			WithVolumeClaimTemplates(r.claim(role, storage)).
 			WithTemplate(r.settings.podTemplate(r.complete(role, p))))
 	r.add(set)
 	if replicas > 1 {

@@ -205,7 +205,7 @@ func secretMount(volume, secret, path string, optional bool) mount {
 const volumeData = "data"
 
 // claim is the template of a role's volume claim.
-func (s *Settings) claim(desk string, role runtimeconfig.Role, storage *v1alpha1.Storage) *corev1ac.PersistentVolumeClaimApplyConfiguration {
+func (r *deskRenderer) claim(role runtimeconfig.Role, storage *v1alpha1.Storage) *corev1ac.PersistentVolumeClaimApplyConfiguration {
 	spec := corev1ac.PersistentVolumeClaimSpec().
 		WithAccessModes(corev1.ReadWriteOnce).
 		WithVolumeMode(corev1.PersistentVolumeFilesystem).
@@ -214,11 +214,11 @@ func (s *Settings) claim(desk string, role runtimeconfig.Role, storage *v1alpha1
 	switch {
 	case storage.StorageClassName != nil:
 		spec.WithStorageClassName(string(*storage.StorageClassName))
-	case s.StorageClassName != "":
-		spec.WithStorageClassName(s.StorageClassName)
+	case r.settings.StorageClassName != "" && !r.desk.KeptClaims[role]:
+		spec.WithStorageClassName(r.settings.StorageClassName)
 	}
 	c := corev1ac.PersistentVolumeClaim(volumeData, "").
-		WithLabels(labels(desk, role)).WithSpec(spec).
+		WithLabels(labels(r.name(), role)).WithSpec(spec).
 		// The API server's default, spelled out: claim templates are compared whole.
 		WithStatus(corev1ac.PersistentVolumeClaimStatus().WithPhase(corev1.ClaimPending))
 	// The template is no object of its own: the API server keeps neither kind nor namespace in it.

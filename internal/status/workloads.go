@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -70,6 +71,28 @@ func statefulSetAvailable(set *appsv1.StatefulSet) bool {
 	s := &set.Status
 	return set.Spec.Replicas != nil && s.ObservedGeneration >= set.Generation &&
 		s.UpdatedReplicas >= *set.Spec.Replicas && s.AvailableReplicas >= *set.Spec.Replicas
+}
+
+// startLimit is how long new pods may take to become available, like the
+// progress deadline of a rollout, which does not count for scaling.
+const startLimit = 10 * time.Minute
+
+// Growth is how much longer a Deployment may lack pods because scaling is just
+// adding them; 0 when it lacks them for another reason: no pod is available, a
+// rollout is on its way, or pods have been missing for too long.
+func Growth(d *appsv1.Deployment, now time.Time) time.Duration {
+	if d.Status.AvailableReplicas == 0 || d.Status.UpdatedReplicas < d.Status.Replicas {
+		return 0
+	}
+	if a := Count([]client.Object{d}); a.Stuck != "" || a.Quota != "" {
+		return 0
+	}
+	for _, c := range d.Status.Conditions {
+		if c.Type == appsv1.DeploymentAvailable && c.Status == corev1.ConditionFalse {
+			return max(0, startLimit-now.Sub(c.LastTransitionTime.Time))
+		}
+	}
+	return startLimit
 }
 
 // Err is why the workloads are not all available; nil when they are. Wanted is

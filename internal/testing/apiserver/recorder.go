@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -209,6 +210,10 @@ func (t *transport) call(request *http.Request) (*http.Response, error) {
 		if response := fault(request); response != nil {
 			return response, nil
 		}
+	}
+	if isWrite(request) {
+		// A write that is on its way when its client dies takes effect or not; here it does, so that it is counted.
+		request = request.WithContext(context.WithoutCancel(request.Context()))
 	}
 	if request.Method == http.MethodPost {
 		// The name of what is created is read from the answer, which must be in JSON for that.
