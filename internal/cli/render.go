@@ -83,6 +83,11 @@ func loadPlans(files []string, stdin io.Reader, stderr io.Writer) (*plan.Plans, 
 	if err != nil {
 		return nil, err
 	}
+	return planOf(objects, stderr)
+}
+
+// planOf plans manifests as the controllers would.
+func planOf(objects *manifest.Objects, stderr io.Writer) (*plan.Plans, error) {
 	for _, note := range objects.Notes {
 		_, _ = fmt.Fprintf(stderr, "%s:%d: %s %s is not used\n", note.File, note.Line, note.Kind, note.Name)
 	}
