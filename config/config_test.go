@@ -26,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/deskfleet/deskfleet/controllers"
 	"github.com/deskfleet/deskfleet/internal/render"
 	"github.com/deskfleet/deskfleet/internal/testing/apiserver"
 )
@@ -52,8 +53,14 @@ func manifests(t *testing.T, kustomization string) []*unstructured.Unstructured 
 	if strings.Contains(stdout.String(), "deskfleet.local") {
 		t.Errorf("%s: an image was not replaced:\n%s", kustomization, linesWith(stdout.String(), "deskfleet.local"))
 	}
+	return decode(t, &stdout)
+}
+
+// decode reads the documents of a YAML stream.
+func decode(t *testing.T, stream io.Reader) []*unstructured.Unstructured {
+	t.Helper()
 	var objects []*unstructured.Unstructured
-	for decoder := utilyaml.NewYAMLOrJSONDecoder(&stdout, 4096); ; {
+	for decoder := utilyaml.NewYAMLOrJSONDecoder(stream, 4096); ; {
 		object := &unstructured.Unstructured{}
 		err := decoder.Decode(object)
 		if errors.Is(err, io.EOF) {
@@ -99,7 +106,7 @@ func only[T any](t *testing.T, objects []*unstructured.Unstructured, kind string
 
 func newClient(t *testing.T) client.Client {
 	t.Helper()
-	c, err := client.New(cluster, client.Options{})
+	c, err := client.New(cluster, client.Options{Scheme: controllers.Scheme()})
 	if err != nil {
 		t.Fatal(err)
 	}
