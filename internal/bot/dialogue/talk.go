@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/deskfleet/deskfleet/internal/conversation"
+	"github.com/deskfleet/deskfleet/internal/knowledge"
 )
 
 // Bounds of what is kept of a conversation.
@@ -79,7 +80,7 @@ func (t *Talk) Hear(e conversation.Event) {
 }
 
 func (t *Talk) hearCustomer(seq uint64, m *conversation.Message) {
-	s := Said{Seq: seq, Text: m.Text, Language: languageOf(m), AsksForPerson: m.AsksForPerson}
+	s := Said{Seq: seq, Text: m.Text, Language: languageOf(m), AsksForPerson: m.AsksForPerson || knowledge.AsksForPerson(m.Text)}
 	if s.Language != "" {
 		t.Language = s.Language
 	}
