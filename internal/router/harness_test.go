@@ -84,6 +84,19 @@ func newDesk(t testing.TB) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { shutDown(t, server) })
+	return newDeskOn(t, server, doc)
+}
+
+func shutDown(t testing.TB, server *bus.Server) {
+	t.Helper()
+	if err := server.Shutdown(context.WithoutCancel(t.Context())); err != nil {
+		t.Error(err)
+	}
+}
+
+func newDeskOn(t testing.TB, server *bus.Server, doc *runtimeconfig.Document) *desk {
+	t.Helper()
 	names, err := bus.NewSubjects(doc.Namespace, doc.Desk)
 	if err != nil {
 		t.Fatal(err)
@@ -98,9 +111,6 @@ func newDesk(t testing.TB) *desk {
 		cancel()
 		tails.Wait()
 		d.conn.Close()
-		if err := server.Shutdown(context.WithoutCancel(ctx)); err != nil {
-			t.Error(err)
-		}
 	})
 	return d
 }
