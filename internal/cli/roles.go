@@ -10,7 +10,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/deskfleet/deskfleet/internal/archive"
+	"github.com/deskfleet/deskfleet/internal/bot"
 	"github.com/deskfleet/deskfleet/internal/bus"
+	"github.com/deskfleet/deskfleet/internal/console"
 	"github.com/deskfleet/deskfleet/internal/gateway"
 	knowledge "github.com/deskfleet/deskfleet/internal/knowledge/server"
 	"github.com/deskfleet/deskfleet/internal/router"
@@ -122,6 +124,34 @@ func newGateway() *cobra.Command {
 	}, func(ctx context.Context, o *roleOptions, e *environment) error {
 		return gateway.Run(ctx, gateway.Options{
 			Name: e.name, Listen: listen, Source: e.source, Dialer: e.dialer(o), BusMetrics: e.busMetrics, Secrets: o.secrets,
+			Logger: e.log, Registerer: e.registry, Health: e.health,
+		})
+	})
+}
+
+func newBot() *cobra.Command {
+	var pool string
+	return newRole(runtimeconfig.RoleBot, "Run a bot worker of a pool", func(f *pflag.FlagSet) {
+		f.StringVar(&pool, "pool", "", "name of the AgentPool (required)")
+	}, func(ctx context.Context, o *roleOptions, e *environment) error {
+		if pool == "" {
+			return &usageError{errors.New("--pool is empty: name the AgentPool")}
+		}
+		return bot.Run(ctx, bot.Options{
+			Name: e.name, Pool: pool, Dialer: e.dialer(o), BusMetrics: e.busMetrics, Source: e.source,
+			Logger: e.log, Registerer: e.registry, Health: e.health,
+		})
+	})
+}
+
+func newConsole() *cobra.Command {
+	var listen, tokens string
+	return newRole(runtimeconfig.RoleConsole, "Run the role that agents connect to", func(f *pflag.FlagSet) {
+		f.StringVar(&listen, "listen", ":8080", "address for agents")
+		f.StringVar(&tokens, "tokens", "", "file with the agents' tokens; without it nobody can sign in")
+	}, func(ctx context.Context, o *roleOptions, e *environment) error {
+		return console.Run(ctx, console.Options{
+			Name: e.name, Listen: listen, Source: e.source, Dialer: e.dialer(o), BusMetrics: e.busMetrics, Tokens: tokens,
 			Logger: e.log, Registerer: e.registry, Health: e.health,
 		})
 	})

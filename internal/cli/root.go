@@ -67,8 +67,8 @@ people who take over with the whole dialogue, and capacity that follows the queu
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
-		newManager(), newRender(), newVersion(),
-		newGateway(), newRouter(), newKnowledge(), newArchive(), newBus(),
+		newManager(), newDesk(), newRender(), newVersion(),
+		newGateway(), newRouter(), newBot(), newConsole(), newKnowledge(), newArchive(), newBus(),
 	)
 	return root
 }
