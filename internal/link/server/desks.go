@@ -118,3 +118,10 @@ func (d *Desks) keep(r *link.Report) bool {
 	known.report, known.received = r, now
 	return true
 }
+
+// Keep takes a report over that did not come over the network, as in a test of
+// whoever reads the register.
+func (d *Desks) Keep(r *link.Report) bool {
+	d.admit(Key{r.Namespace, r.Desk})
+	return d.keep(r)
+}

@@ -1,0 +1,317 @@
+package capacity
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/deskfleet/deskfleet/internal/link"
+	"github.com/deskfleet/deskfleet/internal/link/server"
+	"github.com/deskfleet/deskfleet/internal/scaling"
+)
+
+const (
+	// tick is how often all pools are looked at.
+	tick = time.Second
+	// figuresEvery so long a controller is told of figures that changed nothing.
+	figuresEvery = 30 * time.Second
+)
+
+// Options of a loop.
+type Options struct {
+	// Desks are the figures. Nil when there is no link: then what a spec says is wanted, at once.
+	Desks *server.Desks
+	// Now is the clock; time.Now outside tests.
+	Now func() time.Time
+	// PoolChanged is called when a pool's controller should look at it, DeskChanged when a desk's should: it runs
+	// a configuration that is none of ours and counts as newer. They must not block.
+	PoolChanged func(Key)
+	DeskChanged func(namespace, desk string)
+}
+
+// Loop decides about all pools. Make it with [New]; it is safe for concurrent use.
+type Loop struct {
+	o Options
+
+	mu    sync.Mutex
+	pools map[Key]*entry
+	desks map[server.Key]*desk
+}
+
+// desk is what the loop knows of a desk besides its figures.
+type desk struct {
+	pools []*entry // by name
+	// revision and generation of the configuration that is to run; empty while that is not known.
+	revision   string
+	generation int64
+	// claimed is the foreign revision that the controller was told of.
+	claimed string
+}
+
+// New makes a loop.
+func New(o Options) *Loop {
+	return &Loop{o: o, pools: map[Key]*entry{}, desks: map[server.Key]*desk{}}
+}
+
+// Linked says whether desks can report at all.
+func (l *Loop) Linked() bool { return l.o.Desks != nil }
+
+// Look puts a pool into the table, or changes it, and says what is wanted of it now.
+func (l *Loop) Look(p Pool) View {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.o.Now()
+	e := l.pools[p.Key]
+	if e != nil && e.pool.Desk != p.Desk {
+		l.remove(p.Key) // an object of the same name was made anew for another desk
+		e = nil
+	}
+	if e == nil {
+		e = &entry{since: now}
+		l.pools[p.Key] = e
+		d := l.desk(server.Key{Namespace: p.Namespace, Desk: p.Desk})
+		d.pools = append(d.pools, e)
+		e.pool = p
+		slices.SortFunc(d.pools, func(a, b *entry) int { return compare(a.pool.Name, b.pool.Name) })
+	}
+	e.pool = p
+	l.look(now, server.Key{Namespace: p.Namespace, Desk: p.Desk})
+	e.told, e.toldAt = e.view, now
+	return e.view
+}
+
+func compare(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	default:
+		return 0
+	}
+}
+
+// Leaving says which workers' pods have been given up, so that the desk does not take them back.
+func (l *Loop) Leaving(key Key, workers []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e := l.pools[key]; e != nil {
+		e.leaving = workers
+	}
+}
+
+// Forget takes a pool out of the table.
+func (l *Loop) Forget(key Key) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.remove(key)
+}
+
+func (l *Loop) remove(key Key) {
+	e := l.pools[key]
+	if e == nil {
+		return
+	}
+	delete(l.pools, key)
+	d := l.desk(server.Key{Namespace: key.Namespace, Desk: e.pool.Desk})
+	d.pools = slices.DeleteFunc(d.pools, func(o *entry) bool { return o == e })
+	if len(d.pools) == 0 && d.revision == "" {
+		delete(l.desks, server.Key{Namespace: key.Namespace, Desk: e.pool.Desk})
+	}
+}
+
+func (l *Loop) desk(key server.Key) *desk {
+	d := l.desks[key]
+	if d == nil {
+		d = &desk{}
+		l.desks[key] = d
+	}
+	return d
+}
+
+// Configured says which configuration a desk is to run.
+func (l *Loop) Configured(namespace, name, revision string, generation int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	d := l.desk(server.Key{Namespace: namespace, Desk: name})
+	d.revision, d.generation = revision, generation
+}
+
+// ForgetDesk takes a desk's configuration out of the table.
+func (l *Loop) ForgetDesk(namespace, name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := server.Key{Namespace: namespace, Desk: name}
+	if d := l.desks[key]; d != nil {
+		if d.revision, d.generation = "", 0; len(d.pools) == 0 {
+			delete(l.desks, key)
+		}
+	}
+}
+
+// Running is the configuration that a desk reports to have; zero values when it is silent.
+func (l *Loop) Running(namespace, name string) (revision string, generation int64) {
+	if l.o.Desks == nil {
+		return "", 0
+	}
+	report, received := l.o.Desks.Last(server.Key{Namespace: namespace, Desk: name})
+	if report == nil || l.o.Now().Sub(received) > scaling.StaleAfter {
+		return "", 0
+	}
+	return report.Revision, report.Generation
+}
+
+// Answer says what is wanted of a desk: the revision of its configuration, and
+// the active workers of its pools of bots.
+func (l *Loop) Answer(namespace, name string) (revision string, pools map[string]link.Wanted) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	d := l.desks[server.Key{Namespace: namespace, Desk: name}]
+	if d == nil {
+		return "", nil
+	}
+	for _, e := range d.pools {
+		if !e.decided() {
+			continue
+		}
+		if pools == nil {
+			pools = map[string]link.Wanted{}
+		}
+		pools[e.pool.Name] = link.Wanted{
+			Active: e.view.Wanted, DrainSeconds: int(e.pool.DrainDeadline / time.Second), Leaving: e.leaving,
+		}
+	}
+	return d.revision, pools
+}
+
+// Run looks at all pools each second until ctx ends.
+func (l *Loop) Run(ctx context.Context) {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			l.Tick()
+		}
+	}
+}
+
+// Tick looks at all pools once.
+func (l *Loop) Tick() {
+	pools, desks := l.changes()
+	for _, key := range pools {
+		l.o.PoolChanged(key)
+	}
+	for _, key := range desks {
+		l.o.DeskChanged(key.Namespace, key.Desk)
+	}
+}
+
+func (l *Loop) changes() (pools []Key, desks []server.Key) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.o.Now()
+	for key, d := range l.desks {
+		if l.foreign(key, d) {
+			desks = append(desks, key)
+		}
+		l.look(now, key)
+		for _, e := range d.pools {
+			if e.news(now) {
+				e.told, e.toldAt = e.view, now
+				pools = append(pools, e.pool.Key)
+			}
+		}
+	}
+	return pools, desks
+}
+
+// foreign says that a desk runs a configuration that is not ours and that it
+// will not leave for ours, for the first time.
+func (l *Loop) foreign(key server.Key, d *desk) bool {
+	if l.o.Desks == nil || d.revision == "" {
+		return false
+	}
+	report, _ := l.o.Desks.Last(key)
+	if report == nil || report.Revision == d.revision || report.Generation < d.generation || report.Revision == d.claimed {
+		return false
+	}
+	d.claimed = report.Revision
+	return true
+}
+
+// look decides about all pools of a desk.
+func (l *Loop) look(now time.Time, key server.Key) {
+	d := l.desks[key]
+	if d == nil {
+		return
+	}
+	var report *link.Report
+	var received time.Time
+	if l.o.Desks != nil {
+		report, received = l.o.Desks.Last(key)
+	}
+	waiting := d.share(report)
+	for i, e := range d.pools {
+		e.look(now, report, received, waiting[i])
+		if l.o.Desks == nil {
+			e.view.Blind = true
+		}
+	}
+}
+
+// share divides what waits in the desk's queues between its pools.
+func (d *desk) share(report *link.Report) []int {
+	waiting := make([]int, len(d.pools))
+	if report == nil {
+		return waiting
+	}
+	for i := range report.Queues {
+		q := &report.Queues[i]
+		var serving, rooms []int
+		for n, e := range d.pools {
+			if !slices.Contains(e.pool.queues(), q.Name) {
+				continue
+			}
+			inProgress := 0
+			if p := poolOf(report, e.pool.Name); p != nil {
+				inProgress = p.InProgress
+			}
+			serving, rooms = append(serving, n), append(rooms, e.pool.room()-inProgress)
+		}
+		for n, s := range scaling.Share(q.Waiting, rooms) {
+			waiting[serving[n]] += s
+		}
+	}
+	return waiting
+}
+
+// news says whether the pool's controller should look at it.
+func (e *entry) news(now time.Time) bool {
+	was, is := &e.told, &e.view
+	if was.Wanted != is.Wanted || was.Fresh != is.Fresh || was.Blind != is.Blind || was.limited() != is.limited() || was.short() != is.short() {
+		return true
+	}
+	if is.Fresh && !slices.EqualFunc(was.Workers, is.Workers, sameStanding) {
+		// Who came, went, was marked or has nothing left decides which pods may go.
+		return true
+	}
+	return now.Sub(e.toldAt) >= figuresEvery && !is.sameFigures(was)
+}
+
+// limited says that max keeps the pool from its need.
+func (v *View) limited() bool { return v.Decision != nil && v.Decision.Limiter == scaling.LimiterMax }
+
+// short says that people are missing.
+func (v *View) short() bool { return v.Seats != nil && v.Seats.Shortfall > 0 }
+
+func sameStanding(a, b scaling.Worker) bool {
+	return a.Name == b.Name && a.Draining == b.Draining && a.Drained() == b.Drained()
+}
+
+func (v *View) sameFigures(other *View) bool {
+	return v.Waiting == other.Waiting && v.InProgress == other.InProgress && v.SignedOn == other.SignedOn && v.Slots == other.Slots
+}

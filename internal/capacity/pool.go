@@ -1,0 +1,200 @@
+package capacity
+
+import (
+	"slices"
+	"time"
+
+	"github.com/deskfleet/deskfleet/internal/conversation"
+	"github.com/deskfleet/deskfleet/internal/link"
+	"github.com/deskfleet/deskfleet/internal/scaling"
+)
+
+// Key names a pool.
+type Key struct{ Namespace, Name string }
+
+// Pool is what the loop must know of a pool; its controller tells.
+type Pool struct {
+	Key
+	// Desk that the pool belongs to.
+	Desk string
+	// Human pools have seats, the others bot workers.
+	Human bool
+	// Concurrency is the number of slots of one agent.
+	Concurrency int
+	// Scaling that the author declared; nil when Replicas are somebody else's decision.
+	Scaling *scaling.Settings
+	// Replicas that the spec asks for; used without Scaling.
+	Replicas int
+	// DrainDeadline after which a draining worker's conversations are handed over.
+	DrainDeadline time.Duration
+	// Live replicas of the workload; less than 0 while there is none.
+	Live int
+	// Queues that people serve, and how many Members they are.
+	Queues  []string
+	Members int
+}
+
+// View is what is known and wanted of a pool at one moment.
+type View struct {
+	// Wanted active workers of a pool of bots.
+	Wanted int
+	// Decision about a pool of bots with Scaling, Seats of a pool of people.
+	Decision *scaling.Decision
+	Seats    *scaling.Seats
+	// DecidedAt is when Wanted last changed.
+	DecidedAt time.Time
+	// Fresh says that what follows is of the last seconds.
+	Fresh bool
+	// Blind says that the desk has been silent for so long that an explicit word of the author goes first.
+	Blind bool
+	// Waiting conversations that are the pool's to serve, InProgress those that it has.
+	Waiting, InProgress int
+	// SignedOn agents that may be given conversations, and their Slots.
+	SignedOn, Slots int
+	// Workers that are signed on.
+	Workers []scaling.Worker
+}
+
+// Draining counts the workers that take nothing new; 0 when that is not known.
+func (v *View) Draining() int {
+	n := 0
+	if v.Fresh {
+		for i := range v.Workers {
+			if v.Workers[i].Draining {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// entry is a pool in the table.
+type entry struct {
+	pool   Pool
+	memory scaling.Memory
+	view   View
+	// seeded says that a decision rests on figures, not on what was found alone.
+	seeded  bool
+	leaving []string
+	// since is when the pool came into the table, heard when its desk last reported about it.
+	since, heard time.Time
+	// told is the view that the controller was last told of, at toldAt.
+	told   View
+	toldAt time.Time
+}
+
+// BlindAfter a desk was silent for so long, an author's own lowering of replicas
+// is carried out without a drain: a desk that does not run must not keep its
+// author from taking its workers away.
+const BlindAfter = time.Minute
+
+// look decides about a pool of bots or people. Report is nil when the desk has
+// not reported; waiting is what of its queues is the pool's share.
+func (e *entry) look(now time.Time, report *link.Report, received time.Time, waiting int) {
+	figures := scaling.Figures{At: received, Waiting: waiting}
+	v := View{DecidedAt: e.view.DecidedAt}
+	if p := poolOf(report, e.pool.Name); p != nil {
+		figures.InProgress = p.InProgress
+		v.SignedOn, v.Slots = p.SignedOn, p.Slots
+		v.Workers = workersOf(p)
+		e.heard = received
+	} else {
+		// A desk that has not heard of the pool says nothing about it, least of all that it has nothing to do.
+		figures = scaling.Figures{}
+	}
+	v.Fresh = figures.Fresh(now)
+	v.Waiting, v.InProgress = figures.Waiting, figures.InProgress
+	v.Blind = now.Sub(later(e.heard, e.since)) > BlindAfter
+	if e.pool.Human {
+		e.lookAtSeats(now, &v, figures)
+	} else {
+		e.lookAtWorkers(now, &v, figures)
+	}
+	if v.Wanted != e.view.Wanted || v.DecidedAt.IsZero() {
+		v.DecidedAt = now
+	}
+	e.view = v
+}
+
+func (e *entry) lookAtSeats(now time.Time, v *View, figures scaling.Figures) {
+	in := scaling.SeatsInput{Now: now, Concurrency: e.pool.Concurrency, Figures: figures, SignedOn: v.SignedOn}
+	if e.view.Seats != nil {
+		in.Required = e.view.Seats.Required
+	}
+	var seats scaling.Seats
+	seats, e.memory = scaling.DecideSeats(in, e.memory)
+	v.Seats, v.Wanted = &seats, seats.Required
+}
+
+func (e *entry) lookAtWorkers(now time.Time, v *View, figures scaling.Figures) {
+	if e.pool.Scaling == nil {
+		e.memory, e.seeded = scaling.Memory{}, false
+		v.Wanted = e.pool.Replicas
+		return
+	}
+	in := scaling.Input{Now: now, Settings: *e.pool.Scaling, Figures: figures, Current: e.view.Wanted}
+	if !e.seeded {
+		// What is found in the cluster counts as needed, but for what is draining already: a new leader goes on
+		// where the one before it stopped.
+		e.memory = scaling.Memory{}
+		in.Current = max(0, e.pool.Live-v.Draining())
+	}
+	var d scaling.Decision
+	d, e.memory = scaling.Decide(in, e.memory)
+	v.Decision, v.Wanted = &d, d.Workers
+	e.seeded = e.seeded || v.Fresh
+}
+
+func poolOf(report *link.Report, name string) *link.Pool {
+	if report == nil {
+		return nil
+	}
+	if i := slices.IndexFunc(report.Pools, func(p link.Pool) bool { return p.Name == name }); i >= 0 {
+		return &report.Pools[i]
+	}
+	return nil
+}
+
+func workersOf(p *link.Pool) []scaling.Worker {
+	workers := make([]scaling.Worker, 0, len(p.Workers))
+	for _, w := range p.Workers {
+		worker := scaling.Worker{Name: w.Name, Busy: w.Busy, Draining: w.Draining}
+		if w.Draining && !w.Drained {
+			// The router's word counts, not our sum: a worker may be empty and its mark not stored yet.
+			worker.Busy = max(1, w.Busy)
+		}
+		workers = append(workers, worker)
+	}
+	return workers
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// decided says whether a desk may be told what is wanted. What was found in the
+// cluster is no decision: it would take back what a former leader began.
+func (e *entry) decided() bool { return !e.pool.Human && (e.pool.Scaling == nil || e.seeded) }
+
+// queues whose conversations the pool serves. All bots serve the implicit one.
+func (p *Pool) queues() []string {
+	if p.Human {
+		return p.Queues
+	}
+	return []string{conversation.BotQueue}
+}
+
+// room is for how many conversations the pool could have slots, at most.
+func (p *Pool) room() int {
+	switch {
+	case p.Human:
+		return p.Members * p.Concurrency
+	case p.Scaling != nil:
+		return p.Scaling.Max * p.Concurrency
+	default:
+		return p.Replicas * p.Concurrency
+	}
+}
