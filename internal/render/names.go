@@ -45,8 +45,9 @@ func base(owner string) string {
 func child(owner, suffix string) string { return base(owner) + "-" + suffix }
 
 // labelValue is an owner's name as a label value, which holds 63 characters only.
+// As with base, no name is the value that another one was given.
 func labelValue(owner string) string {
-	if len(owner) <= 63 {
+	if len(owner) <= 63 && !hashedBase.MatchString(owner) {
 		return owner
 	}
 	return base(owner)

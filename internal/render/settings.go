@@ -2,9 +2,13 @@ package render
 
 import (
 	"fmt"
+	"maps"
+	"regexp"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/yaml"
 
 	"github.com/deskfleet/deskfleet/api/v1alpha1"
@@ -42,6 +46,9 @@ func (s *Settings) Validate() error {
 	if s.Image == "" {
 		return fmt.Errorf("defaults file: image is empty: name the image of the deskfleet binary")
 	}
+	if !image.MatchString(s.Image) {
+		return fmt.Errorf("defaults file: image is %q, which is no reference of an image: use one like registry.example.com/deskfleet:v1", s.Image)
+	}
 	switch s.ImagePullPolicy {
 	case "":
 		s.ImagePullPolicy = corev1.PullIfNotPresent
@@ -56,9 +63,43 @@ func (s *Settings) Validate() error {
 	default:
 		return fmt.Errorf("defaults file: logLevel is %q: use debug, info, warn or error", s.LogLevel)
 	}
-	for role := range s.Resources {
+	for _, name := range append(slices.Clone(s.ImagePullSecrets), s.StorageClassName) {
+		if problems := validation.IsDNS1123Subdomain(name); name != "" && len(problems) > 0 {
+			return fmt.Errorf("defaults file: imagePullSecrets or storageClassName has %q, which is no name: %s", name, problems[0])
+		}
+	}
+	for _, role := range slices.Sorted(maps.Keys(s.Resources)) {
 		if _, known := sizing[role]; !known {
-			return fmt.Errorf("defaults file: resources names the role %q, which does not exist", role)
+			return fmt.Errorf("defaults file: resources names the role %q, which does not exist: use one of %s", role, slices.Sorted(maps.Keys(sizing)))
+		}
+		r := s.Resources[role]
+		if err := validateResources(&r); err != nil {
+			return fmt.Errorf("defaults file: resources.%s: %w", role, err)
+		}
+	}
+	return nil
+}
+
+// image is what the schema takes for spec.image of a desk.
+var image = regexp.MustCompile(`^[a-z0-9]([-a-zA-Z0-9._/:@]*[a-zA-Z0-9])?$`)
+
+// validateResources checks what the schema checks for the resources of a desk: the API server would refuse every
+// workload of the role.
+func validateResources(r *v1alpha1.Resources) error {
+	requests, limits := corev1.ResourceList{}, corev1.ResourceList{}
+	override(requests, r.Requests)
+	override(limits, r.Limits)
+	least := amounts{"1m", "16Mi"}.list()
+	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
+		for what, list := range map[string]corev1.ResourceList{"requests": requests, "limits": limits} {
+			if amount, given := list[name]; given && amount.Cmp(least[name]) < 0 {
+				minimum := least[name]
+				return fmt.Errorf("%s.%s is %s: give at least %s", what, name, amount.String(), minimum.String())
+			}
+		}
+		request, limit := requests[name], limits[name]
+		if _, limited := limits[name]; limited && request.Cmp(limit) > 0 {
+			return fmt.Errorf("requests.%s is %s, above limits.%s of %s: lower the request or raise the limit", name, request.String(), name, limit.String())
 		}
 	}
 	return nil
@@ -93,16 +134,19 @@ func (s *Settings) resources(role runtimeconfig.Role, own *v1alpha1.Resources) (
 	limits = table.limits.list()
 	defaults := s.Resources[role]
 	for _, r := range []*v1alpha1.Resources{&defaults, own} {
-		if r != nil {
-			override(requests, r.Requests)
-			override(limits, r.Limits)
+		if r == nil {
+			continue
 		}
-	}
-	// The API server refuses a limit under the request. The user's word wins over the table's: a lower limit takes
-	// the request down with it, a higher request takes the limit up.
-	for name, limit := range limits {
-		if request := requests[name]; request.Cmp(limit) > 0 {
-			if given(own, name) {
+		override(requests, r.Requests)
+		override(limits, r.Limits)
+		// The API server refuses a limit under the request. Whoever speaks later wins: a lower limit takes the request
+		// down with it, a higher request takes the limit up.
+		given := corev1.ResourceList{}
+		override(given, r.Limits)
+		for name, limit := range limits {
+			if request := requests[name]; request.Cmp(limit) <= 0 {
+				continue
+			} else if _, limited := given[name]; limited {
 				requests[name] = limit
 			} else {
 				limits[name] = request
@@ -110,17 +154,6 @@ func (s *Settings) resources(role runtimeconfig.Role, own *v1alpha1.Resources) (
 		}
 	}
 	return requests, limits
-}
-
-// given reports whether a limit is the user's.
-func given(own *v1alpha1.Resources, name corev1.ResourceName) bool {
-	if own == nil || own.Limits == nil {
-		return false
-	}
-	if name == corev1.ResourceCPU {
-		return own.Limits.CPU != nil
-	}
-	return own.Limits.Memory != nil
 }
 
 func (a amounts) list() corev1.ResourceList {
