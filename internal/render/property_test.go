@@ -124,10 +124,9 @@ func TestChildrenHaveValidNames(t *testing.T) {
 	compact := *deskSpec.DeepCopy()
 	compact.Profile = v1alpha1.ProfileCompact
 	rapid.Check(t, func(t *rapid.T) {
-		names := rapid.SliceOfNDistinct(ownerName, 2, 4, rapid.ID[string]).Draw(t, "owners")
 		taken := map[string]string{}
 		selectors := map[string]string{}
-		for _, name := range names {
+		for _, name := range owners(t) {
 			spec := rapid.SampledFrom([]*v1alpha1.ServiceDeskSpec{&deskSpec, &compact}).Draw(t, "profile")
 			for _, children := range [][]*unstructured.Unstructured{deskChildren(settings, name, spec), poolChildren(settings, name, name, &poolSpec, spec)} {
 				for _, child := range children {
