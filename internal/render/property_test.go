@@ -30,10 +30,18 @@ var ownerName = rapid.OneOf(
 	rapid.StringMatching(`(d-)?[a-z0-9]([-a-z0-9]{0,26}[a-z0-9])?-x[a-z2-7]{12}`),
 	rapid.StringMatching(`[a-z]{1,3}-(gateway|router|bot|bots|console|knowledge|knowledge-0|archive|bus|desk|config|ca|web|default)`),
 	rapid.StringMatching(`[a-z0-9]([-a-z0-9.]{40,250}[a-z0-9])?`),
-	rapid.Custom(func(t *rapid.T) string {
-		return strings.TrimSuffix(render.ConfigMapName(plainOwner.Draw(t, "of")), "-config")
-	}),
 )
+
+// owners are different names, among which some are what the children of another one are called.
+func owners(t *rapid.T) []string {
+	names := rapid.SliceOfNDistinct(ownerName, 2, 3, rapid.ID[string]).Draw(t, "owners")
+	for _, name := range slices.Clone(names) {
+		if thief := strings.TrimSuffix(render.ConfigMapName(name), "-config"); rapid.Bool().Draw(t, "thief") && !slices.Contains(names, thief) {
+			names = append(names, thief)
+		}
+	}
+	return names
+}
 
 // defaults are specs as the schema completes them.
 func defaults(t *testing.T) (v1alpha1.ServiceDeskSpec, v1alpha1.AgentPoolSpec) {
