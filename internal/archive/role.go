@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/deskfleet/deskfleet/internal/archive/protocol"
@@ -30,6 +31,7 @@ type role struct {
 	store    Store
 	conn     bus.Conn
 	desk     bus.Log
+	dialled  atomic.Bool
 
 	mu sync.Mutex
 	// caughtUp says that everything which lay in the log at the start is stored: before that the archive
@@ -56,6 +58,7 @@ func Run(ctx context.Context, opts Options) error {
 		return fmt.Errorf("archive: %w", err)
 	}
 	r := &role{opts: opts, log: opts.Logger, metrics: newMetrics(opts.Registerer), subjects: subjects, failures: map[string]string{}}
+	r.addChecks()
 	if r.store, err = opts.Open(ctx, subjects); err != nil {
 		return err
 	}
@@ -69,7 +72,7 @@ func Run(ctx context.Context, opts Options) error {
 	}
 	defer r.conn.Close()
 	r.desk = r.conn.Log(subjects.Stream())
-	r.addChecks()
+	r.dialled.Store(true)
 	return r.run(ctx)
 }
 
@@ -179,8 +182,8 @@ func (r *role) addChecks() {
 		return
 	}
 	h.Require("bus", func(context.Context) error {
-		if !r.conn.Connected() {
-			return errors.New("the connection to the bus is lost; it is tried again all the time")
+		if !r.dialled.Load() || !r.conn.Connected() {
+			return errors.New("there is no connection to the bus; it is tried again all the time")
 		}
 		return nil
 	})

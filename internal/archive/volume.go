@@ -16,4 +16,6 @@ func volume(dir string) (free, total int64, err error) {
 }
 
 // product of two numbers whose types differ from system to system.
-func product[A uint64 | int64, B int64 | uint32](blocks A, size B) int64 { return int64(blocks) * int64(size) }
+func product[A uint64 | int64, B int64 | uint32](blocks A, size B) int64 {
+	return int64(blocks) * int64(size)
+}

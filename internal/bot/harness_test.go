@@ -26,6 +26,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// quiet drops logs, unless the tests are run with -v.
+func quiet(t testing.TB) *slog.Logger {
+	if !testing.Verbose() {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(t.Output(), nil))
+}
+
 var start = time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
 
 func document() *runtimeconfig.Document {
@@ -70,7 +78,7 @@ type desk struct {
 func newDesk(t testing.TB) *desk {
 	t.Helper()
 	doc := document()
-	logger := slog.New(slog.DiscardHandler)
+	logger := quiet(t)
 	server, err := bus.StartEmbedded(t.Context(), doc, t.TempDir(), logger)
 	if err != nil {
 		t.Fatal(err)
@@ -226,7 +234,7 @@ func (d *desk) knows(entries map[string]search.Hit) {
 
 func (d *desk) options(name string) Options {
 	return Options{
-		Name: name, Pool: "bots", Dialer: d.server, Source: d.source, Logger: slog.New(slog.DiscardHandler),
+		Name: name, Pool: "bots", Dialer: d.server, Source: d.source, Logger: quiet(d.t),
 		Health: telemetry.NewHealth(nil), HeartbeatEvery: 5 * time.Millisecond, LookupTimeout: 10 * time.Second,
 	}
 }
@@ -254,7 +262,10 @@ func (d *desk) run(o Options) (stop func()) {
 func (d *desk) signOn(o Options) (stop func()) {
 	d.t.Helper()
 	stop = d.run(o)
-	eventually.True(d.t, "the worker is signed on", func() bool { return o.Health.Readiness(d.t.Context()).Ready })
+	eventually.True(d.t, "the worker is signed on", func() bool {
+		r := o.Health.Readiness(d.t.Context())
+		return r.Ready && r.Checks["router"].OK
+	})
 	return stop
 }
 

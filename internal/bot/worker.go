@@ -51,7 +51,10 @@ type worker struct {
 	running sync.WaitGroup
 
 	holding  atomic.Int64
+	dialled  atomic.Bool
 	signedOn atomic.Bool
+	// knocked says that the router may know the worker: it was asked, whatever it answered.
+	knocked bool
 
 	mu sync.Mutex
 	// sessions by conversation; only the loop adds and removes.
@@ -74,6 +77,7 @@ func Run(ctx context.Context, opts Options) error {
 		pushes: make(chan *protocol.Push, pushesPending), unsure: make(chan struct{}, 1), over: make(chan *session),
 		finish: make(chan struct{}), sessions: map[conversation.ID]*session{},
 	}
+	w.addChecks()
 	w.conn, err = opts.Dialer.Dial(ctx, bus.ClientOptions{
 		Name: opts.Name, Logger: opts.Logger, Metrics: opts.BusMetrics, OnReconnect: w.reconnected,
 	})
@@ -83,7 +87,7 @@ func Run(ctx context.Context, opts Options) error {
 	defer w.conn.Close()
 	w.desk = w.conn.Log(subjects.Stream())
 	w.router = ask.Router{Bus: w.conn, Subjects: subjects, Party: bus.PartyBot}
-	w.addChecks()
+	w.dialled.Store(true)
 	return w.run(ctx)
 }
 
@@ -266,6 +270,7 @@ func (w *worker) settle(ctx, work context.Context) error {
 	if !w.signedOn.Load() {
 		agent := w.agent()
 		request = protocol.Request{Type: protocol.SignOn, Agent: &agent, Presence: conversation.PresenceOnline}
+		w.knocked = true
 	}
 	reply, err := w.ask(ctx, request)
 	if err == nil && (reply.Agent == nil || !reply.Agent.SignedOn) {
@@ -328,7 +333,7 @@ func (w *worker) leave(work context.Context, stop func()) {
 	}
 	farewell, cancel := context.WithTimeout(context.WithoutCancel(work), signOffTimeout)
 	defer cancel()
-	if w.signedOn.Load() {
+	if w.knocked {
 		if _, err := w.router.Ask(farewell, w.opts.Name, protocol.Request{Type: protocol.SignOff}); err != nil {
 			w.log.Warn("bot could not sign off, the router will miss its heartbeats", "error", err)
 		} else {
@@ -388,8 +393,8 @@ func (w *worker) addChecks() {
 		return
 	}
 	h.Require("bus", func(context.Context) error {
-		if !w.conn.Connected() {
-			return errors.New("the connection to the bus is lost; it is tried again all the time")
+		if !w.dialled.Load() || !w.conn.Connected() {
+			return errors.New("there is no connection to the bus; it is tried again all the time")
 		}
 		return nil
 	})
