@@ -94,11 +94,11 @@ test-short: ## Run the quick tests, without the race detector
 
 .PHONY: e2e
 e2e: ## Run the end-to-end tests on the local cluster, or CLUSTER=existing
-	$(GO) test -tags e2e -count 1 -timeout 60m -v $(TESTFLAGS) ./test/e2e/...
+	$(GO) test -tags e2e -count 1 -timeout 60m -v $(TESTFLAGS) ./internal/e2e
 
 .PHONY: e2e-short
-e2e-short: ## Start a cluster, deploy the operator and a small desk, take all of it away
-	hack/e2e-short.sh
+e2e-short: ## The end-to-end tests but the long ones
+	$(GO) test -tags e2e -count 1 -timeout 30m -v -short $(TESTFLAGS) ./internal/e2e
 
 BENCHES := bench-bus bench-escalation bench-knowledge bench-routing
 .PHONY: $(BENCHES)

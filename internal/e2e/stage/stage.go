@@ -57,13 +57,19 @@ func (s *Stage) Make(ctx context.Context, targets ...string) error {
 	return nil
 }
 
-// Up starts the cluster unless it is somebody else's, and deploys CRDs and operator.
-func (s *Stage) Up(ctx context.Context) error {
-	targets := []string{"cluster", "install", "deploy"}
-	if s.existing {
-		targets = targets[1:]
+// Up starts the cluster unless it runs or is somebody else's, and deploys CRDs
+// and operator. What down ends is only what Up began.
+func (s *Stage) Up(ctx context.Context) (down func(context.Context) error, err error) {
+	down = func(context.Context) error { return nil }
+	targets := []string{"install", "deploy"}
+	if !s.existing && s.Make(ctx, "cluster-status") != nil {
+		targets = append([]string{"cluster"}, targets...)
+		down = func(ctx context.Context) error { return s.Make(ctx, "cluster-down") }
 	}
-	return s.Make(ctx, targets...)
+	if err := s.Make(ctx, targets...); err != nil {
+		return nil, errors.Join(err, down(context.WithoutCancel(ctx)))
+	}
+	return down, nil
 }
 
 // Kubectl runs kubectl and returns what it prints; stdin may be nil.
