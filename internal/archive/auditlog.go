@@ -146,12 +146,8 @@ func (d *DB) verifyAudit(ctx context.Context) (protocol.Verification, error) {
 	return protocol.Verification{Records: v.Head().Number, Head: v.Head(), Broken: broken}, nil
 }
 
-// Audit implements Store.
-func (d *DB) Audit(ctx context.Context, r protocol.AuditRequest) (*protocol.AuditReply, error) {
-	limit, err := limitOf(r.Limit)
-	if err != nil {
-		return nil, err
-	}
+// auditQuery selects what a request asks for, one record more than the limit.
+func auditQuery(r *protocol.AuditRequest, limit int) (query string, args []any) {
 	var where conditions
 	order := "number"
 	switch {
@@ -174,9 +170,18 @@ func (d *DB) Audit(ctx context.Context, r protocol.AuditRequest) (*protocol.Audi
 	} else if r.Action != "" {
 		where.add("action = ", r.Action)
 	}
-	query := `SELECT ` + recordColumns + ` FROM audit` + where.sql() + ` ORDER BY ` + order + fmt.Sprintf(" LIMIT %d", limit+1)
+	return `SELECT ` + recordColumns + ` FROM audit` + where.sql() + ` ORDER BY ` + order + fmt.Sprintf(" LIMIT %d", limit+1), where.args
+}
+
+// Audit implements Store.
+func (d *DB) Audit(ctx context.Context, r protocol.AuditRequest) (*protocol.AuditReply, error) {
+	limit, err := limitOf(r.Limit)
+	if err != nil {
+		return nil, err
+	}
+	query, args := auditQuery(&r, limit)
 	reply := &protocol.AuditReply{V: protocol.Version, OK: true}
-	rows, err := d.read.QueryContext(ctx, query, where.args...)
+	rows, err := d.read.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read audit records: %w", err)
 	}
@@ -188,7 +193,7 @@ func (d *DB) Audit(ctx context.Context, r protocol.AuditRequest) (*protocol.Audi
 			return nil, fmt.Errorf("read audit records: %w", err)
 		}
 		size += len(record.Details) + 1024
-		if len(reply.Records) == limit || size > protocol.MaxReplyBytes {
+		if len(reply.Records) == limit || len(reply.Records) > 0 && size > protocol.MaxReplyBytes {
 			reply.Next = reply.Records[len(reply.Records)-1].Number
 			break
 		}

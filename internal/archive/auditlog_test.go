@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,30 +36,30 @@ func TestAuditChain(t *testing.T) {
 			"nobody": {protocol.AuditRequest{Who: "max"}, nil},
 		} {
 			c.r.Limit = 2
-			var got []uint64
-			for {
-				reply, err := st.Audit(t.Context(), c.r)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, r := range reply.Records {
-					got = append(got, r.Number)
-				}
-				if reply.Next == 0 {
-					break
-				}
-				c.r.After = reply.Next
-			}
-			if len(got) != len(c.want) {
-				t.Fatalf("%s: records %v, want %v", name, got, c.want)
-			}
-			for i := range got {
-				if got[i] != c.want[i] {
-					t.Fatalf("%s: records %v, want %v", name, got, c.want)
-				}
+			if got := numbers(t, st, c.r); !slices.Equal(got, c.want) {
+				t.Errorf("%s: records %v, want %v", name, got, c.want)
 			}
 		}
 	})
+}
+
+// numbers of all records, read page by page.
+func numbers(t *testing.T, st Store, r protocol.AuditRequest) []uint64 {
+	t.Helper()
+	var got []uint64
+	for {
+		reply, err := st.Audit(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, record := range reply.Records {
+			got = append(got, record.Number)
+		}
+		if reply.Next == 0 {
+			return got
+		}
+		r.After = reply.Next
+	}
 }
 
 // The database refuses to change the audit, and what is changed behind its back is found.

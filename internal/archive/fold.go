@@ -60,7 +60,7 @@ func (r *convRow) see(e conversation.Event, logged time.Time) {
 }
 
 // say folds a message. fresh is false for one that is stored already under its client id.
-func (r *convRow) say(e conversation.Event, m *conversation.Message, fresh bool) {
+func (r *convRow) say(e conversation.Event, m *conversation.Message, fresh bool) error {
 	if m.From.Kind == conversation.KindCustomer {
 		r.customerSeq = max(r.customerSeq, e.Seq)
 		r.contact = orOld(m.From.ID, r.contact)
@@ -68,10 +68,10 @@ func (r *convRow) say(e conversation.Event, m *conversation.Message, fresh bool)
 		r.channel = orOld(m.Channel, r.channel)
 	}
 	if !fresh {
-		return
+		return nil
 	}
 	r.messages++
-	r.apply(e)
+	return r.apply(e)
 }
 
 // decide folds an event of ownership.

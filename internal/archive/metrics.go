@@ -81,10 +81,11 @@ func (m *metrics) count(w Written) {
 }
 
 func (m *metrics) total(t Totals) {
-	for table, n := range map[string]int64{
-		"conversations": t.Conversations, "messages": t.Messages, "unreadable": t.Unreadable, "audit": int64(t.Audit.Number),
+	for table, n := range map[string]float64{
+		"conversations": float64(t.Conversations), "messages": float64(t.Messages),
+		"unreadable": float64(t.Unreadable), "audit": float64(t.Audit.Number),
 	} {
-		m.rows.WithLabelValues(table).Set(float64(n))
+		m.rows.WithLabelValues(table).Set(n)
 	}
 	m.unpurged.Set(float64(t.Unpurged))
 	m.held.Set(float64(t.Held))

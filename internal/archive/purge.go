@@ -113,7 +113,7 @@ func deleteConversations(ctx context.Context, tx *sql.Tx, ids []conversation.ID)
 	in := " IN (" + strings.Join(marks, ", ") + ")"
 	var messages int64
 	for _, table := range conversationTables {
-		res, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE conversation`+in, args...)
+		res, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE conversation`+in, args...) //nolint:gosec // constant names and numbered parameters
 		if err != nil {
 			return fmt.Errorf("%s: %w", table, err)
 		}
@@ -124,7 +124,7 @@ func deleteConversations(ctx context.Context, tx *sql.Tx, ids []conversation.ID)
 			return err
 		}
 	}
-	if _, err := tx.ExecContext(ctx, `DELETE FROM conversations WHERE id`+in, args...); err != nil {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM conversations WHERE id`+in, args...); err != nil { //nolint:gosec // numbered parameters
 		return err
 	}
 	_, err := tx.ExecContext(ctx, `UPDATE desk SET conversations = conversations - $1, messages = messages - $2`, len(ids), messages)

@@ -44,7 +44,6 @@ type role struct {
 	verified *protocol.Verification
 	storage  protocol.Storage
 	cursor   uint64
-	lastSeq  uint64
 }
 
 // Run is the role archive. It ends with ctx, or with an error when database or bus cannot be opened.
@@ -117,7 +116,7 @@ func (r *role) waitStream(ctx context.Context) error {
 // ended turns an error that only says that the role was to end into none.
 func ended(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		err = nil
 	}
 	return err
 }

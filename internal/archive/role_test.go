@@ -207,11 +207,8 @@ func TestArchivesAndForgets(t *testing.T) {
 	status := b.waitStatus("the ended conversation leaves the log", func(s *protocol.Status) bool {
 		return s.Unpurged == 0 && s.Lag == 0 && s.Verified != nil && s.Verified.Records == 1
 	})
-	if n := b.inLog(id); n != 0 {
-		t.Errorf("the log still holds %d events of the ended conversation", n)
-	}
-	if n := b.inLog(open); n != 1 {
-		t.Errorf("the log holds %d events of the open conversation, want 1", n)
+	if ended, going := b.inLog(id), b.inLog(open); ended != 0 || going != 1 {
+		t.Errorf("the log holds %d events of the ended conversation and %d of the open one, want 0 and 1", ended, going)
 	}
 	eventually.Nil(t, "audit events leave the log", func() error {
 		last, err := b.log.LastSeq(t.Context(), b.subjects.Audit())
@@ -220,10 +217,7 @@ func TestArchivesAndForgets(t *testing.T) {
 		}
 		return err
 	})
-	if status.Conversations != 2 || status.Messages != int64(len(want)+1) || status.Audit.Number != 1 || status.Storage.Engine != "sqlite" ||
-		status.Storage.DatabaseBytes == 0 || status.Storage.TotalBytes == 0 || status.Revision == "" || status.Problem != "" {
-		t.Errorf("status %+v", status)
-	}
+	checkStatus(t, status, int64(len(want)+1))
 	if r := health.Readiness(t.Context()); !r.Ready {
 		t.Errorf("readiness %+v", r)
 	}
@@ -237,6 +231,16 @@ deskfleet_archive_purged_conversations_total 1
 	})
 	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
 		t.Errorf("metrics: %v, %v", problems, err)
+	}
+}
+
+func checkStatus(t *testing.T, s *protocol.Status, messages int64) {
+	t.Helper()
+	if s.Conversations != 2 || s.Messages != messages || s.Audit.Number != 1 || s.Revision == "" || s.Problem != "" {
+		t.Errorf("status %+v", s)
+	}
+	if s.Storage.Engine != "sqlite" || s.Storage.DatabaseBytes == 0 || s.Storage.TotalBytes == 0 {
+		t.Errorf("storage %+v", s.Storage)
 	}
 }
 

@@ -134,8 +134,8 @@ func (d *DB) search(ctx context.Context, q searchQuery, limit int) (*protocol.Se
 	if q.messages {
 		columns += ", m.id, m.seq, m.at, m.from_kind, m.from_id, m.from_name, m.note, m.text"
 	}
-	rows, err := d.read.QueryContext(ctx, `SELECT `+columns+` FROM `+q.from+q.where.sql()+
-		` ORDER BY `+q.order+fmt.Sprintf(` LIMIT %d`, limit+1), q.where.args...)
+	query := fmt.Sprintf(`SELECT %s FROM %s%s ORDER BY %s LIMIT %d`, columns, q.from, q.where.sql(), q.order, limit+1)
+	rows, err := d.read.QueryContext(ctx, query, q.where.args...)
 	if err != nil {
 		return nil, err
 	}

@@ -137,8 +137,9 @@ func sqliteShrink(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
+	defer func() { _ = rows.Close() }() // its error is that of rows.Err
 	// The pragma frees a page for each row that is read.
 	for rows.Next() {
 	}
-	return errors.Join(rows.Err(), rows.Close())
+	return rows.Err()
 }

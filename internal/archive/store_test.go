@@ -3,6 +3,7 @@ package archive
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,23 +30,20 @@ func TestStoresAConversation(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := reply.Conversation
-		if c.Status != conversation.StatusClosed || c.Contact != "c-17" || c.ContactName != "Li Wei" || c.Channel != "web" ||
-			c.Queue != "refunds" || c.Disposition != "refunded" || c.Agent == nil || *c.Agent != mei ||
-			c.Messages != len(want) || c.LastSeq != s.seq || c.EndedAt.IsZero() || c.OpenedAt.IsZero() {
-			t.Errorf("conversation %+v", c)
+		wantConv := &protocol.Conversation{
+			ID: id, Status: conversation.StatusClosed, Channel: "web", Contact: "c-17", ContactName: "Li Wei", Language: "en",
+			Queue: "refunds", Agent: &mei, Disposition: "refunded", OpenedAt: start.Add(time.Second), EndedAt: start.Add(11 * time.Second),
+			Messages: len(want), LastSeq: s.seq,
+		}
+		if diff := cmp.Diff(wantConv, reply.Conversation); diff != "" {
+			t.Error(diff)
 		}
 		var seqs []uint64
 		for _, item := range reply.Items {
 			seqs = append(seqs, item.Seq)
 		}
-		if len(seqs) != int(s.seq) {
-			t.Errorf("with ownership there are %d items of %d", len(seqs), s.seq)
-		}
-		for i := range seqs[1:] {
-			if seqs[i] >= seqs[i+1] {
-				t.Fatalf("sequences %v are not in order", seqs)
-			}
+		if len(seqs) != int(s.seq) || !slices.IsSorted(seqs) {
+			t.Errorf("with ownership there are %d items of %d: %v", len(seqs), s.seq, seqs)
 		}
 	})
 }
@@ -194,41 +192,32 @@ func TestUnpurged(t *testing.T) {
 			}
 			return due
 		}
-		want := []Purge{{Conversation: id, Generation: 1, Seq: closedSeq}}
-		if due := unpurged(end, s.seq); !cmp.Equal(due, want) {
-			t.Error(cmp.Diff(want, due))
+		expect := func(what string, got []Purge, want ...Purge) {
+			t.Helper()
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s: %s", what, diff)
+			}
 		}
-		if due := unpurged(start, s.seq); len(due) != 0 {
-			t.Errorf("before the grace time has passed: %v", due)
-		}
-		if due := unpurged(end, 5); len(due) != 0 {
-			t.Errorf("although the router has not seen the customer's last message: %v", due)
-		}
-		if err := st.Purged(t.Context(), want); err != nil {
+		first := Purge{Conversation: id, Generation: 1, Seq: closedSeq}
+		expect("ended and seen by the router", unpurged(end, s.seq), first)
+		expect("before the grace time has passed", unpurged(start, s.seq))
+		expect("although the router has not seen the customer's last message", unpurged(end, 5))
+		if err := st.Purged(t.Context(), []Purge{first}); err != nil {
 			t.Fatal(err)
 		}
-		if due := unpurged(end, s.seq); len(due) != 0 {
-			t.Errorf("after the purge: %v", due)
-		}
-		// A late message is due again, once the router has seen it.
+		expect("after the purge", unpurged(end, s.seq))
 		late := s.says(id, customer("c-17"), "one more thing")
 		s.store(st)
-		if due := unpurged(s.now.Add(time.Hour), late-1); len(due) != 0 {
-			t.Errorf("a message that the router has not seen: %v", due)
-		}
+		later := s.now.Add(time.Hour)
+		expect("a late message that the router has not seen", unpurged(later, late-1))
 		totals, err := st.Totals(t.Context(), late-1)
 		if err != nil || totals.Unpurged != 1 || totals.Held != 1 {
 			t.Errorf("totals %+v, %v", totals, err)
 		}
-		if due := unpurged(s.now.Add(time.Hour), late); len(due) != 1 || due[0].Seq != late {
-			t.Errorf("the late message is not due: %v", due)
-		}
-		// A conversation that was reopened is not.
+		expect("a late message that the router has seen", unpurged(later, late), Purge{Conversation: id, Generation: 1, Seq: late})
 		s.event(id, &conversation.Reopened{Cause: conversation.CauseReopened, Seq: late})
 		s.store(st)
-		if due := unpurged(s.now.Add(time.Hour), s.seq); len(due) != 0 {
-			t.Errorf("an open conversation is due: %v", due)
-		}
+		expect("reopened", unpurged(later, s.seq))
 		if reply, err := st.Transcript(t.Context(), protocol.TranscriptRequest{Conversation: id}); err != nil || !reply.Conversation.EndedAt.IsZero() {
 			t.Errorf("a reopened conversation has an end: %+v, %v", reply, err)
 		}
@@ -254,9 +243,8 @@ func TestRestartWithAnotherLog(t *testing.T) {
 		if _, err := st.Restart(t.Context(), Position{Generation: 1}, created, s.now); !errors.Is(err, ErrMoved) {
 			t.Errorf("a second restart: %v", err)
 		}
-		reply, err := st.Transcript(t.Context(), protocol.TranscriptRequest{Conversation: open})
-		if err != nil || reply.Conversation.EndedAt.IsZero() {
-			t.Errorf("a conversation of the lost log never ends: %+v, %v", reply, err)
+		if c := st.mustFind(t, open); c.EndedAt.IsZero() {
+			t.Errorf("a conversation of the lost log never ends: %+v", c)
 		}
 		if due, err := st.Unpurged(t.Context(), p.Generation, s.now.Add(time.Hour), 1<<40, 10); err != nil || len(due) != 0 {
 			t.Errorf("due in the new log: %v, %v", due, err)
@@ -272,14 +260,28 @@ func TestRestartWithAnotherLog(t *testing.T) {
 		if got, want := texts(t, st, open), []string{"lost with the log?", "no, it goes on"}; !cmp.Equal(got, want) {
 			t.Error(cmp.Diff(want, got))
 		}
-		reply, err = st.Transcript(t.Context(), protocol.TranscriptRequest{Conversation: open})
-		if err != nil || reply.Conversation.Status != conversation.StatusQueued || !reply.Conversation.EndedAt.IsZero() {
-			t.Errorf("the conversation is not open again: %+v, %v", reply.Conversation, err)
+		if c := st.mustFind(t, open); c.Status != conversation.StatusQueued || !c.EndedAt.IsZero() {
+			t.Errorf("the conversation is not open again: %+v", c)
 		}
-		if v, err := st.VerifyAudit(t.Context()); err != nil || v.Broken != nil || v.Records != 1 {
-			t.Errorf("audit of the restart: %+v, %v", v, err)
-		}
+		st.checkChain(t, 1)
 	})
+}
+
+// checkChain walks the audit chain, which must hold.
+func (d *DB) checkChain(t *testing.T, records uint64) {
+	t.Helper()
+	if v, err := d.VerifyAudit(t.Context()); err != nil || v.Broken != nil || v.Records != records {
+		t.Errorf("audit chain of %d records: %+v, %v", records, v, err)
+	}
+}
+
+func (d *DB) mustFind(t *testing.T, id conversation.ID) *protocol.Conversation {
+	t.Helper()
+	c, err := d.conversation(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 func TestRetention(t *testing.T) {
@@ -296,13 +298,7 @@ func TestRetention(t *testing.T) {
 		if n, err := st.DeleteEnded(t.Context(), limit, s.now, 3); err != nil || n != 0 {
 			t.Fatalf("%d conversations were deleted that still lie in the log, %v", n, err)
 		}
-		due, err := st.Unpurged(t.Context(), p.Generation, s.now.Add(time.Hour), 1<<40, 100)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := st.Purged(t.Context(), due); err != nil {
-			t.Fatal(err)
-		}
+		st.purgeAll(t, p)
 		for _, want := range []int{3, 2, 0} {
 			if n, err := st.DeleteEnded(t.Context(), limit, s.now, 3); err != nil || n != want {
 				t.Fatalf("deleted %d, want %d: %v", n, want, err)
@@ -311,21 +307,7 @@ func TestRetention(t *testing.T) {
 		if got := texts(t, st, kept); !cmp.Equal(got, want) {
 			t.Error(cmp.Diff(want, got))
 		}
-		for _, id := range ids {
-			if _, err := st.Transcript(t.Context(), protocol.TranscriptRequest{Conversation: id}); !errors.Is(err, ErrNotFound) {
-				t.Errorf("conversation %s is still there: %v", id, err)
-			}
-		}
-		for _, table := range append([]string{"conversations"}, conversationTables...) {
-			key := "conversation"
-			if table == "conversations" {
-				key = "id"
-			}
-			var n int
-			if err := st.read.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM `+table+` WHERE `+key+` <> $1`, string(kept)).Scan(&n); err != nil || n != 0 {
-				t.Errorf("%d rows are left in %s: %v", n, table, err)
-			}
-		}
+		st.checkOnly(t, kept)
 		if hits := search(t, st, protocol.SearchRequest{Text: "question"}); len(hits) != 1 {
 			t.Errorf("%d messages are found, want 1", len(hits))
 		}
@@ -343,6 +325,34 @@ func TestRetention(t *testing.T) {
 			}
 		}
 	})
+}
+
+// purgeAll notes that the log has nothing left of what has ended.
+func (d *DB) purgeAll(t *testing.T, p Position) {
+	t.Helper()
+	due, err := d.Unpurged(t.Context(), p.Generation, start.AddDate(1, 0, 0), 1<<40, 100)
+	if err == nil {
+		err = d.Purged(t.Context(), due)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// checkOnly looks for rows of any other conversation.
+func (d *DB) checkOnly(t *testing.T, kept conversation.ID) {
+	t.Helper()
+	for _, table := range append([]string{"conversations"}, conversationTables...) {
+		key := "conversation"
+		if table == "conversations" {
+			key = "id"
+		}
+		var n int
+		err := d.read.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM `+table+` WHERE `+key+` <> $1`, string(kept)).Scan(&n)
+		if err != nil || n != 0 {
+			t.Errorf("%d rows are left in %s: %v", n, table, err)
+		}
+	}
 }
 
 func TestReopenedDatabase(t *testing.T) {

@@ -109,7 +109,9 @@ func (w *batchWriter) message(ctx context.Context, r *convRow, e conversation.Ev
 	if err != nil {
 		return err
 	}
-	r.say(e, m, fresh)
+	if err := r.say(e, m, fresh); err != nil {
+		w.written.Misfits++
+	}
 	if !fresh {
 		w.written.Duplicates++
 		return nil
@@ -163,7 +165,7 @@ func (w *batchWriter) row(ctx context.Context, id conversation.ID) (*convRow, er
 	if r, ok := w.rows[id]; ok {
 		return r, nil
 	}
-	statement, err := w.prepare(ctx, `SELECT `+rowColumns+` FROM conversations WHERE id = $1`)
+	statement, err := w.prepare(ctx, `SELECT `+rowColumns+` FROM conversations WHERE id = $1`) //nolint:sqlclosecheck // the transaction closes it
 	if err != nil {
 		return nil, err
 	}
@@ -224,7 +226,7 @@ func (w *batchWriter) insert(ctx context.Context, query string, args ...any) (bo
 }
 
 func (w *batchWriter) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	statement, err := w.prepare(ctx, query)
+	statement, err := w.prepare(ctx, query) //nolint:sqlclosecheck // the transaction closes it
 	if err != nil {
 		return nil, err
 	}

@@ -144,14 +144,7 @@ func TestWithTheRealDesk(t *testing.T) {
 	d := realDesk(t)
 	d.signOn(d.worker("bot-0"))
 	ann := ask.Router{Bus: d.conn, Subjects: d.subjects, Party: bus.PartyAgent}
-	offers := make(chan *protocol.Push, 16)
-	if _, err := d.conn.Subscribe(context.WithoutCancel(t.Context()), d.subjects.Offer(bus.PartyAgent, "ann"), func(m *bus.Message) {
-		if p, err := protocol.DecodePush(m.Data); err == nil && p.Type == protocol.PushOffer {
-			offers <- p
-		}
-	}); err != nil {
-		t.Fatal(err)
-	}
+	offers := d.offers("ann")
 	id := d.posts("c-1", "How can I return an item?")
 	d.waitTranscript(id, "< How can I return an item?", "> Welcome to the shop!", "= returns")
 	d.posts("c-1", "怎么开发票")
@@ -181,21 +174,45 @@ func TestWithTheRealDesk(t *testing.T) {
 		}
 		return s == conversation.StatusClosed || s == ""
 	})
+	if c := d.waitArchived(id); c.Messages != 7 || c.Status != conversation.StatusClosed || c.Disposition != "done" {
+		t.Errorf("archived %+v", c)
+	}
+}
+
+// waitArchived waits until the archive has a conversation and the bus has not.
+func (d *desk) waitArchived(id conversation.ID) *archived.Conversation {
+	d.t.Helper()
 	client := archived.Client{Bus: d.conn, Subjects: d.subjects}
-	eventually.Nil(t, "the archive has it and the bus has not", func() error {
-		s, err := client.Status(t.Context())
+	eventually.Nil(d.t, "the archive has it and the bus has not", func() error {
+		s, err := client.Status(d.t.Context())
 		if err != nil {
 			return err
 		}
-		if last, err := d.log.LastSeq(t.Context(), d.subjects.Conversation(string(id))); err != nil || last != 0 {
-			return fmt.Errorf("the log holds %d, archive %+v, %w", last, s, err)
+		if last, err := d.log.LastSeq(d.t.Context(), d.subjects.Conversation(string(id))); err != nil || last != 0 {
+			return fmt.Errorf("the log holds %d, archive %+v, error %w", last, s, err)
 		}
 		return nil
 	})
-	reply, err := client.Transcript(t.Context(), archived.TranscriptRequest{Conversation: id})
-	if err != nil || reply.Conversation.Messages != 7 || reply.Conversation.Status != conversation.StatusClosed || reply.Conversation.Disposition != "done" {
-		t.Errorf("archived %+v, %v", reply, err)
+	reply, err := client.Transcript(d.t.Context(), archived.TranscriptRequest{Conversation: id})
+	if err != nil {
+		d.t.Fatal(err)
 	}
+	return reply.Conversation
+}
+
+// offers to a person.
+func (d *desk) offers(person string) <-chan *protocol.Push {
+	d.t.Helper()
+	offers := make(chan *protocol.Push, 16)
+	_, err := d.conn.Subscribe(context.WithoutCancel(d.t.Context()), d.subjects.Offer(bus.PartyAgent, person), func(m *bus.Message) {
+		if p, err := protocol.DecodePush(m.Data); err == nil && p.Type == protocol.PushOffer {
+			offers <- p
+		}
+	})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return offers
 }
 
 // Workers come and go while customers ask; every question is answered exactly once.

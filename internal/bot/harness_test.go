@@ -171,6 +171,7 @@ func (d *desk) decide(subject bus.Subject, r *protocol.Request) *protocol.Reply 
 			d.t.Error(err)
 		}
 		delete(d.owned, r.Conversation)
+	default:
 	}
 	if !d.signedOn[subject.Who] && r.Type != protocol.SignOff {
 		return &protocol.Reply{V: 1, Error: &protocol.Error{Code: protocol.CodeNotSignedOn, What: "x", Why: "y", Remedy: "z"}}

@@ -51,8 +51,7 @@ func (w *worker) lookup(ctx context.Context, bases []string, query, language str
 // that is not there yet must not take the others' answers away.
 func (w *worker) searchAll(ctx context.Context, bases []string, query, language string) ([]dialogue.Hit, error) {
 	hits, err := w.search(ctx, bases, query, language)
-	var refused *protocol.Error
-	if err == nil || len(bases) == 1 || !errors.As(err, &refused) {
+	if _, refused := errors.AsType[*protocol.Error](err); !refused || len(bases) == 1 {
 		return hits, err
 	}
 	served := false

@@ -295,11 +295,11 @@ func (s *session) handOff(ctx context.Context) error {
 		s.log.Info("bot handed off", "reason", s.promise.Reason.Code, "words", s.promise.Reason.Words)
 		return errHandedOff
 	}
-	var refused *protocol.Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*protocol.Error](err); ok {
 		switch refused.Code {
 		case protocol.CodeNotOwner, protocol.CodeNotFound, protocol.CodeState, protocol.CodeNotSignedOn:
 			return fmt.Errorf("%w: %w", errGone, err)
+		default: // asked again
 		}
 	}
 	return fmt.Errorf("hand off: %w", err)

@@ -94,7 +94,7 @@ func Run(ctx context.Context, opts Options) error {
 // ended turns an error that only says that the role was to end into none.
 func ended(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		err = nil
 	}
 	return err
 }
@@ -277,8 +277,7 @@ func (w *worker) settle(ctx, work context.Context) error {
 		err = &protocol.Error{Code: protocol.CodeNotSignedOn, What: w.opts.Name + " is not signed on", Why: "the router says so", Remedy: "sign on"}
 	}
 	if err != nil {
-		var refused *protocol.Error
-		if errors.As(err, &refused) {
+		if refused, ok := errors.AsType[*protocol.Error](err); ok {
 			w.signedOn.Store(false)
 			w.log.Warn("bot is refused by the router", "request", request.Type, "code", refused.Code, "error", err)
 		}

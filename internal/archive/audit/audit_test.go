@@ -97,7 +97,7 @@ func TestEveryChangeIsFound(t *testing.T) {
 		"cut off":  {func(r []Record) []Record { return r[:2] }, 3},
 		"swapped":  {func(r []Record) []Record { r[1], r[2] = r[2], r[1]; return r }, 2},
 		"appended": {func(r []Record) []Record { return append(r, Link(r[3].Head(), "shop", "web", event("x", ""), nil)) }, 5},
-		"all recomputed": {func(r []Record) []Record {
+		"all recomputed": {func([]Record) []Record {
 			forged := chain(t, event("a.one", ""), event("a.two", ""), event("a.three", ""), event("a.four", ""))
 			return forged
 		}, 4},

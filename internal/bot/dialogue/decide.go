@@ -98,7 +98,7 @@ func Decide(t *Talk, found Findings, s Settings) Reply {
 	case len(t.Open) == 0:
 		d.greet()
 	case asksForPerson(t.Open):
-		d.say(KindHandOff, text(textPerson, d.language), nil)
+		d.say(KindHandOff, text(textPerson, d.language))
 		d.handOff(conversation.ReasonAskedForPerson, reasonPerson)
 	default:
 		d.answerOpen(found)
@@ -148,17 +148,17 @@ func (d *decision) chat(talk talkKind) {
 			return
 		}
 		if talk != talkThanks && talk != talkBye {
-			d.say(KindChat, text(textHello, d.language), nil)
+			d.say(KindChat, text(textHello, d.language))
 			return
 		}
 	}
 	switch talk {
 	case talkHello:
-		d.say(KindChat, text(textHelp, d.language), nil)
+		d.say(KindChat, text(textHelp, d.language))
 	case talkThanks:
-		d.say(KindChat, text(textWelcome, d.language), nil)
+		d.say(KindChat, text(textWelcome, d.language))
 	case talkBye:
-		d.say(KindChat, text(textBye, d.language), nil)
+		d.say(KindChat, text(textBye, d.language))
 	case talkNothing, talkNo, talkNoHelp: // "ok": people say nothing to that
 	}
 }
@@ -166,7 +166,7 @@ func (d *decision) chat(talk talkKind) {
 // answer the question, or say that there is no answer.
 func (d *decision) answer(found Findings) {
 	if found.Failed {
-		d.say(KindHandOff, text(textFault, d.language), nil)
+		d.say(KindHandOff, text(textFault, d.language))
 		d.handOff(conversation.ReasonFault, reasonFault)
 		return
 	}
@@ -213,19 +213,19 @@ func (d *decision) give(h Hit) {
 }
 
 // miss says that there is no sure answer and hands off.
-func (d *decision) miss(what textKey, why string, close []Hit) {
-	d.say(KindHandOff, text(what, d.language), nil)
+func (d *decision) miss(what textKey, why string, near []Hit) {
+	d.say(KindHandOff, text(what, d.language))
 	d.reply.Say[len(d.reply.Say)-1].Missed = true
 	d.handOff(conversation.ReasonNoAnswer, why)
-	for _, h := range close[:min(closeCalls, len(close))] {
+	for _, h := range near[:min(closeCalls, len(near))] {
 		if !d.talk.gave(h.KnowledgeBase, h.ID) && len(d.reply.HandOff.Tried) < conversation.MaxTried {
 			d.reply.HandOff.Tried = append(d.reply.HandOff.Tried, cite(h, conversation.MaxWhyBytes))
 		}
 	}
 }
 
-func (d *decision) say(kind Kind, words string, entry *conversation.Citation) {
-	d.reply.Say = append(d.reply.Say, Say{Kind: kind, Text: words, Language: textLanguage(d.language), Entry: entry})
+func (d *decision) say(kind Kind, words string) {
+	d.reply.Say = append(d.reply.Say, Say{Kind: kind, Text: words, Language: textLanguage(d.language)})
 }
 
 func (d *decision) handOff(code conversation.ReasonCode, words string) {
@@ -269,7 +269,7 @@ func asksForPerson(open []Said) bool {
 
 // joinTexts makes one question of several messages: people write one thought in three lines.
 func joinTexts(said []Said) string {
-	var texts []string
+	texts := make([]string, 0, len(said))
 	for _, s := range said {
 		texts = append(texts, s.Text)
 	}

@@ -376,16 +376,8 @@ func TestAnyConversation(t *testing.T) {
 			for range rapid.IntRange(0, 3).Draw(rt, "lines") {
 				c.customer(rapid.SampledFrom(lines).Draw(rt, "line"))
 			}
-			var found Findings
-			for range rapid.IntRange(0, 3).Draw(rt, "hits") {
-				found.Hits = append(found.Hits, Hit{
-					KnowledgeBase: "faq", ID: fmt.Sprintf("e%d", rapid.IntRange(0, 40).Draw(rt, "entry")), Answer: "because",
-					Question: strings.Repeat("q", rapid.IntRange(0, 3000).Draw(rt, "question")), Confidence: rapid.Float64Range(0, 1).Draw(rt, "confidence"),
-				})
-			}
-			found.Failed = rapid.IntRange(0, 9).Draw(rt, "failed") == 0
 			before := len(c.talk.Open)
-			r := c.turn(found)
+			r := c.turn(drawFindings(rt))
 			for _, s := range r.Say {
 				if s.Entry == nil {
 					continue
@@ -398,11 +390,8 @@ func TestAnyConversation(t *testing.T) {
 			if len(r.Say) == 0 && r.HandOff == nil && before > 0 && !c.talk.Greeted {
 				rt.Fatalf("a first message is not answered")
 			}
-			if h := r.HandOff; h != nil {
-				full := &conversation.HandOff{TranscriptSeq: max(c.seq, 1), Reason: h.Reason, Language: h.Language, Tried: h.Tried, Verification: conversation.VerificationNone}
-				if err := full.Validate(); err != nil {
-					rt.Fatal(err)
-				}
+			if err := contract(r.HandOff); err != nil {
+				rt.Fatal(err)
 			}
 			var again Talk
 			for _, e := range c.events {
@@ -414,6 +403,26 @@ func TestAnyConversation(t *testing.T) {
 			}
 		}
 	})
+}
+
+func drawFindings(rt *rapid.T) (found Findings) {
+	for range rapid.IntRange(0, 3).Draw(rt, "hits") {
+		found.Hits = append(found.Hits, Hit{
+			KnowledgeBase: "faq", ID: fmt.Sprintf("e%d", rapid.IntRange(0, 40).Draw(rt, "entry")), Answer: "because",
+			Question: strings.Repeat("q", rapid.IntRange(0, 3000).Draw(rt, "question")), Confidence: rapid.Float64Range(0, 1).Draw(rt, "confidence"),
+		})
+	}
+	found.Failed = rapid.IntRange(0, 9).Draw(rt, "failed") == 0
+	return found
+}
+
+// contract checks a hand-off as the router does; nil is fine.
+func contract(h *HandOff) error {
+	if h == nil {
+		return nil
+	}
+	full := &conversation.HandOff{TranscriptSeq: 1, Reason: h.Reason, Language: h.Language, Tried: h.Tried, Verification: conversation.VerificationNone}
+	return full.Validate()
 }
 
 func TestClientIDs(t *testing.T) {

@@ -20,8 +20,8 @@ func languageOf(m *conversation.Message) string {
 
 // speaks is the language that the bot speaks: the customer's if the desk has it, otherwise the desk's first.
 func speaks(t *Talk, s Settings) string {
-	for i := len(t.Open) - 1; i >= 0; i-- {
-		if l := ofDesk(t.Open[i].Language, s.Languages); l != "" {
+	for _, said := range slices.Backward(t.Open) {
+		if l := ofDesk(said.Language, s.Languages); l != "" {
 			return l
 		}
 	}
