@@ -18,7 +18,8 @@ import (
 
 var errKilled = errors.New("killed")
 
-// killer ends an archive at its n-th step that changes anything: from then on nothing it does has an effect.
+// killer ends an archive when it comes to a place, or to any, for the n-th time: from then on nothing it does
+// has an effect.
 type killer struct {
 	mu    sync.Mutex
 	left  int
@@ -26,12 +27,8 @@ type killer struct {
 	dead  chan struct{}
 }
 
-func newKiller(n int) *killer { return &killer{left: n, dead: make(chan struct{})} }
-
-func (k *killer) isDead() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.left == 0
+func newKiller(place string, n int) *killer {
+	return &killer{place: place, left: n, dead: make(chan struct{})}
 }
 
 func (k *killer) step(place string) error {
@@ -40,10 +37,12 @@ func (k *killer) step(place string) error {
 	if k.left == 0 {
 		return errKilled
 	}
+	if k.place != "" && k.place != place {
+		return nil
+	}
 	if k.left--; k.left > 0 {
 		return nil
 	}
-	k.place = place
 	close(k.dead)
 	return errKilled
 }
@@ -107,62 +106,63 @@ func (l mortalLog) PurgeUpTo(ctx context.Context, filter string, seq uint64) err
 func TestKilledAtEachStep(t *testing.T) {
 	onEach(t, func(t *testing.T, d database) {
 		b := newBench(t)
-		places := map[string]bool{}
-		for n := 1; ; n++ {
-			s := newScript(t)
-			want := map[conversation.ID][]string{}
-			for i := range 2 {
-				id, texts := s.served(fmt.Sprintf("c-%d-%d", n, i), fmt.Sprintf("question %d of run %d", i, n))
-				want[id] = texts
-			}
-			s.audit("agent.signedOn")
-			b.play(s)
-			b.decide()
-			k := newKiller(n)
-			o := b.options()
-			o.Open = func(ctx context.Context, s bus.Subjects) (Store, error) {
-				db, err := d.open(ctx, s)
-				return mortalStore{db, k}, err
-			}
-			o.Dialer = mortalDialer{b.server, k}
-			stop := b.run(o)
-			survived := b.waitDeadOr(k, func(s *protocol.Status) bool {
-				return s.Lag == 0 && s.Unpurged == 0 && s.Conversations == int64(2*n) && s.Audit.Number == uint64(n)
-			})
-			stop()
-			// The last step shows in the status before its end, at which the archive may die yet.
-			survived = survived && !k.isDead()
-			db := d.store()
-			for id, texts := range want {
-				b.checkNothingLost(db, id, texts)
-			}
-			if survived {
-				b.checkExactlyOnce(db, want)
-				break
-			}
-			places[k.place] = true
-			// A healthy archive takes over.
-			o = b.options()
-			o.Open = func(ctx context.Context, s bus.Subjects) (Store, error) { return d.open(ctx, s) }
-			stop = b.run(o)
-			b.waitStatus("everything is archived and purged", func(s *protocol.Status) bool {
-				return s.Lag == 0 && s.Unpurged == 0 && s.Conversations == int64(2*n) && s.Audit.Number == uint64(n)
-			})
-			stop()
-			b.checkExactlyOnce(db, want)
-		}
+		runs := int64(0)
 		for _, place := range []string{"write", "purge", "noting the purge"} {
-			if !places["before "+place] || !places["after "+place] {
-				t.Errorf("never killed around %s: %v", place, places)
+			for _, side := range []string{"before ", "after "} {
+				runs++
+				b.killAt(d, side+place, runs)
 			}
 		}
 	})
 }
 
-// waitDeadOr waits until the archive is dead or has nothing more to do, and says whether it survived.
-func (b *bench) waitDeadOr(k *killer, done func(*protocol.Status) bool) bool {
+// killAt runs an archive that is killed, looks at what it leaves behind, and lets a healthy one take over.
+func (b *bench) killAt(d database, place string, runs int64) {
 	b.t.Helper()
-	survived := false
+	s := newScript(b.t)
+	want := map[conversation.ID][]string{}
+	for i := range 2 {
+		id, texts := s.served(fmt.Sprintf("c-%d-%d", runs, i), "question "+place)
+		want[id] = texts
+	}
+	s.audit("agent.signedOn")
+	b.play(s)
+	b.decide()
+	k := newKiller(place, 1)
+	o := b.options()
+	o.Open = func(ctx context.Context, s bus.Subjects) (Store, error) {
+		db, err := d.open(ctx, s)
+		return mortalStore{db, k}, err
+	}
+	o.Dialer = mortalDialer{b.server, k}
+	done := func(s *protocol.Status) bool {
+		return s.Lag == 0 && s.Unpurged == 0 && s.Conversations == 2*runs && s.Audit.Number == uint64(runs)
+	}
+	stop := b.run(o)
+	eventually.Receive(b.t, "the archive is killed "+place, valueOf(k.dead))
+	stop()
+	db := d.store()
+	for id, texts := range want {
+		b.checkNothingLost(db, id, texts)
+	}
+	o = b.options()
+	o.Open = func(ctx context.Context, s bus.Subjects) (Store, error) { return d.open(ctx, s) }
+	stop = b.run(o)
+	b.waitStatus("everything is archived and purged after "+place, done)
+	stop()
+	b.checkExactlyOnce(db, want)
+}
+
+// valueOf turns a channel that is closed into one that gives a value.
+func valueOf(closed <-chan struct{}) <-chan bool {
+	ch := make(chan bool, 1)
+	go func() { <-closed; ch <- true }()
+	return ch
+}
+
+// waitDeadOr waits until the archive is dead or has nothing more to do.
+func (b *bench) waitDeadOr(k *killer, done func(*protocol.Status) bool) {
+	b.t.Helper()
 	eventually.True(b.t, "the archive is killed or done", func() bool {
 		select {
 		case <-k.dead:
@@ -170,15 +170,8 @@ func (b *bench) waitDeadOr(k *killer, done func(*protocol.Status) bool) bool {
 		default:
 		}
 		s, err := b.client().Status(b.t.Context())
-		survived = err == nil && done(s)
-		return survived
+		return err == nil && done(s)
 	})
-	select {
-	case <-k.dead: // in the meantime
-		return false
-	default:
-		return survived
-	}
 }
 
 // checkNothingLost looks for each message in the database and in the log.
@@ -262,7 +255,7 @@ func TestRestartsUnderLoad(t *testing.T) {
 		})
 	}
 	for n := 1; n <= 12; n++ {
-		k := newKiller(n)
+		k := newKiller("", n)
 		o := b.options()
 		o.Open = func(ctx context.Context, s bus.Subjects) (Store, error) {
 			db, err := OpenSQLite(ctx, b.file, s)

@@ -134,6 +134,7 @@ func (d *DB) search(ctx context.Context, q searchQuery, limit int) (*protocol.Se
 	if q.messages {
 		columns += ", m.id, m.seq, m.at, m.from_kind, m.from_id, m.from_name, m.note, m.text"
 	}
+	//nolint:gosec // columns, tables and conditions are constants, values are parameters
 	query := fmt.Sprintf(`SELECT %s FROM %s%s ORDER BY %s LIMIT %d`, columns, q.from, q.where.sql(), q.order, limit+1)
 	rows, err := d.read.QueryContext(ctx, query, q.where.args...)
 	if err != nil {

@@ -315,16 +315,22 @@ func TestRetention(t *testing.T) {
 		if err != nil || totals.Conversations != 1 || totals.Messages != int64(len(want)) {
 			t.Errorf("totals %+v, %v", totals, err)
 		}
-		reply, err := st.Audit(t.Context(), protocol.AuditRequest{Action: "retention."})
-		if err != nil || len(reply.Records) != 2 {
-			t.Fatalf("audit of the deletion: %+v, %v", reply, err)
-		}
-		for _, id := range ids[:3] {
-			if !strings.Contains(string(reply.Records[0].Details), string(id)) {
-				t.Errorf("%s does not name %s", reply.Records[0].Details, id)
-			}
-		}
+		st.checkNoted(t, ids[:3])
 	})
+}
+
+// checkNoted looks for the audit record of a deletion.
+func (d *DB) checkNoted(t *testing.T, ids []conversation.ID) {
+	t.Helper()
+	reply, err := d.Audit(t.Context(), protocol.AuditRequest{Action: "retention."})
+	if err != nil || len(reply.Records) != 2 {
+		t.Fatalf("audit of the deletion: %+v, %v", reply, err)
+	}
+	for _, id := range ids {
+		if !strings.Contains(string(reply.Records[0].Details), string(id)) {
+			t.Errorf("%s does not name %s", reply.Records[0].Details, id)
+		}
+	}
 }
 
 // purgeAll notes that the log has nothing left of what has ended.
