@@ -218,9 +218,9 @@ func (l *line) talk(ctx context.Context, c *connection, v *visit, t talker) erro
 
 // connection is one WebSocket.
 type connection struct {
-	ws      *websocket.Conn
-	frames  chan []byte
-	ended   chan error
+	ws     *websocket.Conn
+	frames chan []byte
+	ended  chan error
 	// leaving is closed when nobody takes frames any more.
 	leaving chan struct{}
 }
