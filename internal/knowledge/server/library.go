@@ -9,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/deskfleet/deskfleet/internal/knowledge"
@@ -23,7 +25,9 @@ const maxUnzipped = 256 << 20
 // base is one knowledge base as it is served.
 type base struct {
 	revision string
-	index    *knowledge.Index
+	// languages of the desk that the index was compiled for.
+	languages string
+	index     *knowledge.Index
 }
 
 // library holds the bases that are served. It is swapped base by base: one that
@@ -37,10 +41,13 @@ type library struct {
 	wanted map[string]string
 	// failures say why, by base.
 	failures map[string]error
+	// tried are the fingerprints of what failed: the same files fail again, and compiling them each second
+	// would take the time that searches need.
+	tried map[string]string
 }
 
 func newLibrary(folder string) *library {
-	return &library{folder: folder, bases: map[string]base{}, failures: map[string]error{}}
+	return &library{folder: folder, bases: map[string]base{}, failures: map[string]error{}, tried: map[string]string{}}
 }
 
 // get a base; known says whether the document names it.
@@ -64,28 +71,47 @@ func (l *library) update(document *runtimeconfig.Document) (changed []string) {
 	for name := range l.bases {
 		if _, still := wanted[name]; !still {
 			delete(l.bases, name)
-			delete(l.failures, name)
 			changed = append(changed, name)
 		}
 	}
+	gone := func(name string) bool { _, still := wanted[name]; return !still }
+	maps.DeleteFunc(l.failures, func(name string, _ error) bool { return gone(name) })
+	maps.DeleteFunc(l.tried, func(name, _ string) bool { return gone(name) })
 	l.mu.Unlock()
+	languages := strings.Join(document.Languages, ",")
 	for i := range document.Knowledge {
 		w := &document.Knowledge[i]
-		if now, served, _ := l.get(w.Name); served && now.revision == w.Revision {
+		now, served, _ := l.get(w.Name)
+		fingerprint := l.fingerprint(w, languages)
+		if served && now.revision == w.Revision && now.languages == languages || l.tried[w.Name] == fingerprint {
 			continue
 		}
 		index, err := l.load(w, document.Languages)
 		l.mu.Lock()
 		if err != nil {
-			l.failures[w.Name] = err
+			l.failures[w.Name], l.tried[w.Name] = err, fingerprint
 		} else {
-			l.bases[w.Name] = base{revision: w.Revision, index: index}
+			l.bases[w.Name] = base{revision: w.Revision, languages: languages, index: index}
 			delete(l.failures, w.Name)
+			delete(l.tried, w.Name)
 			changed = append(changed, w.Name)
 		}
 		l.mu.Unlock()
 	}
 	return changed
+}
+
+// fingerprint changes whenever what a base is loaded from does.
+func (l *library) fingerprint(w *runtimeconfig.KnowledgeBase, languages string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s", w.Revision, languages)
+	for _, part := range w.Parts {
+		fmt.Fprintf(&b, "\n%s %s ", part.Path, part.SHA256)
+		if info, err := os.Stat(filepath.Join(l.folder, part.Path)); err == nil {
+			fmt.Fprintf(&b, "%d %d", info.Size(), info.ModTime().UnixNano())
+		}
+	}
+	return b.String()
 }
 
 // load reads the parts of a base. They arrive one after the other in ConfigMaps
