@@ -95,7 +95,7 @@ func (o *deskOptions) runCompact(ctx context.Context, _ *roleOptions, e *environ
 		Bus: bus.ServerOptions{Listen: o.busListen, TLS: bus.TLSFiles{
 			Cert: filepath.Join(o.secrets, credentials.FileCertificate), Key: filepath.Join(o.secrets, credentials.FilePrivateKey), CA: filepath.Join(o.secrets, fileCA),
 		}},
-		Listener: listener, Open: openArchive(o.data), Logger: e.log, Registry: e.registry, Health: e.health,
+		Listener: listener, Open: openArchive(o.data), BusMetrics: e.busMetrics, Logger: e.log, Registry: e.registry, Health: e.health,
 	})
 }
 
@@ -246,11 +246,11 @@ func (t *trial) run(ctx context.Context, stderr io.Writer, plans *plan.Plans, be
 	if err != nil {
 		return err
 	}
-	logger := telemetry.NewLogger(stderr, t.options.level, "desk")
+	logger, registry := telemetry.NewLogger(stderr, t.options.level, "desk"), telemetry.NewRegistry("desk")
 	return desk.Run(ctx, desk.Options{
 		Name: "desk", Source: source, Data: t.data, Knowledge: t.knowledge(), Secrets: t.secrets(), Tokens: t.tokens,
 		Listener: listener, Workers: t.workers(plans), Open: openArchive(t.data),
-		Logger: logger, Registry: telemetry.NewRegistry("desk"), Health: telemetry.NewHealth(nil),
+		BusMetrics: bus.NewMetrics(registry), Logger: logger, Registry: registry, Health: telemetry.NewHealth(nil),
 		Ready: func() { t.greet(listener.Addr().String(), time.Since(begin)) },
 	})
 }

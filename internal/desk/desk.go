@@ -47,6 +47,8 @@ type Options struct {
 	Workers []Worker
 	// Open the archive's database. Required.
 	Open func(context.Context, bus.Subjects) (archive.Store, error)
+	// BusMetrics of the connections of all roles. Required.
+	BusMetrics *bus.Metrics
 	// Logger, Registry and Health of the process. Required.
 	Logger   *slog.Logger
 	Registry *prometheus.Registry
@@ -79,7 +81,7 @@ func Run(ctx context.Context, o Options) error {
 
 // start the layers: each needs those before it.
 func (o *Options) start(ctx context.Context, l *layers) error {
-	metrics := bus.NewMetrics(o.Registry)
+	metrics := o.BusMetrics
 	dialer, err := o.startBus(ctx, l)
 	if err != nil {
 		return err
