@@ -137,6 +137,32 @@ func TestBotAnswersInBothLanguagesAndCites(t *testing.T) {
 	}
 }
 
+// The rules hand over to people, by what the customer says and in both languages.
+func TestRulesHandOverToTheirQueue(t *testing.T) {
+	namespace := tenant(t, "e2e-rules", "shop")
+	chat := address(t, namespace, "shop-gateway")
+	for _, row := range []struct{ language, text, queue string }{
+		{"en", "I want my money back for this order", "refunds"},
+		{"zh", "请转人工客服", "general"},
+	} {
+		t.Run(row.queue, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			customer, err := play.Arrive(ctx, chat, "Ben", row.language, os.Stderr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer customer.Leave()
+			if err := customer.Say(ctx, row.text); err != nil {
+				t.Fatal(err)
+			}
+			if err := customer.ExpectState(ctx, "the queue "+row.queue, func(s *chatwire.State) bool { return s.Queue == row.queue }); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
 // Every role's pods end one after the other under talking customers: what was acknowledged must be stored, once and in order.
 func TestNothingIsLostWhilePodsEnd(t *testing.T) {
 	if testing.Short() {
@@ -151,7 +177,7 @@ func TestNothingIsLostWhilePodsEnd(t *testing.T) {
 	var work sync.WaitGroup
 	errs := make([]error, customers)
 	for i := range customers {
-		work.Go(func() { errs[i] = talk(ctx, talking, chat, fmt.Sprintf("customer-%d", i)) })
+		work.Go(func() { _, errs[i] = play.Talk(ctx, talking, chat, fmt.Sprintf("customer-%d", i)) })
 	}
 	for _, role := range []string{"gateway", "router", "bot", "knowledge", "console", "archive", "bus"} {
 		pod, err := theStage.EndPod(ctx, namespace, "shop", role)
@@ -169,25 +195,6 @@ func TestNothingIsLostWhilePodsEnd(t *testing.T) {
 	if err := errors.Join(errs...); err != nil {
 		t.Error(err)
 	}
-}
-
-// talk says numbered things until talking ends, and then checks what is stored.
-func talk(ctx, talking context.Context, url, name string) error {
-	customer, err := play.Arrive(ctx, url, name, "en", nil)
-	if err != nil {
-		return err
-	}
-	defer customer.Leave()
-	for n := 1; talking.Err() == nil; n++ {
-		if err := customer.Say(ctx, fmt.Sprintf("%s says number %d: where is my order?", name, n)); err != nil {
-			return err
-		}
-		select {
-		case <-time.After(2 * time.Second): // as fast as a person types: the desk bounds messages a minute
-		case <-talking.Done():
-		}
-	}
-	return customer.CheckStored(ctx)
 }
 
 func TestBrokenObjectsTellTheirAuthorWhatToDo(t *testing.T) {

@@ -133,19 +133,17 @@ func (c *Customer) Expect(ctx context.Context, what string, holds func(*chatwire
 	}
 }
 
-// ExpectStatus waits until the conversation is in one of the states.
-func (c *Customer) ExpectStatus(ctx context.Context, wanted ...conversation.Status) error {
+// ExpectState waits until the conversation is in a state.
+func (c *Customer) ExpectState(ctx context.Context, what string, holds func(*chatwire.State) bool) error {
 	for {
 		c.mu.Lock()
-		now, news := c.state.Status, c.news
+		now, news := c.state, c.news
 		c.mu.Unlock()
-		for _, w := range wanted {
-			if now == w {
-				return nil
-			}
+		if holds(&now) {
+			return nil
 		}
 		if err := c.wait(ctx, news); err != nil {
-			return fmt.Errorf("customer %s waits for status %v, it is %s: %w\n%s", c.Name, wanted, now, err, c.Dialogue())
+			return fmt.Errorf("customer %s waits for %s, it is %s: %w\n%s", c.Name, what, describe(&now), err, c.Dialogue())
 		}
 	}
 }
