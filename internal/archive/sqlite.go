@@ -73,6 +73,8 @@ func sqliteConnect(file string, readOnly bool) (*sql.DB, error) {
 		"_pragma": {
 			fmt.Sprintf("cache_size(-%d)", sqliteCacheKiB),
 			fmt.Sprintf("journal_size_limit(%d)", sqliteJournalMax),
+			// The pod's file system is read-only but for the volume: there is no place for temporary files.
+			"temp_store(MEMORY)",
 			// Without it a REPLACE would delete audit records past the trigger that protects them.
 			"recursive_triggers(1)",
 		},

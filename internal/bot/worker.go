@@ -227,9 +227,12 @@ func (w *worker) take(work context.Context, c *protocol.Conversation) {
 		case <-w.finish: // nobody counts any more
 		}
 		if err != nil {
-			// Only now: a session that is asked for while the old one is still listed would not begin.
 			s.log.Info("bot session ended", "error", err)
-			w.beUnsure()
+			// Not before the loop has let go of it, or it would not begin anew; and not at once, or a router
+			// that is behind the log would be asked over and over.
+			if wait(work, askAgain) {
+				w.beUnsure()
+			}
 		}
 	})
 }

@@ -364,7 +364,7 @@ func TestSmallTalkWords(t *testing.T) {
 // Whatever was said in whatever order: the reply is valid, no entry is given twice, and folding the transcript
 // anew gives the same talk, so that another worker would do the same.
 func TestAnyConversation(t *testing.T) {
-	lines := []string{"怎么退货", "hello", "thanks", "where is my order", "转人工", "no", "没用", "👍", "I want a human", "ok", "退款什么时候到账", strings.Repeat("长", 3000)}
+	lines := []string{"怎么退货", "hello", "thanks", "where is my order", "转人工", "no", "没用", "👍", "I want a human", "ok", "退款什么时候到账", strings.Repeat("长", 300)}
 	rapid.Check(t, func(rt *rapid.T) {
 		c := newChat(t)
 		c.settings.MinConfidence = rapid.Float64Range(0, 1).Draw(rt, "floor")
@@ -372,7 +372,7 @@ func TestAnyConversation(t *testing.T) {
 			c.settings.Greeting = greeting
 		}
 		given := map[string]bool{}
-		for range rapid.IntRange(1, 60).Draw(rt, "turns") {
+		for range rapid.IntRange(1, 40).Draw(rt, "turns") {
 			for range rapid.IntRange(0, 3).Draw(rt, "lines") {
 				c.customer(rapid.SampledFrom(lines).Draw(rt, "line"))
 			}
