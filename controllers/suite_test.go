@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -416,14 +417,23 @@ func (b *bench) masked(kind string, item any) string {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return kind + " " + maskKeys(b.anywhere(string(data)))
+	return kind + " " + generation.ReplaceAllString(maskKeys(b.anywhere(string(data))), "masked")
 }
 
-// anywhere is text without the name of the bench's namespace.
-func (b *bench) anywhere(text string) string { return strings.ReplaceAll(text, b.namespace, "NAMESPACE") }
+// generation of a configuration, which is made of the time.
+var generation = regexp.MustCompile(`\\"generation\\": [0-9]+`)
 
-// maskKeys replaces public keys, which are as random as their seeds.
+// anywhere is text without the name of the bench's namespace.
+func (b *bench) anywhere(text string) string {
+	return strings.ReplaceAll(text, b.namespace, "NAMESPACE")
+}
+
+// generations in a configuration tell its age: they are times.
+var generations = regexp.MustCompile(`(\\"generation\\": )[0-9]+`)
+
+// maskKeys replaces public keys, which are as random as their seeds, and the age of the configuration.
 func maskKeys(text string) string {
+	text = generations.ReplaceAllString(text, "${1}0")
 	const before = `\"publicKey\": \"`
 	parts := strings.Split(text, before)
 	for i := 1; i < len(parts); i++ {
