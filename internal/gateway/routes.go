@@ -3,7 +3,6 @@ package gateway
 import (
 	"embed"
 	"fmt"
-	"io/fs"
 	"net/http"
 
 	"github.com/deskfleet/deskfleet/internal/web/page"
@@ -15,11 +14,7 @@ var static embed.FS
 
 // routes builds the role's handler.
 func (g *Gateway) routes() (http.Handler, error) {
-	sub, err := fs.Sub(static, "static")
-	if err != nil {
-		return nil, fmt.Errorf("gateway: %w", err)
-	}
-	files, err := page.Load(sub)
+	files, err := page.Load(static, "static")
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}

@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
+	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"mime"
@@ -28,10 +30,24 @@ type file struct {
 // minZip is the size from which on compressing is worth it.
 const minZip = 1024
 
-// Load reads all files of a file system. They are few and small: pages of a binary.
-func Load(files fs.FS) (*Files, error) {
+//go:embed shared
+var shared embed.FS
+
+// Load reads all files of a folder, and those that all pages share. They are few and small: pages of a binary.
+func Load(embedded fs.FS, folder string) (*Files, error) {
 	out := &Files{byName: map[string]*file{}}
-	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+	if err := errors.Join(out.load(shared, "shared"), out.load(embedded, folder)); err != nil {
+		return nil, fmt.Errorf("load the pages: %w", err)
+	}
+	return out, nil
+}
+
+func (f *Files) load(from fs.FS, folder string) error {
+	files, err := fs.Sub(from, folder)
+	if err != nil {
+		return err
+	}
+	return fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -39,13 +55,9 @@ func Load(files fs.FS) (*Files, error) {
 		if err != nil {
 			return err
 		}
-		out.byName[name], err = newFile(name, content)
+		f.byName[name], err = newFile(name, content)
 		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("load the pages: %w", err)
-	}
-	return out, nil
 }
 
 func newFile(name string, content []byte) (*file, error) {

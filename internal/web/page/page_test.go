@@ -15,10 +15,11 @@ import (
 func TestServe(t *testing.T) {
 	long := strings.Repeat("body { color: red }\n", 200)
 	files, err := Load(fstest.MapFS{
-		"a.css":     {Data: []byte(long)},
-		"b.js":      {Data: []byte("1")},
-		"sub/c.svg": {Data: []byte("<svg/>")},
-	})
+		"static/a.css":     {Data: []byte(long)},
+		"static/b.js":      {Data: []byte("1")},
+		"static/sub/c.svg": {Data: []byte("<svg/>")},
+		"private":          {Data: []byte("x")},
+	}, "static")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,10 +50,13 @@ func TestServe(t *testing.T) {
 	if w := get("sub/c.svg"); w.Header().Get("Content-Type") != "image/svg+xml" {
 		t.Errorf("type is %s", w.Header().Get("Content-Type"))
 	}
-	for _, name := range []string{"", "../a.css", "a.cs", "sub"} {
+	for _, name := range []string{"", "../private", "private", "static/a.css", "a.cs", "sub"} {
 		if w := get(name); w.Code != http.StatusNotFound {
 			t.Errorf("%q gives %d", name, w.Code)
 		}
+	}
+	if w := get("icon.svg"); w.Code != 200 {
+		t.Error("the shared icon is missing")
 	}
 	if files.Size("b.js") != 1 || files.Size("x") != 0 {
 		t.Error("sizes are wrong")

@@ -1,0 +1,70 @@
+package console
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/coder/websocket"
+	"golang.org/x/time/rate"
+
+	"github.com/deskfleet/deskfleet/internal/console/agentwire"
+	"github.com/deskfleet/deskfleet/internal/conversation"
+	"github.com/deskfleet/deskfleet/internal/web/limit"
+	"github.com/deskfleet/deskfleet/internal/web/problem"
+	"github.com/deskfleet/deskfleet/internal/web/role"
+	"github.com/deskfleet/deskfleet/internal/web/socket"
+)
+
+// serveAgent serves the WebSocket.
+func (c *Console) serveAgent(w http.ResponseWriter, r *http.Request) {
+	l, err := c.serving()
+	if err != nil {
+		problem.Write(w, problem.From(err))
+		return
+	}
+	addr := limit.ClientAddr(r, c.opts.TrustedProxies)
+	release, ok := c.connections.Acquire(addr)
+	if !ok {
+		problem.Write(w, problem.New(http.StatusTooManyRequests, problem.CodeConnections,
+			"this console has as many connections as it takes, in all or from this address", "try again later").RetryAfter(5*time.Second))
+		return
+	}
+	defer release()
+	// Only the console's own page may open it: Accept refuses other origins when it is given none.
+	ws, err := websocket.Accept(w, r, nil)
+	if err != nil {
+		c.log.DebugContext(r.Context(), "no WebSocket", "error", err) // the answer was written
+		return
+	}
+	opts := c.opts.Socket
+	opts.Ping = agentwire.Ping{Type: agentwire.TypePing}
+	s := &session{
+		c: c, link: l, sock: socket.New(ws, opts), addr: addr, token: bearer(r),
+		frames: rate.NewLimiter(framesPerSecond, framesBurst),
+		views:  map[conversation.ID]*view{}, holds: map[conversation.ID]hold{},
+	}
+	if !c.role.Enter(s.sock) {
+		_ = ws.Close(socket.CodeRestart, "the console drains") // the client is told or gone
+		return
+	}
+	defer c.role.Leave(s.sock)
+	c.metrics.sockets.Inc()
+	defer c.metrics.sockets.Dec()
+	defer s.end()
+	err = s.sock.Run(l.Sockets, s)
+	c.metrics.ended.WithLabelValues(role.Cause(err)).Inc()
+	c.log.DebugContext(r.Context(), "socket ended", "agent", s.user.Name, "error", err)
+}
+
+// serving gives the link while agents can be served. The error is a problem.
+func (c *Console) serving() (*link, error) {
+	if _, err := c.role.Link(); err != nil {
+		return nil, err
+	}
+	l := c.link.Load()
+	if l == nil { // it has just ended
+		_, err := c.role.Link()
+		return nil, err
+	}
+	return l, nil
+}

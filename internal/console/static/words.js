@@ -1,0 +1,36 @@
+const words = {
+  en: {
+    title: 'Console', signIn: 'Sign in', signInText: 'Sign in with the token that the desk’s operator gave you.', token: 'Token', signOut: 'Sign out',
+    available: 'Available', away: 'Away', connecting: 'Connecting …', offline: 'Reconnecting …', waitingRouter: 'Signing on …', signedOn: (n, b, s) => `${n} · ${b} of ${s} slots`, notOn: (n) => `${n} · not taking conversations`,
+    offers: 'Offered to you', own: 'Your conversations', none: 'None at the moment.', pick: 'Accept an offer, or choose a conversation.',
+    accept: 'Accept', decline: 'Decline', seconds: (s) => `${s} s`, waited: (m) => `waits since ${m}`, customer: 'Customer',
+    reply: 'Reply', note: 'Note to agents', write: 'Write to the customer', writeNote: 'Only agents see this', send: 'Send', back: 'Back',
+    handOff: 'Hand off', close: 'Close', cancel: 'Cancel', closeTitle: 'Close the conversation', disposition: 'Outcome', comment: 'Comment', queue: 'Queue', reason: 'Why? The next agent reads this first.',
+    dispositions: { solved: 'Solved', unsolved: 'Not solved', followUp: 'Follow-up needed', noAnswer: 'Customer did not answer', spam: 'Spam' },
+    handOffReason: 'Why it came to a person', summary: 'Summary', tried: 'Tried so far', intents: 'Topics', contact: 'Contact', verification: 'Identity check', why: 'Assignment', none2: 'none',
+    bot: 'Assistant', agent: 'Agent', system: 'Desk', typing: (n) => `${n} is typing …`, source: 'Source', sending: 'sending', refused: 'not sent', unsure: 'no sure answer', asksPerson: 'asks for a person',
+    waiting: 'waiting', lost: 'This conversation is no longer yours:', find: 'Search', findText: 'Words, in any order', findNone: 'Nothing found.', missedOffer: 'You were set away:', wrongToken: 'This token is not accepted.',
+  },
+  zh: {
+    title: '坐席工作台', signIn: '登录', signInText: '请使用管理员提供的令牌登录。', token: '令牌', signOut: '退出',
+    available: '在线', away: '离开', connecting: '正在连接…', offline: '正在重新连接…', waitingRouter: '正在签入…', signedOn: (n, b, s) => `${n} · 已占用 ${b}/${s}`, notOn: (n) => `${n} · 未签入`,
+    offers: '待接入', own: '我的会话', none: '暂无。', pick: '请接入新的会话，或从左侧选择会话。',
+    accept: '接入', decline: '拒绝', seconds: (s) => `${s} 秒`, waited: (m) => `${m} 开始排队`, customer: '客户',
+    reply: '回复', note: '内部备注', write: '回复客户', writeNote: '仅坐席可见', send: '发送', back: '返回',
+    handOff: '转交', close: '结束', cancel: '取消', closeTitle: '结束会话', disposition: '处理结果', comment: '备注', queue: '队列', reason: '转交原因（下一位坐席会先看到）',
+    dispositions: { solved: '已解决', unsolved: '未解决', followUp: '需要跟进', noAnswer: '客户无回应', spam: '垃圾信息' },
+    handOffReason: '转人工原因', summary: '摘要', tried: '已尝试的答案', intents: '主题', contact: '客户', verification: '身份核验', why: '分配原因', none2: '无',
+    bot: '智能助手', agent: '坐席', system: '系统', typing: (n) => `${n} 正在输入…`, source: '参考', sending: '发送中', refused: '发送失败', unsure: '无确切答案', asksPerson: '要求人工',
+    waiting: '排队', lost: '该会话已不属于您：', find: '搜索', findText: '关键词，顺序不限', findNone: '没有找到。', missedOffer: '您已被设为离开：', wrongToken: '令牌无效。',
+  },
+};
+
+export function language(asked) {
+  for (const tag of [asked, ...(navigator.languages ?? [navigator.language])]) {
+    const primary = (tag ?? '').toLowerCase().split('-')[0];
+    if (words[primary]) return primary;
+  }
+  return 'en';
+}
+
+export function wordsOf(lang) { return words[lang]; }
