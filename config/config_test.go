@@ -169,9 +169,9 @@ func TestRightsAreNamed(t *testing.T) {
 	for _, role := range typed[rbacv1.Role](t, objects, "Role") {
 		rules["Role "+role.Name] = role.Rules
 	}
-	// Six ClusterRoles; the manager's and leader election's Role.
-	if len(rules) != 8 {
-		t.Errorf("%d roles, expected 8", len(rules))
+	// Six ClusterRoles; the Roles of the manager, of leader election and of the link.
+	if len(rules) != 9 {
+		t.Errorf("%d roles, expected 9", len(rules))
 	}
 	for name, list := range rules {
 		for _, rule := range list {

@@ -55,10 +55,11 @@ func isTestKit(path string) bool {
 	return in(path, "internal/testing") || in(path, "internal") && strings.HasSuffix(filepath.Base(path), "test")
 }
 
-// pure packages decide: time is an argument, and there is no I/O.
+// pure packages decide: time is an argument, and there is no I/O. A server below one of them (internal/knowledge/server)
+// is none.
 var pure = []string{
-	"internal/conversation", "internal/escalation", "internal/knowledge", "internal/plan", "internal/render",
-	"internal/routing", "internal/runtimeconfig", "internal/calendar", "internal/privacy", "internal/scaling",
+	"internal/calendar", "internal/conversation", "internal/escalation", "internal/knowledge", "internal/link", "internal/plan",
+	"internal/privacy", "internal/render", "internal/routing", "internal/runtimeconfig", "internal/scaling",
 }
 
 // ioPackages are the doors to the outside.
@@ -75,13 +76,7 @@ func in(path string, folders ...string) bool {
 	return slices.ContainsFunc(folders, func(f string) bool { return path == f || strings.HasPrefix(path, f+"/") })
 }
 
-// isPure: the folders themselves, but not a server below one (internal/knowledge/server).
-func isPure(path string) bool {
-	if in(path, "internal/knowledge") {
-		return path == "internal/knowledge"
-	}
-	return in(path, pure...)
-}
+func isPure(path string) bool { return slices.Contains(pure, path) }
 
 func layerOf(path string) int {
 	return slices.IndexFunc(layers, func(folders []string) bool {
