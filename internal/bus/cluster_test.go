@@ -25,7 +25,7 @@ func freePorts(t testing.TB, n int) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close()
+		defer func() { _ = l.Close() }() //nolint:revive // each port stays taken until all are found
 		addresses = append(addresses, l.Addr().String())
 	}
 	return addresses

@@ -55,17 +55,20 @@ func (c *conn) beforeReconnect(attempts int) time.Duration {
 	return reconnectDelay(attempts)
 }
 
-func (c *conn) onConnect(*nats.Conn) { c.connected("bus connected") }
+func (c *conn) onConnect(*nats.Conn) {
+	c.log.Info("bus connected")
+	c.connected()
+}
 
 func (c *conn) onReconnect(*nats.Conn) {
-	c.connected("bus connected again")
+	c.log.Info("bus connected again")
+	c.connected()
 	if c.opts.OnReconnect != nil {
 		c.opts.OnReconnect()
 	}
 }
 
-func (c *conn) connected(message string) {
-	c.log.Info(message)
+func (c *conn) connected() {
 	c.mu.Lock()
 	c.last = nil
 	c.mu.Unlock()
@@ -109,7 +112,7 @@ var deniedPublish = regexp.MustCompile(`Publish to "(\S+)"`)
 
 // onError hears of what the server refuses later. A refused publish gets no
 // reply, so that without this its request would wait until its time-out.
-func (c *conn) onError(_ *nats.Conn, sub *nats.Subscription, err error) {
+func (c *conn) onError(_ *nats.Conn, _ *nats.Subscription, err error) {
 	if errors.Is(err, nats.ErrSlowConsumer) {
 		return // reported by the subscription itself
 	}

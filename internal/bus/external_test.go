@@ -134,7 +134,7 @@ func (e *external) start(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer log.Close() // the process has its own handle
+	defer func() { _ = log.Close() }() // the process has its own handle
 	e.process = exec.Command(e.binary, "-c", e.config)
 	e.process.Stdout, e.process.Stderr = log, log
 	if err := e.process.Start(); err != nil {

@@ -98,7 +98,7 @@ func drawReference(t *rapid.T, label string) reference {
 	name := rapid.StringMatching(`[ab0](-?[ab0]){0,2}`)
 	desk := rapid.StringMatching(`[ab0](-?[ab0]){0,2}(\.[ab0]{1,2}){0,2}`)
 	token := rapid.StringMatching(`[aB0_-]{1,4}`)
-	any := rapid.OneOf(rapid.StringMatching(`[aB0_.@*> -]{1,5}`), rapid.StringN(1, 12, MaxID))
+	anything := rapid.OneOf(rapid.StringMatching(`[aB0_.@*> -]{1,5}`), rapid.StringN(1, 12, MaxID))
 	party := rapid.SampledFrom([]Party{PartyCustomer, PartyBot, PartyAgent})
 	r := reference{namespace: name.Draw(t, label+" namespace"), desk: desk.Draw(t, label+" desk")}
 	r.want.Kind = Kind(rapid.IntRange(int(KindMessages), int(KindRequest)).Draw(t, label+" kind"))
@@ -107,10 +107,10 @@ func drawReference(t *rapid.T, label string) reference {
 		r.want.Conversation = token.Draw(t, label+" conversation")
 	case KindClaim:
 		r.want.Channel = token.Draw(t, label+" channel")
-		r.rawContact = any.Draw(t, label+" contact")
+		r.rawContact = anything.Draw(t, label+" contact")
 		r.want.ContactToken = ContactToken(r.rawContact)
 	case KindHeartbeat, KindIntent, KindOffer:
-		r.want.Party, r.want.Who = party.Draw(t, label+" party"), any.Draw(t, label+" who")
+		r.want.Party, r.want.Who = party.Draw(t, label+" party"), anything.Draw(t, label+" who")
 	case KindRequest:
 		r.want.Service = rapid.SampledFrom(Services()).Draw(t, label+" service")
 	default:

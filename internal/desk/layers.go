@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 )
 
@@ -55,8 +56,7 @@ func (l *layers) start(parts ...part) {
 // stop ends the groups, the last one first.
 func (l *layers) stop() error {
 	var errs []error
-	for i := len(l.stack) - 1; i >= 0; i-- {
-		group := l.stack[i]
+	for _, group := range slices.Backward(l.stack) {
 		group.cancel()
 		group.work.Wait()
 		errs = append(errs, group.errs...)

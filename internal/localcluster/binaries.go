@@ -243,11 +243,11 @@ func goBuild(ctx context.Context, s buildSpec) error {
 	built := filepath.Join(tmp, filepath.Base(s.target))
 	args := []string{"build", "-mod=readonly", "-o", built}
 	if s.static {
-		ldflags := "-s -w"
+		ldflags := []string{"-s", "-w"}
 		for _, d := range s.definitions {
-			ldflags += " -X " + d
+			ldflags = append(ldflags, "-X", d)
 		}
-		args = append(args, "-trimpath", "-ldflags", ldflags)
+		args = append(args, "-trimpath", "-ldflags", strings.Join(ldflags, " "))
 	}
 	cmd := exec.CommandContext(ctx, goTool, append(args, s.pkg)...)
 	cmd.Dir = s.dir

@@ -169,7 +169,7 @@ func removeCgroup(root string) error {
 		if err == nil && d.IsDir() {
 			dirs = append(dirs, path)
 		}
-		return nil //nolint:nilerr // what is gone meanwhile is what is wanted
+		return nil // what is gone meanwhile is what is wanted
 	})
 	if err != nil {
 		return err

@@ -226,7 +226,7 @@ func (c *cluster) ensureRunning(ctx context.Context, p component) error {
 	case old != nil:
 		verb = "had ended and was started again"
 	}
-	if err := c.portFree(p); err != nil {
+	if err := c.portFree(ctx, p); err != nil {
 		return err
 	}
 	r, exited, err := spawn(p.path, p.args, c.log(p.name))

@@ -74,14 +74,13 @@ func (c *cluster) down(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	errs := []error{c.unmountAll()}
-	errs = append(errs,
+	if err := errors.Join(
+		c.unmountAll(),
 		c.deleteNetwork(ctx, before),
 		c.removeCgroups(ctx),
 		c.removeShared(before, sockets),
 		restoreSysctls(before),
-	)
-	if err := errors.Join(errs...); err != nil {
+	); err != nil {
 		return err
 	}
 	return c.removeState()

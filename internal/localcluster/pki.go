@@ -214,7 +214,7 @@ func sign(template, parent *x509.Certificate, public crypto.PublicKey, signer cr
 }
 
 func netIPs(addrs []netip.Addr) []net.IP {
-	var out []net.IP
+	out := make([]net.IP, 0, len(addrs))
 	for _, a := range addrs {
 		out = append(out, a.AsSlice())
 	}

@@ -2,6 +2,7 @@ package localcluster
 
 import (
 	"crypto/x509"
+	"maps"
 	"net/netip"
 	"os"
 	"testing"
@@ -116,10 +117,7 @@ func TestCertificatesAreKeptUntilTheyMustChange(t *testing.T) {
 	first := ensureTestPKI(t, l, identities("deskfleet", a), testNow)
 	changed := func(now time.Time, a addresses) []string {
 		t.Helper()
-		before := map[string]string{}
-		for name, content := range first {
-			before[name] = content
-		}
+		before := maps.Clone(first)
 		first = ensureTestPKI(t, l, identities("deskfleet", a), now)
 		var out []string
 		for name := range first {

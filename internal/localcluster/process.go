@@ -109,8 +109,8 @@ func spawn(path string, args []string, logPath string) (r *record, exited <-chan
 	if err != nil {
 		return nil, nil, err
 	}
-	defer log.Close() //nolint:errcheck // the child has its own descriptor
-	cmd := exec.Command(path, args...)
+	defer log.Close()                  //nolint:errcheck // the child has its own descriptor
+	cmd := exec.Command(path, args...) //nolint:noctx // the component outlives this command //nolint:noctx // the child outlives whoever starts it
 	cmd.Dir, cmd.Env = "/", childEnv
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -150,7 +150,7 @@ func (r *record) stop(ctx context.Context, grace time.Duration) error {
 	// checked process even if that ends and its pid is given away in between.
 	process, err := os.FindProcess(r.PID)
 	if err != nil {
-		return nil //nolint:nilerr // it is gone
+		return nil // it is gone
 	}
 	defer process.Release() //nolint:errcheck // nothing to do about it
 	if !r.alive(proc) {

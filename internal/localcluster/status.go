@@ -113,13 +113,13 @@ func (c *cluster) nodeStatus(ctx context.Context) NodeStatus {
 // Write prints the status as a table for people.
 func (s *Status) Write(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "COMPONENT\tSTATE\tPID\tSINCE\tVERSION\n")
+	_, _ = fmt.Fprintf(w, "COMPONENT\tSTATE\tPID\tSINCE\tVERSION\n")
 	for _, c := range s.Components {
 		if !c.Running {
-			fmt.Fprintf(w, "%s\tnot running\t\t\t\n", c.Name)
+			_, _ = fmt.Fprintf(w, "%s\tnot running\t\t\t\n", c.Name)
 			continue
 		}
-		fmt.Fprintf(w, "%s\trunning\t%d\t%s\t%s\n", c.Name, c.PID, c.Since.Local().Format(time.DateTime), c.Version)
+		_, _ = fmt.Fprintf(w, "%s\trunning\t%d\t%s\t%s\n", c.Name, c.PID, c.Since.Local().Format(time.DateTime), c.Version)
 	}
 	if err := w.Flush(); err != nil {
 		return err

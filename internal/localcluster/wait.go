@@ -158,11 +158,11 @@ func (c *cluster) dnsAnswers(ctx context.Context) error {
 }
 
 // portFree finds a stranger on a component's port before the component fails on it.
-func (c *cluster) portFree(p component) error {
+func (c *cluster) portFree(ctx context.Context, p component) error {
 	if p.port == 0 {
 		return nil
 	}
-	l, err := net.Listen("tcp", c.at(p.port))
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.at(p.port))
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("port %d, which %s needs on %s, is taken by another process of this machine: end that one (ss -ltnp shows it)", p.port, p.name, c.addr.Node)
 	}

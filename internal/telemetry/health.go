@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -81,10 +82,7 @@ func (h *Health) Readiness(ctx context.Context) Readiness {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	h.mu.Lock()
-	checks := make(map[string]namedCheck, len(h.checks))
-	for name, c := range h.checks {
-		checks[name] = c
-	}
+	checks := maps.Clone(h.checks)
 	h.mu.Unlock()
 
 	r := Readiness{Ready: !h.draining.Load(), Draining: h.draining.Load(), Version: version.Version(), Checks: map[string]CheckState{}}

@@ -66,8 +66,7 @@ func (r Router) once(ctx context.Context, who string, data []byte) (*protocol.Re
 }
 
 func repeat(err error) bool {
-	var refused *protocol.Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*protocol.Error](err); ok {
 		return refused.Code == protocol.CodeUnavailable
 	}
 	return errors.Is(err, bus.ErrUnavailable) || errors.Is(err, bus.ErrNoResponders)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -63,7 +64,7 @@ func (b *Buckets) limiter(key string, perMinute, burst int, now time.Time) *rate
 	defer b.mu.Unlock()
 	if e, known := b.byKey[key]; known {
 		b.order.MoveToFront(e)
-		l := e.Value.(*bucket).limiter
+		l := e.Value.(*bucket).limiter //nolint:forcetypeassert // the list holds buckets only //nolint:forcetypeassert // the list holds nothing else
 		// The limits are configuration and may have changed.
 		l.SetLimitAt(now, limit)
 		l.SetBurstAt(now, burst)
@@ -72,7 +73,7 @@ func (b *Buckets) limiter(key string, perMinute, burst int, now time.Time) *rate
 	if b.order.Len() >= b.most {
 		oldest := b.order.Back()
 		b.order.Remove(oldest)
-		delete(b.byKey, oldest.Value.(*bucket).key)
+		delete(b.byKey, oldest.Value.(*bucket).key) //nolint:forcetypeassert // the list holds buckets only //nolint:forcetypeassert // the list holds nothing else
 	}
 	l := rate.NewLimiter(limit, burst)
 	b.byKey[key] = b.order.PushFront(&bucket{key: key, limiter: l})
@@ -154,8 +155,8 @@ func ClientAddr(r *http.Request, trusted []netip.Prefix) netip.Addr {
 		return peer
 	}
 	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(forwarded) - 1; i >= 0; i-- {
-		addr, err := netip.ParseAddr(strings.TrimSpace(forwarded[i]))
+	for _, hop := range slices.Backward(forwarded) {
+		addr, err := netip.ParseAddr(strings.TrimSpace(hop))
 		if err != nil {
 			return netip.Addr{}
 		}

@@ -173,7 +173,7 @@ func fromRouter(e *protocol.Error) *Problem {
 	}
 	p := New(status, code, e.What+": "+e.Why, e.Remedy)
 	if code == CodeUnavailable {
-		p.RetryAfter(unavailableRetry)
+		return p.RetryAfter(unavailableRetry)
 	}
 	return p
 }
