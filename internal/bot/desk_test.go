@@ -42,13 +42,13 @@ var entries = []knowledge.Entry{
 
 // A worker without a heartbeat is lost after lostAfter; those of these tests send one each beatEvery.
 const (
-	lostAfter = 750 * time.Millisecond
-	beatEvery = 50 * time.Millisecond
+	lostAfter = 3 * time.Second
+	beatEvery = 5 * time.Millisecond
 )
 
 func (d *desk) worker(name string) Options {
 	o := d.options(name)
-	o.HeartbeatEvery = beatEvery
+	o.HeartbeatEvery = 5 * time.Millisecond
 	return o
 }
 

@@ -136,6 +136,9 @@ type stream struct {
 func (s *session) loop(ctx context.Context, stop <-chan struct{}, from stream) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	// due is when time is looked at next. Inputs may bring it forward and never put it off: a router that is
+	// kept busy would otherwise lose no agent, renew no lease and tell no figures.
+	var due time.Time
 	for {
 		var err error
 		select {
@@ -152,6 +155,7 @@ func (s *session) loop(ctx context.Context, stop <-chan struct{}, from stream) e
 				s.takeConfig(ctx, config)
 			}
 		case <-timer.C:
+			due = time.Time{}
 			err = s.takeTime(ctx)
 		}
 		if err == nil {
@@ -164,7 +168,10 @@ func (s *session) loop(ctx context.Context, stop <-chan struct{}, from stream) e
 			s.answer(ctx, err)
 			return err
 		}
-		timer.Reset(s.untilNext())
+		if next := time.Now().Add(s.untilNext()); due.IsZero() || next.Before(due) {
+			due = next
+		}
+		timer.Reset(time.Until(due))
 	}
 }
 
