@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -26,10 +27,13 @@ import (
 	"github.com/deskfleet/deskfleet/controllers/agentpool"
 	"github.com/deskfleet/deskfleet/controllers/escalationpolicy"
 	"github.com/deskfleet/deskfleet/controllers/internal/references"
+	"github.com/deskfleet/deskfleet/controllers/internal/wake"
 	"github.com/deskfleet/deskfleet/controllers/knowledgebase"
+	"github.com/deskfleet/deskfleet/controllers/link"
 	"github.com/deskfleet/deskfleet/controllers/servicedesk"
 	"github.com/deskfleet/deskfleet/internal/apply"
 	"github.com/deskfleet/deskfleet/internal/render"
+	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
 	"github.com/deskfleet/deskfleet/internal/status"
 )
 
@@ -43,6 +47,8 @@ type Options struct {
 	Concurrency int
 	// Namespaces that are watched; empty for all.
 	Namespaces []string
+	// Link to the desks; nil for none.
+	Link *link.Options
 	// Log receives a line for each decision.
 	Log *slog.Logger
 }
@@ -87,6 +93,12 @@ func CacheOptions(kinds []apply.Kind, namespaces []string) cache.Options {
 	for _, kind := range kinds {
 		options.ByObject[kind.Object] = ours
 	}
+	options.ByObject[&corev1.Pod{}] = cache.ByObject{
+		Label: labels.SelectorFromSet(labels.Set{
+			v1alpha1.LabelManagedBy: v1alpha1.ManagedByDeskfleet, v1alpha1.LabelComponent: string(runtimeconfig.RoleBot),
+		}),
+		Transform: onlyStanding,
+	}
 	return options
 }
 
@@ -109,6 +121,8 @@ func watched(namespaces []string) map[string]cache.Config {
 //	agentpool         AgentPool → bot workers; wakes on its children, its desk, its knowledge bases and its siblings
 //	knowledgebase     KnowledgeBase → checked entries and their revision; wakes on the ConfigMaps that it names
 //	escalationpolicy  EscalationPolicy → compiled rules
+//
+// and the link, on which desks report and are told how many workers are wanted.
 func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err := references.Index(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
@@ -128,21 +142,58 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err := mgr.Add(metadata); err != nil {
 		return fmt.Errorf("add the metadata cache: %w", err)
 	}
+	// The first drain must not wait for this cache, and a missing right must show at the start.
+	if _, err := mgr.GetCache().GetInformer(ctx, &corev1.Pod{}, cache.BlockUntilSynced(false)); err != nil {
+		return fmt.Errorf("watch the bot workers' pods: %w", err)
+	}
+	desks, pools := &wake.Waker{}, &wake.Waker{}
+	toDesks, err := link.Setup(ctx, mgr, options.Link, link.Wakers{
+		Pool: pools.Wake, Desk: desks.Wake, AllDesks: allDesks(mgr.GetClient(), desks, options.Log),
+	}, options.Log)
+	if err != nil {
+		return err
+	}
+	options.Settings.Link = toDesks.Render
 	writer := &status.Writer{Client: mgr.GetClient(), Events: mgr.GetEventRecorder("deskfleet"), Now: time.Now}
 	applier := apply.New(mgr.GetClient(), mgr.GetAPIReader(), mgr.GetScheme(), options.Log)
 	perController := controller.Options{MaxConcurrentReconciles: max(1, options.Concurrency)}
 	return errors.Join(
 		(&servicedesk.Reconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Applier: applier, Status: writer,
-			Settings: &options.Settings, Kinds: options.Kinds, Now: time.Now, Log: options.Log,
+			Settings: &options.Settings, Kinds: options.Kinds, Link: toDesks, Woken: desks, Now: time.Now, Log: options.Log,
 		}).Setup(mgr, perController),
 		(&agentpool.Reconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Applier: applier, Status: writer,
-			Settings: &options.Settings, Now: time.Now, Log: options.Log,
+			Settings: &options.Settings, Capacity: toDesks.Loop, Woken: pools, Now: time.Now, Log: options.Log,
 		}).Setup(mgr, perController),
 		(&knowledgebase.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Status: writer}).Setup(mgr, metadata, perController),
 		(&escalationpolicy.Reconciler{Client: mgr.GetClient(), Status: writer}).Setup(mgr, perController),
 	)
+}
+
+// allDesks wakes the controller for every desk.
+func allDesks(reader client.Reader, desks *wake.Waker, log *slog.Logger) func() {
+	return func() {
+		var list v1alpha1.ServiceDeskList
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := reader.List(ctx, &list); err != nil {
+			log.ErrorContext(ctx, "list desks", "error", err)
+			return
+		}
+		for i := range list.Items {
+			desks.Wake(list.Items[i].Namespace, list.Items[i].Name)
+		}
+	}
+}
+
+// onlyStanding drops from a bot worker's pod all that does not say whether it may go.
+func onlyStanding(object any) (any, error) {
+	if p, ok := object.(*corev1.Pod); ok {
+		p.ManagedFields, p.OwnerReferences, p.Spec = nil, nil, corev1.PodSpec{}
+		p.Status = corev1.PodStatus{Phase: p.Status.Phase, Conditions: p.Status.Conditions}
+	}
+	return object, nil
 }
 
 // onlyVersion drops from a foreign ConfigMap's metadata all that is not needed to

@@ -81,6 +81,8 @@ func TestScalingIsNoOutage(t *testing.T) {
 	eventually.Nil(t, "the pool is not ready", func() error {
 		return b.readyWith(&v1alpha1.AgentPool{}, "bots", metav1.ConditionFalse, v1alpha1.ReasonProgressing)
 	})
+	// The history comes by a watch of its own, which may be behind.
+	eventually.True(t, "the outage is in the history", func() bool { return len(history.flaps()) > 0 })
 	if flaps := history.flaps(); len(flaps) != 1 {
 		t.Errorf("the pool was unready %d times, expected once: %s", len(flaps), flaps)
 	}

@@ -17,7 +17,9 @@ import (
 	"github.com/deskfleet/deskfleet/api/v1alpha1"
 	"github.com/deskfleet/deskfleet/controllers/internal/loop"
 	"github.com/deskfleet/deskfleet/controllers/internal/references"
+	"github.com/deskfleet/deskfleet/controllers/internal/wake"
 	"github.com/deskfleet/deskfleet/internal/apply"
+	"github.com/deskfleet/deskfleet/internal/capacity"
 	"github.com/deskfleet/deskfleet/internal/plan"
 	"github.com/deskfleet/deskfleet/internal/render"
 	"github.com/deskfleet/deskfleet/internal/status"
@@ -31,6 +33,9 @@ type Reconciler struct {
 	Applier  *apply.Applier
 	Status   *status.Writer
 	Settings *render.Settings
+	// Capacity decides how many workers are wanted, and Woken is how it wakes this controller.
+	Capacity *capacity.Loop
+	Woken    *wake.Waker
 	// Now is the clock; time.Now outside tests.
 	Now func() time.Time
 	Log *slog.Logger
@@ -40,14 +45,20 @@ type Reconciler struct {
 // +kubebuilder:rbac:groups=deskfleet.dev,resources=agentpools/status,verbs=patch
 // +kubebuilder:rbac:groups=deskfleet.dev,resources=agentpools/finalizers,verbs=update
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
 
 // Reconcile brings one pool to its spec.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	pool := &v1alpha1.AgentPool{}
-	return loop.Run(ctx, r.Client, r.Status, req, pool, func(ctx context.Context) (loop.Outcome, error) {
+	result, err := loop.Run(ctx, r.Client, r.Status, req, pool, func(ctx context.Context) (loop.Outcome, error) {
 		return r.reconcile(ctx, pool)
 	})
+	if pool.UID == "" || pool.DeletionTimestamp != nil || pool.Spec.Suspend {
+		// Nothing more is wanted of it: its desk keeps what it does.
+		r.Capacity.Forget(capacity.Key{Namespace: req.Namespace, Name: req.Name})
+	}
+	return result, err
 }
 
 func (r *Reconciler) reconcile(ctx context.Context, pool *v1alpha1.AgentPool) (loop.Outcome, error) {
@@ -59,13 +70,16 @@ func (r *Reconciler) reconcile(ctx context.Context, pool *v1alpha1.AgentPool) (l
 	if err != nil {
 		return loop.Outcome{}, err
 	}
-	defer report(pool, live)
 	planned, problems := plan.Pool(input)
 	owner := apply.Owner{Kind: v1alpha1.KindAgentPool, Object: pool}
 	if planned == nil {
+		r.Capacity.Forget(keyOf(pool))
+		report(pool, live, &capacity.View{})
 		return loop.Outcome{}, errors.Join(r.withoutDesk(ctx, owner, pool, live), status.FromProblems(problems))
 	}
 	before := generation(pool, live)
+	view := r.look(pool, live)
+	defer report(pool, live, &view)
 	if err := r.Applier.Apply(ctx, owner, apply.PoolKinds(), live, r.Settings.PoolChildren(planned)); err != nil {
 		return loop.Outcome{}, err
 	}
@@ -73,13 +87,15 @@ func (r *Reconciler) reconcile(ctx context.Context, pool *v1alpha1.AgentPool) (l
 	if pool.Spec.Type == v1alpha1.PoolTypeHuman {
 		return loop.Outcome{ReadyMessage: fmt.Sprintf("%d agents may sign on", len(pool.Spec.Human.Members))}, status.FromProblems(problems)
 	}
-	if err := r.Applier.Replicas(ctx, live, pool.Namespace, pool.Name, pool.Spec.Replicas); err != nil {
+	action, err := r.scale(ctx, pool, live, &view)
+	if err = errors.Join(err, status.FromProblems(problems)); err != nil {
 		return loop.Outcome{}, err
 	}
-	if err := status.FromProblems(problems); err != nil {
-		return loop.Outcome{}, err
+	outcome, err := r.available(pool, live, view.Wanted, rollout)
+	if action.Waits != "" {
+		outcome.ReadyMessage += "; " + action.Waits
 	}
-	return r.available(pool, live, rollout)
+	return outcome, err
 }
 
 func deploymentOf(pool *v1alpha1.AgentPool, live apply.Live) *appsv1.Deployment {
@@ -134,19 +150,19 @@ func (r *Reconciler) observe(ctx context.Context, pool *v1alpha1.AgentPool) (*pl
 // available judges the bot workers. A pool that was ready stays ready while
 // scaling adds workers: those that run serve, and a pipeline that waits for
 // health must not wait for a peak to end.
-func (r *Reconciler) available(pool *v1alpha1.AgentPool, live apply.Live, rollout bool) (loop.Outcome, error) {
+func (r *Reconciler) available(pool *v1alpha1.AgentPool, live apply.Live, wanted int, rollout bool) (loop.Outcome, error) {
 	deployment := deploymentOf(pool, live)
 	if deployment == nil {
-		return loop.Outcome{}, status.Progress("0 of %d bot workers are ready", pool.Spec.Replicas)
+		return loop.Outcome{}, status.Progress("0 of %d bot workers are ready", wanted)
 	}
 	err := status.Count([]client.Object{deployment}).Err(1)
 	if err == nil {
-		return loop.Outcome{ReadyMessage: fmt.Sprintf("%d bot workers are ready", pool.Spec.Replicas)}, nil
+		return loop.Outcome{ReadyMessage: fmt.Sprintf("%d bot workers are ready", *deployment.Spec.Replicas)}, nil
 	}
 	ready := meta.IsStatusConditionTrue(pool.Status.Conditions, v1alpha1.ConditionReady)
 	if rest := status.Growth(deployment, r.Now()); ready && !rollout && rest > 0 {
 		return loop.Outcome{
-			ReadyMessage: fmt.Sprintf("scaling to %d bot workers; those that run serve", pool.Spec.Replicas),
+			ReadyMessage: fmt.Sprintf("scaling to %d bot workers; those that run serve", wanted),
 			Result:       ctrl.Result{RequeueAfter: rest},
 		}, nil
 	}
@@ -154,7 +170,7 @@ func (r *Reconciler) available(pool *v1alpha1.AgentPool, live apply.Live, rollou
 }
 
 // report sets the pool's own status fields.
-func report(pool *v1alpha1.AgentPool, live apply.Live) {
+func report(pool *v1alpha1.AgentPool, live apply.Live, view *capacity.View) {
 	s := &pool.Status
 	if pool.Spec.Type == v1alpha1.PoolTypeHuman {
 		s.Slots = pool.Spec.Concurrency * int32(len(pool.Spec.Human.Members)) //nolint:gosec // the schema allows 500 members
@@ -162,7 +178,9 @@ func report(pool *v1alpha1.AgentPool, live apply.Live) {
 	}
 	s.Selector = labels.SelectorFromSet(render.PoolSelector(string(pool.Spec.DeskRef.Name), pool.Name)).String()
 	if deployment := deploymentOf(pool, live); deployment != nil {
-		s.Replicas, s.ReadyReplicas = deployment.Status.Replicas, deployment.Status.ReadyReplicas
+		// An autoscaler that counted the draining ones would take the load to be spread over them.
+		s.Replicas = max(0, deployment.Status.Replicas-int32(view.Draining())) //nolint:gosec // at most 1000
+		s.ReadyReplicas = deployment.Status.ReadyReplicas
 	} else {
 		s.Replicas, s.ReadyReplicas = 0, 0
 	}

@@ -30,6 +30,7 @@ func (r *Reconciler) Setup(mgr ctrl.Manager, options controller.Options) error {
 		// A sibling that takes a member away or gives one back changes what this pool may keep.
 		Watches(&v1alpha1.AgentPool{}, handler.EnqueueRequestsFromMapFunc(r.siblings),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WatchesRawSource(r.Woken.Source()).
 		Complete(r)
 }
 

@@ -13,6 +13,8 @@ import (
 
 	"github.com/deskfleet/deskfleet/api/v1alpha1"
 	"github.com/deskfleet/deskfleet/controllers/internal/loop"
+	"github.com/deskfleet/deskfleet/controllers/internal/wake"
+	"github.com/deskfleet/deskfleet/controllers/link"
 	"github.com/deskfleet/deskfleet/internal/apply"
 	"github.com/deskfleet/deskfleet/internal/render"
 	"github.com/deskfleet/deskfleet/internal/status"
@@ -28,6 +30,9 @@ type Reconciler struct {
 	Settings *render.Settings
 	// Kinds of children that the cluster has.
 	Kinds []apply.Kind
+	// Link to the desks, and Woken, by which it wakes this controller.
+	Link  *link.Link
+	Woken *wake.Waker
 	// Now is the clock; time.Now outside tests.
 	Now func() time.Time
 	Log *slog.Logger
@@ -47,7 +52,7 @@ type Reconciler struct {
 // Reconcile brings one desk to its spec.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	desk := &v1alpha1.ServiceDesk{}
-	return loop.Run(ctx, r.Client, r.Status, req, desk, func(ctx context.Context) (loop.Outcome, error) {
+	result, err := loop.Run(ctx, r.Client, r.Status, req, desk, func(ctx context.Context) (loop.Outcome, error) {
 		s := &scope{Reconciler: r, desk: desk, owner: apply.Owner{Kind: v1alpha1.KindServiceDesk, Object: desk}}
 		for _, step := range []func(context.Context) error{s.observe, s.secrets, s.plan, s.apply} {
 			if err := step(ctx); err != nil {
@@ -61,4 +66,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			Result:       s.renewal(),
 		}, s.verdict()
 	})
+	if desk.UID == "" || desk.DeletionTimestamp != nil {
+		r.Link.Loop.ForgetDesk(req.Namespace, req.Name)
+	}
+	return result, err
 }

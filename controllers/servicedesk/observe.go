@@ -7,6 +7,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deskfleet/deskfleet/api/v1alpha1"
 	"github.com/deskfleet/deskfleet/controllers/internal/references"
@@ -47,10 +48,40 @@ func (s *scope) observe(ctx context.Context) error {
 		return err
 	}
 	s.input = plan.DeskInput{Desk: s.desk, Pools: pools, LiveStorage: liveStorage(live, s.desk.Name), LiveDocument: liveDocument(live, s.desk.Name)}
+	if err := s.observeConfiguration(ctx); err != nil {
+		return err
+	}
 	if ref := s.desk.Spec.EscalationPolicyRef; ref != nil {
 		s.input.Policy, err = references.Optional(ctx, s.Client, s.desk.Namespace, string(ref.Name), &v1alpha1.EscalationPolicy{})
 	}
 	return errors.Join(err, s.observeKnowledge(ctx, pools))
+}
+
+// observeConfiguration reads what orders the desk's documents.
+func (s *scope) observeConfiguration(ctx context.Context) error {
+	loop, name := s.Link.Loop, s.desk.Name
+	written, running := loop.Written(s.desk.Namespace, name), loop.Running(s.desk.Namespace, name)
+	s.input.Now, s.input.Link = s.Now(), s.Link.Document()
+	s.input.Written = plan.Stamp{Content: written.Content, Generation: written.Generation}
+	s.input.Running = plan.Configuration{Revision: running.Revision, Generation: running.Generation}
+	if s.input.LiveDocument != nil || written.Revision != "" || s.desk.Status.ConfigurationRevision == "" {
+		return nil
+	}
+	// The desk has been configured, and the cache does not show it: it may be behind. A document with another
+	// generation would be written for nothing.
+	var c corev1.ConfigMap
+	err := s.Live.Get(ctx, client.ObjectKey{Namespace: s.desk.Namespace, Name: render.ConfigMapName(name)}, &c)
+	if err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if document, err := runtimeconfig.Parse([]byte(c.Data[runtimeconfig.FileName])); err == nil { // else it is rendered anew
+		stamp, err := plan.StampOf(document)
+		if err != nil {
+			return err
+		}
+		s.input.Written = stamp
+	}
+	return nil
 }
 
 // observeKnowledge reads the sources of those knowledge bases only whose revision the desk does not serve yet.

@@ -15,9 +15,11 @@ import (
 
 	"github.com/deskfleet/deskfleet/api/v1alpha1"
 	"github.com/deskfleet/deskfleet/internal/apply"
+	"github.com/deskfleet/deskfleet/internal/capacity"
 	"github.com/deskfleet/deskfleet/internal/credentials"
 	"github.com/deskfleet/deskfleet/internal/plan"
 	"github.com/deskfleet/deskfleet/internal/render"
+	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
 	"github.com/deskfleet/deskfleet/internal/status"
 )
 
@@ -96,7 +98,26 @@ func (s *scope) apply(ctx context.Context) error {
 	for name := range s.credentials.Set {
 		keep = append(keep, apply.Key{Kind: "Secret", Name: name})
 	}
-	return s.Applier.Apply(ctx, s.owner, s.Kinds, s.live, children, keep...)
+	err := s.Applier.Apply(ctx, s.owner, s.Kinds, s.live, children, keep...)
+	return errors.Join(err, s.configured())
+}
+
+// configured remembers the configuration that the desk's ConfigMap has now, and
+// lets the link hand it to the desk.
+func (s *scope) configured() error {
+	document := liveDocument(s.live, s.desk.Name)
+	if document == nil {
+		return nil // it could not be written
+	}
+	stamp, err := plan.StampOf(document)
+	if err != nil {
+		return err
+	}
+	data := apply.Get[*corev1.ConfigMap](s.live, "ConfigMap", render.ConfigMapName(s.desk.Name)).Data[runtimeconfig.FileName]
+	s.Link.Loop.Configured(s.desk.Namespace, s.desk.Name, capacity.Configuration{
+		Revision: runtimeconfig.Revision([]byte(data)), Generation: stamp.Generation, Content: stamp.Content,
+	})
+	return nil
 }
 
 // report sets the desk's own status fields, as far as they are known.

@@ -35,7 +35,7 @@ func (r *Reconciler) Setup(mgr ctrl.Manager, options controller.Options) error {
 			b.Owns(kind.Object, builder.WithPredicates(references.SpecOrMetadataChanged))
 		}
 	}
-	return b.Complete(r)
+	return b.WatchesRawSource(r.Woken.Source()).Complete(r)
 }
 
 func deskOf(_ context.Context, object client.Object) []reconcile.Request {

@@ -42,11 +42,18 @@ type Loop struct {
 // desk is what the loop knows of a desk besides its figures.
 type desk struct {
 	pools []*entry // by name
-	// revision and generation of the configuration that is to run; empty while that is not known.
-	revision   string
-	generation int64
+	// wanted is the configuration that is to run; zero while that is not known.
+	wanted Configuration
 	// claimed is the foreign revision that the controller was told of.
 	claimed string
+}
+
+// Configuration of a desk.
+type Configuration struct {
+	Revision   string
+	Generation int64
+	// Content is a hash without the generation.
+	Content string
 }
 
 // New makes a loop.
@@ -116,7 +123,7 @@ func (l *Loop) remove(key Key) {
 	delete(l.pools, key)
 	d := l.desk(server.Key{Namespace: key.Namespace, Desk: e.pool.Desk})
 	d.pools = slices.DeleteFunc(d.pools, func(o *entry) bool { return o == e })
-	if len(d.pools) == 0 && d.revision == "" {
+	if len(d.pools) == 0 && d.wanted == (Configuration{}) {
 		delete(l.desks, server.Key{Namespace: key.Namespace, Desk: e.pool.Desk})
 	}
 }
@@ -131,11 +138,20 @@ func (l *Loop) desk(key server.Key) *desk {
 }
 
 // Configured says which configuration a desk is to run.
-func (l *Loop) Configured(namespace, name, revision string, generation int64) {
+func (l *Loop) Configured(namespace, name string, c Configuration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	d := l.desk(server.Key{Namespace: namespace, Desk: name})
-	d.revision, d.generation = revision, generation
+	l.desk(server.Key{Namespace: namespace, Desk: name}).wanted = c
+}
+
+// Written is what [Loop.Configured] was told last; zero for nothing.
+func (l *Loop) Written(namespace, name string) Configuration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if d := l.desks[server.Key{Namespace: namespace, Desk: name}]; d != nil {
+		return d.wanted
+	}
+	return Configuration{}
 }
 
 // ForgetDesk takes a desk's configuration out of the table.
@@ -144,22 +160,22 @@ func (l *Loop) ForgetDesk(namespace, name string) {
 	defer l.mu.Unlock()
 	key := server.Key{Namespace: namespace, Desk: name}
 	if d := l.desks[key]; d != nil {
-		if d.revision, d.generation = "", 0; len(d.pools) == 0 {
+		if d.wanted = (Configuration{}); len(d.pools) == 0 {
 			delete(l.desks, key)
 		}
 	}
 }
 
-// Running is the configuration that a desk reports to have; zero values when it is silent.
-func (l *Loop) Running(namespace, name string) (revision string, generation int64) {
+// Running is the configuration that a desk reports to have; zero when it is silent.
+func (l *Loop) Running(namespace, name string) Configuration {
 	if l.o.Desks == nil {
-		return "", 0
+		return Configuration{}
 	}
 	report, received := l.o.Desks.Last(server.Key{Namespace: namespace, Desk: name})
 	if report == nil || l.o.Now().Sub(received) > scaling.StaleAfter {
-		return "", 0
+		return Configuration{}
 	}
-	return report.Revision, report.Generation
+	return Configuration{Revision: report.Revision, Generation: report.Generation}
 }
 
 // Answer says what is wanted of a desk: the revision of its configuration, and
@@ -182,7 +198,7 @@ func (l *Loop) Answer(namespace, name string) (revision string, pools map[string
 			Active: e.view.Wanted, DrainSeconds: int(e.pool.DrainDeadline / time.Second), Leaving: e.leaving,
 		}
 	}
-	return d.revision, pools
+	return d.wanted.Revision, pools
 }
 
 // Run looks at all pools each second until ctx ends.
@@ -232,11 +248,11 @@ func (l *Loop) changes() (pools []Key, desks []server.Key) {
 // foreign says that a desk runs a configuration that is not ours and that it
 // will not leave for ours, for the first time.
 func (l *Loop) foreign(key server.Key, d *desk) bool {
-	if l.o.Desks == nil || d.revision == "" {
+	if l.o.Desks == nil || d.wanted.Revision == "" {
 		return false
 	}
 	report, _ := l.o.Desks.Last(key)
-	if report == nil || report.Revision == d.revision || report.Generation < d.generation || report.Revision == d.claimed {
+	if report == nil || report.Revision == d.wanted.Revision || report.Generation < d.wanted.Generation || report.Revision == d.claimed {
 		return false
 	}
 	d.claimed = report.Revision

@@ -285,15 +285,15 @@ func TestMissingPoolIsNotIdle(t *testing.T) {
 func TestForeignConfigurationIsToldOnce(t *testing.T) {
 	w := newWorld(t)
 	w.loop.Look(bots(1))
-	w.loop.Configured("shop", "web", "r0", 4)
+	w.loop.Configured("shop", "web", capacity.Configuration{Revision: "r0", Generation: 4})
 	w.pass(5, func() { w.report(0, workers(1, 0)) }) // it has r1 of generation 5
 	if !slices.Equal(w.foreign, []string{"shop/web"}) {
 		t.Errorf("told of %v", w.foreign)
 	}
-	if revision, generation := w.loop.Running("shop", "web"); revision != "r1" || generation != 5 {
-		t.Errorf("running %s of %d", revision, generation)
+	if running := w.loop.Running("shop", "web"); running.Revision != "r1" || running.Generation != 5 {
+		t.Errorf("running %+v", running)
 	}
-	w.loop.Configured("shop", "web", "r2", 6)
+	w.loop.Configured("shop", "web", capacity.Configuration{Revision: "r2", Generation: 6})
 	w.foreign = nil
 	w.pass(5, func() { w.report(0, workers(1, 0)) }) // behind, as it should be for a moment
 	if len(w.foreign) > 0 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -30,6 +31,14 @@ type DeskInput struct {
 	Users []runtimeconfig.BusUser
 	// LiveDocument is the configuration that the desk's roles have now; nil for none.
 	LiveDocument *runtimeconfig.Document
+	// Now is the clock; zero for a plan without a cluster, whose documents have no generation.
+	Now time.Time
+	// Written is the document that was written last, which the cache may not show yet.
+	Written Stamp
+	// Running is the configuration that the desk reports to have; zero when it is silent.
+	Running Configuration
+	// Link says how the routers reach the managers; nil for a plan without a cluster.
+	Link *runtimeconfig.Link
 	// LiveStorage are the claim templates of existing StatefulSets by role, which the API server lets nobody change.
 	LiveStorage map[runtimeconfig.Role]v1alpha1.Storage
 }
@@ -55,6 +64,7 @@ func Desk(in *DeskInput) (*render.Desk, string, []Problem, error) {
 		Pools:       documentPools(spec, in.Pools, names(bases)),
 		Rules:       deskRules(in, &found),
 		Bus:         bus(in, spec),
+		Link:        in.Link,
 	}
 	if document.DisplayName == "" {
 		document.DisplayName = in.Desk.Name
@@ -68,7 +78,7 @@ func Desk(in *DeskInput) (*render.Desk, string, []Problem, error) {
 		document.Knowledge = append(document.Knowledge, bases[i].Base)
 	}
 	reachability(&found, spec, in.Pools)
-	data, err := document.Marshal()
+	data, err := generate(document, in)
 	if err != nil {
 		return nil, "", nil, err
 	}

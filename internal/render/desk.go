@@ -146,6 +146,10 @@ func (r *deskRenderer) complete(role runtimeconfig.Role, p *pod) *pod {
 		common = append(common, secretMount("bus", string(external.CredentialsSecretRef.Name), folderBus, true))
 		args = append(args, "--bus-credentials="+folderBus)
 	}
+	if r.reports(role) {
+		common = append(common, linkMount())
+		args = append(args, linkFlag)
+	}
 	p.mounts = append(common, p.mounts...)
 	p.args = append(args, p.args...)
 	return p

@@ -67,6 +67,9 @@ func rendered(t *testing.T, file string) rendering {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if strings.HasPrefix(r.name, "linked") {
+		r.settings.Link = &render.Link{Namespace: "deskfleet-system"}
+	}
 	o := r.objects
 	r.plans, err = plan.Offline(&plan.Objects{
 		ServiceDesks: o.ServiceDesks, AgentPools: o.AgentPools, KnowledgeBases: o.KnowledgeBases,

@@ -61,11 +61,17 @@ func (r *deskRenderer) networkPolicies() {
 			r.busEgress())
 	web, bus := r.webIngress(), r.busIngress()
 	if r.desk.Spec.Profile == v1alpha1.ProfileCompact {
-		// One policy for all pods saves two objects a desk; the bots listen on neither port.
+		if link := r.settings.Link; link != nil {
+			all.WithEgress(link.egress())
+		}
+		// One policy for all pods saves objects a desk; the bots listen on neither port and have no token for the link.
 		r.add(r.networkPolicy("default", all.WithIngress(web, bus)))
 		return
 	}
 	r.add(r.networkPolicy("default", all))
+	if r.settings.Link != nil {
+		r.add(r.linkPolicy())
+	}
 	r.add(r.networkPolicy("web", networkingv1ac.NetworkPolicySpec().
 		WithPodSelector(matching(deskSelector(r.name())).WithMatchExpressions(
 			in(v1alpha1.LabelComponent, string(runtimeconfig.RoleConsole), string(runtimeconfig.RoleGateway)))).

@@ -30,6 +30,8 @@ type Settings struct {
 	Resources map[runtimeconfig.Role]v1alpha1.Resources `json:"resources,omitempty"`
 	// LogLevel of all roles: debug, info, warn or error. Default info.
 	LogLevel string `json:"logLevel,omitempty"`
+	// Link to the managers; nil for none. It is no default of the file: the manager knows where it runs.
+	Link *Link `json:"-"`
 }
 
 // ParseSettings reads a defaults file. An unknown field or a bad value is an error that names it.
