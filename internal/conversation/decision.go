@@ -40,9 +40,12 @@ type SignedOff struct {
 
 // DrainSet marks an agent as draining: it keeps what it has and takes nothing new.
 type DrainSet struct {
-	Agent    string   `json:"agent"`
-	Draining bool     `json:"draining"`
-	Why      []string `json:"why,omitempty"`
+	Agent    string `json:"agent"`
+	Draining bool   `json:"draining"`
+	// Scaling is set when capacity is taken back from outside, which can be undone. Without it the agent itself
+	// drains, as it was told to end.
+	Scaling bool     `json:"scaling,omitempty"`
+	Why     []string `json:"why,omitempty"`
 }
 
 // CustomerLeft says that the customer's last connection ended.
@@ -82,6 +85,9 @@ type AgentRestored struct {
 	Agent    Agent    `json:"agent"`
 	Presence Presence `json:"presence"`
 	Draining bool     `json:"draining,omitempty"`
+	// Scaling as in DrainSet, DrainingSince the time of the mark.
+	Scaling       bool      `json:"scaling,omitempty"`
+	DrainingSince time.Time `json:"drainingSince,omitzero"`
 	// IdleSince is when the agent last became free of conversations; zero while it has any.
 	IdleSince time.Time `json:"idleSince,omitzero"`
 	// LastGiven is when it last was given a conversation.

@@ -11,6 +11,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/bus"
 	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/escalation"
+	"github.com/deskfleet/deskfleet/internal/link"
 	"github.com/deskfleet/deskfleet/internal/router/protocol"
 	"github.com/deskfleet/deskfleet/internal/routing"
 	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
@@ -214,7 +215,7 @@ func TestDraining(t *testing.T) {
 	bot.signOn()
 	kept := d.post("c-1", "m1", "hello")
 	d.has(kept, conversation.TypeAssigned, 1)
-	r.SetDraining([]string{"bot-0"})
+	r.SetWanted(map[string]link.Wanted{"bots": {Active: 0}})
 	for !bot.must(protocol.Request{Type: protocol.Sync}).Agent.Draining {
 	}
 	waits := d.post("c-2", "m1", "hello")
@@ -222,7 +223,7 @@ func TestDraining(t *testing.T) {
 	if a := bot.must(protocol.Request{Type: protocol.Sync}); a.Agent.Busy != 1 || a.Conversations[0].ID != kept {
 		t.Errorf("the draining bot has %+v", a)
 	}
-	r.SetDraining(nil)
+	r.SetWanted(map[string]link.Wanted{"bots": {Active: 1}})
 	d.has(waits, conversation.TypeAssigned, 1)
 	bot.must(protocol.Request{Type: protocol.SignOff})
 	back := d.has(kept, conversation.TypeQueued, 1).Body.(*conversation.Queued)

@@ -93,10 +93,8 @@ func (s *session) takeConfig(ctx context.Context, config runtimeconfig.Snapshot)
 		return
 	}
 	s.settings = s.current()
-	if s.settings.data != nil {
-		if err := s.conn.Publish(ctx, s.subjects.Config(), s.settings.data); err != nil {
-			s.log.WarnContext(ctx, "configuration was not spread", "revision", s.settings.revision, "error", err)
-		}
+	if err := s.conn.Publish(ctx, s.subjects.Config(), s.settings.data); err != nil {
+		s.log.WarnContext(ctx, "configuration was not spread", "revision", s.settings.revision, "error", err)
 	}
 	var err error
 	if s.leading {

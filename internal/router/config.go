@@ -11,12 +11,13 @@ import (
 	"github.com/deskfleet/deskfleet/internal/knowledge"
 	"github.com/deskfleet/deskfleet/internal/routing"
 	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
+	"github.com/deskfleet/deskfleet/internal/runtimeconfig/overbus"
 )
 
 // settings are what a document means for the router.
 type settings struct {
 	revision string
-	// data is the document as it is spread over the bus; nil when this release cannot render it unchanged.
+	// data is the document as it travels over the bus.
 	data    []byte
 	routing routing.Config
 	policy  policy
@@ -34,15 +35,12 @@ type policy struct {
 // newSettings reads a document. A policy that does not compile keeps the one before and says so.
 func newSettings(config runtimeconfig.Snapshot, before policy, times routing.Times) (settings, error) {
 	doc := config.Document
-	data, err := doc.Marshal()
+	// What came is passed on: rendered anew it would lose the fields of a newer release.
+	data, err := overbus.Encode(config.Data)
 	if err != nil {
 		return settings{}, err
 	}
-	s := settings{revision: config.Revision, routing: routingConfig(doc, times)}
-	if runtimeconfig.Revision(data) == s.revision {
-		// Otherwise a newer release has written fields that this one would lose, and nobody would recognise the revision.
-		s.data = data
-	}
+	s := settings{revision: config.Revision, data: data, routing: routingConfig(doc, times)}
 	if err := s.routing.Validate(); err != nil {
 		return settings{}, fmt.Errorf("configuration %s: %w", s.revision, err)
 	}

@@ -140,7 +140,11 @@ func (s *session) reportPool(p routing.Pool, agents []routing.AgentView) protoco
 		if !slices.Contains(a.Pools, p.Name) {
 			continue
 		}
+		if p.Kind == conversation.KindBot {
+			v.Workers = append(v.Workers, s.reportWorker(&a))
+		}
 		v.Used += a.Busy
+		v.Owned += a.Owned
 		if a.Busy > 0 {
 			v.Busy++
 		}
@@ -173,7 +177,7 @@ func (s *session) eachSecond(ctx context.Context) error {
 	}
 	s.showPositions(now)
 	s.storeCursor = s.ticks%cursorEvery == 0
-	if err := s.drain(); err != nil {
+	if err := s.capacity(now); err != nil {
 		return err
 	}
 	if s.ticks%lookEvery == 0 && s.settings.policy.byTime {
@@ -215,29 +219,6 @@ func (s *session) lookAgain(ctx context.Context, now time.Time) error {
 		if err := s.must(routing.Looked{Conversation: waiting[i].ID, Verdict: verdict}); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// drain brings the draining agents in line with what was asked from outside. Marks that agents have set
-// themselves stay.
-func (s *session) drain() error {
-	wanted := s.wantedDraining()
-	for _, a := range s.desk.Agents() {
-		in := routing.SetDrain{Agent: a.ID}
-		switch {
-		case wanted[a.ID] && !a.Draining:
-			in.Draining, in.Why = true, "capacity is being taken back"
-		case !wanted[a.ID] && a.Draining && s.drained[a.ID]:
-			in.Why = "capacity is needed again"
-		default:
-			s.drained[a.ID] = wanted[a.ID]
-			continue
-		}
-		if err := s.must(in); err != nil {
-			return err
-		}
-		s.drained[a.ID] = in.Draining
 	}
 	return nil
 }

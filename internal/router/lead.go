@@ -129,7 +129,6 @@ func (s *session) promote(ctx context.Context, seq uint64) error {
 	s.leading, s.term = true, seq
 	s.settings = s.current()
 	s.figures = newCounts(s.now(), seq)
-	s.drained = map[string]bool{}
 	s.log.InfoContext(ctx, "router leads", "term", seq, "conversations", len(s.desk.Conversations()), "owed", len(s.owed), "messages", len(s.written))
 	s.setStatus(func(st *Status) { st.Leading = true })
 	s.desk.SeenAll(s.now())

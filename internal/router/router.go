@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/deskfleet/deskfleet/internal/bus"
 	"github.com/deskfleet/deskfleet/internal/conversation"
+	"github.com/deskfleet/deskfleet/internal/link"
 	"github.com/deskfleet/deskfleet/internal/router/protocol"
 	"github.com/deskfleet/deskfleet/internal/routing"
 	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
@@ -84,7 +84,7 @@ type Router struct {
 
 	mu       sync.Mutex
 	status   Status
-	draining map[string]bool
+	wanted   map[string]link.Wanted
 	settings settings
 }
 
@@ -128,7 +128,7 @@ func New(opts Options) (*Router, error) {
 	r := &Router{
 		opts: opts, subjects: subjects, inbox: make(chan input, inboxSize),
 		instance: opts.Name + "_" + strings.ToLower(rand.Text()[:6]),
-		draining: map[string]bool{}, began: time.Now(),
+		began:    time.Now(),
 	}
 	r.log = opts.Logger.With("router", r.instance)
 	if err := r.configure(config); err != nil {
@@ -144,24 +144,6 @@ func Run(ctx context.Context, opts Options) error {
 		return err
 	}
 	return r.Run(ctx)
-}
-
-// SetDraining says which agents are to take nothing new. It replaces the set of the call before; the
-// leader acts on it within a second.
-func (r *Router) SetDraining(agents []string) {
-	wanted := make(map[string]bool, len(agents))
-	for _, id := range agents {
-		wanted[id] = true
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.draining = wanted
-}
-
-func (r *Router) wantedDraining() map[string]bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return maps.Clone(r.draining)
 }
 
 // Status tells how the router is.
@@ -279,11 +261,7 @@ func (r *Router) subscribe(ctx context.Context, conn bus.Conn) error {
 		}
 	}
 	_, err := conn.QueueSubscribe(ctx, r.subjects.ConfigGet(), "router", func(m *bus.Message) {
-		data := r.current().data
-		if data == nil {
-			return
-		}
-		if err := m.Respond(data); err != nil {
+		if err := m.Respond(r.current().data); err != nil {
 			r.log.Warn("configuration was not sent", "error", err)
 		}
 	})

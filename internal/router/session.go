@@ -45,8 +45,6 @@ type session struct {
 	figures    counts
 	positions  positions
 	mismatches map[string]int
-	// drained are the agents that were marked from outside.
-	drained map[string]bool
 	// lookedAt is the tick at which an ended conversation was last looked for in the stream.
 	lookedAt   map[conversation.ID]int
 	ticks      int
@@ -80,7 +78,7 @@ type tailed struct {
 func (r *Router) runSession(ctx context.Context, conn bus.Conn, updates <-chan runtimeconfig.Snapshot) error {
 	s := &session{
 		Router: r, conn: conn, bus: conn.Log(r.subjects.Stream()), settings: r.current(),
-		mismatches: map[string]int{}, drained: map[string]bool{}, positions: newPositions(),
+		mismatches: map[string]int{}, positions: newPositions(),
 		lookedAt: map[conversation.ID]int{},
 	}
 	if r.opts.WrapLog != nil {

@@ -13,6 +13,9 @@ type agent struct {
 	conversation.Agent
 	presence conversation.Presence
 	draining bool
+	// scaling says that the draining can be undone from outside, drainingSince is the time of the mark.
+	scaling       bool
+	drainingSince time.Time
 	// pools that the agent serves in; free is its place among the free agents of each.
 	pools []*pool
 	free  []*node[*agent]
@@ -161,13 +164,14 @@ func (d *Desk) foldAgent(e conversation.Event) {
 	case *conversation.AgentRestored:
 		d.foldSignedOn(&conversation.SignedOn{Agent: b.Agent, Presence: b.Presence}, e.At)
 		d.change(b.Agent.ID, func(a *agent) {
-			a.draining, a.idleSince, a.lastGiven = b.Draining, b.IdleSince, b.LastGiven
+			a.draining, a.scaling, a.drainingSince = b.Draining, b.Scaling, b.DrainingSince
+			a.idleSince, a.lastGiven = b.IdleSince, b.LastGiven
 		})
 	case *conversation.PresenceSet:
 		d.change(b.Agent, func(a *agent) { a.appear(b.Presence, e.At) })
 	case *conversation.DrainSet:
 		d.change(b.Agent, func(a *agent) {
-			a.draining = b.Draining
+			a.drain(b, e.At)
 			a.rest(e.At)
 		})
 	case *conversation.SignedOff:
@@ -187,6 +191,16 @@ func (d *Desk) change(id string, f func(*agent)) {
 		f(a)
 		a.file()
 	}
+}
+
+func (a *agent) drain(b *conversation.DrainSet, at time.Time) {
+	if !a.draining || !b.Draining {
+		a.drainingSince = time.Time{}
+		if b.Draining {
+			a.drainingSince = at
+		}
+	}
+	a.draining, a.scaling = b.Draining, b.Draining && b.Scaling
 }
 
 func (a *agent) appear(p conversation.Presence, at time.Time) {

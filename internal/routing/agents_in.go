@@ -144,7 +144,18 @@ func (d *Desk) revokeOffers(a *agent, now time.Time, why string) {
 type SetDrain struct {
 	Agent    string
 	Draining bool
-	Why      string
+	// Scaling is set when capacity is taken back, or given back, from outside. It changes nothing about an agent
+	// that drains by itself: that one was told to end.
+	Scaling bool
+	Why     string
+}
+
+// changes says whether the mark differs from what the agent has.
+func (in *SetDrain) changes(a *agent) bool {
+	if a.draining && !a.scaling && in.Scaling {
+		return false
+	}
+	return a.draining != in.Draining || in.Draining && a.scaling != in.Scaling
 }
 
 func (in SetDrain) decide(d *Desk, now time.Time) error {
@@ -152,10 +163,10 @@ func (in SetDrain) decide(d *Desk, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if a.draining == in.Draining {
+	if !in.changes(a) {
 		return nil
 	}
-	body := &conversation.DrainSet{Agent: in.Agent, Draining: in.Draining}
+	body := &conversation.DrainSet{Agent: in.Agent, Draining: in.Draining, Scaling: in.Scaling && in.Draining}
 	if in.Why != "" {
 		body.Why = []string{clip(in.Why)}
 	}
@@ -187,6 +198,15 @@ func (d *Desk) dismiss(a *agent, lost bool, now time.Time, why string) {
 	if lost {
 		cause = conversation.CauseAgentLost
 	}
+	back := d.takeBack(a, cause, now, why)
+	d.emit(now, "", &conversation.SignedOff{Agent: a.ID, Lost: lost, Why: []string{clip(why)}})
+	for _, c := range back {
+		d.matchConversation(c, now)
+	}
+}
+
+// takeBack queues what the agent has at its old place. Nobody is asked for it yet.
+func (d *Desk) takeBack(a *agent, cause conversation.Cause, now time.Time, why string) []*entry {
 	back := a.holdings()
 	for _, c := range back {
 		if c.state.Status == conversation.StatusWrapUp {
@@ -196,8 +216,23 @@ func (d *Desk) dismiss(a *agent, lost bool, now time.Time, why string) {
 		}
 		d.requeue(c, cause, now, why)
 	}
-	d.emit(now, "", &conversation.SignedOff{Agent: a.ID, Lost: lost, Why: []string{clip(why)}})
-	for _, c := range back {
+	return back
+}
+
+// HandOver queues what a draining agent still has at its old place, for the next agents: its time to finish
+// is over. Of an agent that does not drain nothing is taken.
+type HandOver struct {
+	Agent string
+	Why   string
+}
+
+func (in HandOver) decide(d *Desk, now time.Time) error {
+	a, err := d.signedOn(in.Agent)
+	if err != nil || !a.draining {
+		return err
+	}
+	for _, c := range d.takeBack(a, conversation.CauseDrained, now, clip(in.Why)) {
 		d.matchConversation(c, now)
 	}
+	return nil
 }

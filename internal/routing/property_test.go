@@ -208,7 +208,7 @@ func (d *driver) restart() {
 
 func (d *driver) step() {
 	conv := d.conversation()
-	switch rapid.IntRange(3, 20).Draw(d.t, "event") {
+	switch rapid.IntRange(3, 21).Draw(d.t, "event") {
 	case 3:
 		d.writeAgain(conv)
 	case 4, 5:
@@ -216,7 +216,7 @@ func (d *driver) step() {
 	case 6:
 		d.do(routing.SetPresence{Agent: d.agent(), Presence: rapid.SampledFrom([]conversation.Presence{"online", "away"}).Draw(d.t, "presence")})
 	case 7:
-		d.do(routing.SetDrain{Agent: d.agent(), Draining: rapid.Bool().Draw(d.t, "draining")})
+		d.do(routing.SetDrain{Agent: d.agent(), Draining: rapid.Bool().Draw(d.t, "draining"), Scaling: rapid.Bool().Draw(d.t, "scaling")})
 	case 8:
 		d.do(routing.SignOff{Agent: d.agent()})
 	case 9, 10:
@@ -233,6 +233,8 @@ func (d *driver) step() {
 		d.do(routing.Looked{Conversation: conv, Verdict: d.verdict()})
 	case 16:
 		d.restart()
+	case 18:
+		d.do(routing.HandOver{Agent: d.agent(), Why: "its time is over"})
 	case 17:
 		d.do(routing.Back{Conversation: conv, Contact: "c-" + string(conv)})
 	default:

@@ -17,7 +17,8 @@ func (d *Desk) Snapshot(now time.Time) []conversation.Event {
 	}
 	for _, a := range d.sortedAgents() {
 		add("", &conversation.AgentRestored{
-			Agent: a.Agent, Presence: a.presence, Draining: a.draining, IdleSince: a.idleSince, LastGiven: a.lastGiven,
+			Agent: a.Agent, Presence: a.presence, Draining: a.draining, Scaling: a.scaling, DrainingSince: a.drainingSince,
+			IdleSince: a.idleSince, LastGiven: a.lastGiven,
 		})
 	}
 	for _, id := range d.Conversations() {

@@ -92,8 +92,11 @@ type AgentView struct {
 	conversation.Agent
 	Presence conversation.Presence
 	Draining bool
-	Pools    []string
-	Queues   []string
+	// Scaling says that the draining can be undone from outside, DrainingSince is the time of the mark.
+	Scaling       bool
+	DrainingSince time.Time
+	Pools         []string
+	Queues        []string
 	// Slots, and how many of them are taken, by open offers too.
 	Slots, Busy int
 	// Owned is how many conversations it owns.
@@ -111,7 +114,7 @@ func (d *Desk) Agent(id string) (v AgentView, ok bool) {
 
 func (a *agent) view() AgentView {
 	v := AgentView{
-		Agent: a.Agent, Presence: a.presence, Draining: a.draining,
+		Agent: a.Agent, Presence: a.presence, Draining: a.draining, Scaling: a.scaling, DrainingSince: a.drainingSince,
 		Queues: a.served(), Slots: a.slots, Busy: len(a.held),
 	}
 	for _, p := range a.pools {

@@ -54,11 +54,24 @@ type PoolFigures struct {
 	// Slots of the online agents, and Used slots of all signed-on ones.
 	Slots int `json:"slots"`
 	Used  int `json:"used"`
+	// Owned conversations of all signed-on agents: without the open offers, which wait as well.
+	Owned int `json:"owned"`
 	// Handled conversations that agents of the pool finished or passed on since Figures.Since, and the
 	// sums of their handle times and of the squares (in seconds), for mean and variance.
 	Handled              uint64  `json:"handled"`
 	HandleSeconds        float64 `json:"handleSeconds"`
 	HandleSecondsSquared float64 `json:"handleSecondsSquared"`
+	// Workers of a pool of bots. They do not travel over the bus: a thousand of them would go to every gateway each second.
+	Workers []WorkerFigures `json:"-"`
+}
+
+// WorkerFigures of one bot worker.
+type WorkerFigures struct {
+	ID string
+	// Slots, and Busy ones.
+	Slots, Busy int
+	// Draining workers take nothing new; Drained ones have nothing left, and that is stored.
+	Draining, Drained bool
 }
 
 // DrainFigures of one draining agent.

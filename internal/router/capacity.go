@@ -1,0 +1,104 @@
+package router
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/deskfleet/deskfleet/internal/conversation"
+	"github.com/deskfleet/deskfleet/internal/link"
+	"github.com/deskfleet/deskfleet/internal/router/protocol"
+	"github.com/deskfleet/deskfleet/internal/routing"
+	"github.com/deskfleet/deskfleet/internal/scaling"
+)
+
+// SetWanted says how many workers of which pools of bots are to be active. It replaces what the call before
+// said of the pools that it names, and leaves the others; the leader acts on it within a second.
+func (r *Router) SetWanted(pools map[string]link.Wanted) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	// The map that was there may be in use.
+	wanted := maps.Clone(r.wanted)
+	if wanted == nil {
+		wanted = map[string]link.Wanted{}
+	}
+	maps.Copy(wanted, pools)
+	r.wanted = wanted
+}
+
+func (r *Router) wantedPools() map[string]link.Wanted {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.wanted
+}
+
+// capacity marks the workers that are to leave, takes marks back, and hands over what a worker could not
+// finish in time.
+func (s *session) capacity(now time.Time) error {
+	wanted := s.wantedPools()
+	for _, pool := range slices.Sorted(maps.Keys(wanted)) {
+		w := wanted[pool]
+		workers := s.workers(pool, w.Leaving)
+		marks := scaling.PlanDrain(workers, w.Active)
+		inputs := make([]routing.Input, 0, len(marks.Drain)+len(marks.Undrain))
+		for _, id := range marks.Drain {
+			inputs = append(inputs, routing.SetDrain{Agent: id, Draining: true, Scaling: true, Why: "capacity is being taken back"})
+		}
+		for _, id := range marks.Undrain {
+			inputs = append(inputs, routing.SetDrain{Agent: id, Scaling: true, Why: "capacity is needed again"})
+		}
+		if w.DrainSeconds > 0 {
+			for _, id := range scaling.Overdue(workers, now, time.Duration(w.DrainSeconds)*time.Second) {
+				if !slices.Contains(marks.Undrain, id) {
+					inputs = append(inputs, routing.HandOver{Agent: id, Why: id + " is to leave, and its time to finish is over"})
+				}
+			}
+		}
+		for _, in := range inputs {
+			if err := s.must(in); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// workers of a pool of bots, as the plan of a drain sees them.
+func (s *session) workers(pool string, leaving []string) []scaling.Worker {
+	var workers []scaling.Worker
+	for _, a := range s.desk.Agents() {
+		if a.Kind == conversation.KindBot && a.Pool == pool {
+			workers = append(workers, scaling.Worker{
+				Name: a.ID, Busy: a.Busy, Draining: a.Draining, Since: a.DrainingSince,
+				Own: a.Draining && !a.Scaling, Leaving: slices.Contains(leaving, a.ID),
+			})
+		}
+	}
+	return workers
+}
+
+// reportWorker tells of one worker. A drained one is only called so when all decisions are stored: with one
+// that is not, a successor might still give it a conversation.
+func (s *session) reportWorker(a *routing.AgentView) protocol.WorkerFigures {
+	return protocol.WorkerFigures{
+		ID: a.ID, Slots: a.Slots, Busy: a.Busy, Draining: a.Draining, Drained: a.Draining && a.Busy == 0 && len(s.decided) == 0,
+	}
+}
+
+// ReportOf turns the figures of a leading router into a report to the managers.
+func ReportOf(f *protocol.Figures) *link.Report {
+	r := &link.Report{Router: f.Router, Term: f.Term, At: f.At}
+	for i := range f.Queues {
+		q := &f.Queues[i]
+		r.Queues = append(r.Queues, link.Queue{Name: q.Name, Waiting: q.Waiting, OldestSince: q.OldestArrival})
+	}
+	for i := range f.Pools {
+		p := &f.Pools[i]
+		pool := link.Pool{Name: p.Name, SignedOn: p.Online, Away: p.Away, Slots: p.Slots, InProgress: p.Owned}
+		for _, w := range p.Workers {
+			pool.Workers = append(pool.Workers, link.Worker{Name: w.ID, Slots: w.Slots, Busy: w.Busy, Draining: w.Draining, Drained: w.Drained})
+		}
+		r.Pools = append(r.Pools, pool)
+	}
+	return r
+}
