@@ -132,7 +132,12 @@ func (a *Applier) one(ctx context.Context, owner Owner, live Live, wanted *unstr
 // gone, and perhaps another of its name is there, the API server answers with a
 // conflict.
 func (a *Applier) write(ctx context.Context, object *unstructured.Unstructured, fieldOwner string, live Live) error {
-	if err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner(fieldOwner), client.ForceOwnership); err != nil {
+	err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner(fieldOwner), client.ForceOwnership)
+	if isAnother(err) {
+		resource := schema.GroupResource{Group: object.GroupVersionKind().Group, Resource: object.GetKind()}
+		return apierrors.NewConflict(resource, object.GetName(), errors.New("another object has this name by now"))
+	}
+	if err != nil {
 		return err
 	}
 	child, err := a.typed(object)
@@ -141,6 +146,13 @@ func (a *Applier) write(ctx context.Context, object *unstructured.Unstructured, 
 	}
 	live[Key{Kind: object.GetKind(), Name: object.GetName()}] = child
 	return nil
+}
+
+// isAnother reports whether the API server refused a write because the object has
+// another UID: it says that the UID may not be changed.
+func isAnother(err error) bool {
+	cause, is := apierrors.StatusCause(err, metav1.CauseTypeFieldValueInvalid)
+	return is && cause.Field == "metadata.uid"
 }
 
 // typed converts an object to its type, as the cache holds it; one of a kind that
@@ -284,6 +296,7 @@ func (a *Applier) prune(ctx context.Context, k Kind, live Live, want map[Key]boo
 			errs = append(errs, fmt.Errorf("delete %s %s: %w", key.Kind, key.Name, err))
 			continue
 		}
+		delete(live, key)
 		a.log.InfoContext(ctx, childDeleted, "kind", key.Kind, "namespace", object.GetNamespace(), "name", key.Name)
 	}
 	return errors.Join(errs...)

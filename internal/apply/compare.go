@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -18,12 +19,11 @@ import (
 // typed values and field sets that the API server uses. An apply without effect
 // costs the server as much as a write; this costs it nothing.
 type comparer struct {
-	known   managedfields.TypeConverter
-	deduced managedfields.TypeConverter
+	converter managedfields.TypeConverter
 }
 
 func newComparer(scheme *runtime.Scheme) comparer {
-	return comparer{known: applyconfigurations.NewTypeConverter(scheme), deduced: managedfields.NewDeducedTypeConverter()}
+	return comparer{converter: applyconfigurations.NewTypeConverter(scheme)}
 }
 
 // identity are fields that name an object and that no apply changes; a cached
@@ -46,7 +46,12 @@ func (c comparer) difference(wanted *unstructured.Unstructured, live client.Obje
 	if owned == nil {
 		return "never applied", nil
 	}
-	typedWanted, typedLive, err := c.typed(wanted, live)
+	typedWanted, err := c.converter.ObjectToTyped(wanted)
+	if err != nil {
+		// A kind that client-go does not know, such as HTTPRoute.
+		return untyped(wanted, live, owned)
+	}
+	typedLive, err := c.converter.ObjectToTyped(plain(live))
 	if err != nil {
 		return "", fmt.Errorf("compare %s %s: %w", wanted.GetKind(), wanted.GetName(), err)
 	}
@@ -65,17 +70,42 @@ func (c comparer) difference(wanted *unstructured.Unstructured, live client.Obje
 	return changed.String(), nil
 }
 
-func (c comparer) typed(wanted *unstructured.Unstructured, live client.Object) (typedWanted, typedLive *typed.TypedValue, err error) {
-	converter := c.known
-	if typedWanted, err = converter.ObjectToTyped(wanted); err != nil {
-		// A kind that client-go does not know, such as HTTPRoute: lists are compared whole.
-		converter = c.deduced
-		if typedWanted, err = converter.ObjectToTyped(wanted); err != nil {
-			return nil, nil, err
+// untyped compares objects of a kind whose schema is not known here: maps field
+// by field, lists whole.
+func untyped(wanted *unstructured.Unstructured, live client.Object, owned *fieldpath.Set) (string, error) {
+	there, ok := live.(*unstructured.Unstructured)
+	if !ok {
+		return "", fmt.Errorf("compare %s %s: the live object is a %T", wanted.GetKind(), wanted.GetName(), live)
+	}
+	fields, changed := fieldpath.NewSet(), fieldpath.NewSet()
+	walk(wanted.Object, there.Object, nil, fields, changed)
+	former := fieldpath.NewSet()
+	owned.Difference(identity).Iterate(func(path fieldpath.Path) {
+		// The API server, which knows the schema, notes the owner of each element of a list.
+		for i := 1; i <= len(path); i++ {
+			if fields.Has(path[:i]) {
+				return
+			}
+		}
+		former.Insert(path.Copy())
+	})
+	return changed.Union(former).Difference(identity).String(), nil
+}
+
+// walk collects the fields of wanted, and those of them that live lacks or has otherwise.
+func walk(wanted map[string]any, live any, at fieldpath.Path, fields, changed *fieldpath.Set) {
+	there, _ := live.(map[string]any) // anything else has none of the fields
+	for name, value := range wanted {
+		path := append(at.Copy(), fieldpath.PathElement{FieldName: &name})
+		if inner, isMap := value.(map[string]any); isMap {
+			walk(inner, there[name], path, fields, changed)
+			continue
+		}
+		fields.Insert(path)
+		if !equality.Semantic.DeepEqual(value, there[name]) {
+			changed.Insert(path)
 		}
 	}
-	typedLive, err = converter.ObjectToTyped(plain(live))
-	return typedWanted, typedLive, err
 }
 
 // plain drops kind and version from the claim templates of a StatefulSet. The
