@@ -157,7 +157,7 @@ func (d *demo) kill(ctx context.Context) error {
 	err := d.endPods(ctx)
 	hush()
 	work.Wait()
-	if err := errors.Join(append(results, err)...); err != nil {
+	if err := errors.Join(errors.Join(results...), err); err != nil {
 		return err
 	}
 	total := 0

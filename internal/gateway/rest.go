@@ -274,8 +274,7 @@ func readBody(r *http.Request, into any) error {
 		return problem.Field(http.StatusUnsupportedMediaType, problem.CodeInvalid, "Content-Type", r.Header.Get("Content-Type"), "", "send application/json")
 	}
 	data, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
-	var long *http.MaxBytesError
-	if errors.As(err, &long) {
+	if _, long := errors.AsType[*http.MaxBytesError](err); long {
 		return problem.New(http.StatusRequestEntityTooLarge, problem.CodeTooLarge, "the body is too long", "send at most "+strconv.Itoa(maxBody)+" bytes")
 	}
 	if err != nil {

@@ -32,8 +32,8 @@ import (
 	"github.com/deskfleet/deskfleet/internal/manifest"
 )
 
-// workloadsPerDesk of the minimal desk: four Deployments and two StatefulSets of the desk, one Deployment of its bot pool.
 const (
+	// deploymentsPerDesk of the minimal sample: four of the desk, one of its bot pool.
 	deploymentsPerDesk = 5
 	perNamespace       = 50
 	settle             = 5 * time.Second
@@ -85,7 +85,7 @@ func run(manager, counts, sample string) error {
 	if err != nil {
 		return err
 	}
-	return print(rows)
+	return show(rows)
 }
 
 // startManager runs the manager with credentials of its own.
@@ -127,7 +127,7 @@ func measure(ctx context.Context, config *rest.Config, pid int, counts, sample s
 	}
 	var rows []row
 	made := 0
-	for _, text := range strings.Split(counts, ",") {
+	for text := range strings.SplitSeq(counts, ",") {
 		wanted, err := strconv.Atoi(text)
 		if err != nil {
 			return nil, fmt.Errorf("-desks: %w", err)
@@ -230,7 +230,7 @@ func residentMiB(pid int) (float64, error) {
 	return 0, errors.New("no VmRSS")
 }
 
-func print(rows []row) error {
+func show(rows []row) error {
 	fmt.Printf("%8s %10s %10s   (%d cores, %s)\n", "desks", "seconds", "RSS MiB", runtime.NumCPU(), runtime.Version())
 	for _, r := range rows {
 		fmt.Printf("%8d %10.1f %10.0f\n", r.Desks, r.Seconds, r.RSSMiB)

@@ -150,7 +150,7 @@ func (r *role) load(document *runtimeconfig.Document) {
 		if served.index != nil {
 			entries = served.index.Len()
 		}
-		r.log.Info("knowledge base swapped", "knowledgeBase", name, "revision", served.revision, "entries", entries, "took", time.Since(begin))
+		r.log.Info("knowledge base swapped", "knowledge_base", name, "revision", served.revision, "entries", entries, "took", time.Since(begin))
 	}
 	r.metrics.served(r.library)
 }

@@ -40,7 +40,7 @@ func OpenBrowser(t testing.TB, width, height int64, language string) *Browser {
 	if path == "" {
 		t.Skip("no chromium is installed: apt-get install chromium to run the browser tests")
 	}
-	opts := []chromedp.ExecAllocatorOption{
+	opts := []chromedp.ExecAllocatorOption{ //nolint:prealloc // the flags below are added one by one
 		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(int(width), int(height)),
 		chromedp.Flag("lang", language), chromedp.Flag("accept-lang", language),
 	}
@@ -219,7 +219,7 @@ func (b *Browser) Shot(name string) {
 	defer cancel()
 	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600)
+		err = os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600) //nolint:gosec // the folder is the developer's, the name the test's
 	}
 	if err != nil {
 		b.T.Logf("no screenshot: %v", err)
