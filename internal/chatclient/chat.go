@@ -2,9 +2,7 @@ package chatclient
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
 	"net/http"
 	"sync"
 
@@ -16,12 +14,8 @@ import (
 // chatPath of the customers' WebSocket behind a desk's address.
 const chatPath = "/v1/chat"
 
-const (
-	// eventsKept until the caller takes them.
-	eventsKept = 1024
-	// mostWaiting messages that the desk has not acknowledged.
-	mostWaiting = 1024
-)
+// eventsKept until the caller takes them.
+const eventsKept = 1024
 
 // Options of a Chat.
 type Options struct {
@@ -75,12 +69,13 @@ type Chat struct {
 	card     *chatwire.ContactCard
 	language string
 	now      Standing
+	// said is the sequence of the customer's last message.
+	said uint64
 	// online is set between caughtUp and the end of a connection.
 	online bool
 	// wasReady is set at the first caughtUp.
 	wasReady bool
-	outbox   []*posted
-	inFlight *posted
+	outbox   outbox
 	ending   *ending
 	typing   *bool
 }
@@ -170,7 +165,7 @@ func (c *Chat) Standing() Standing {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.now
-	s.Waiting = len(c.outbox)
+	s.Waiting = len(c.outbox.waiting)
 	return s
 }
 
@@ -178,27 +173,6 @@ func (c *Chat) Standing() Standing {
 func (c *Chat) Close() {
 	c.stop()
 	<-c.done
-}
-
-// Outgoing is a message to be sent.
-type Outgoing struct {
-	// ClientID, 1 to 64 of A-Z, a-z, 0-9, _ and -, unique in the conversation; empty for a random one.
-	ClientID string
-	Text     string
-	// Language as a BCP 47 tag; may be empty.
-	Language string
-}
-
-// posted is a message until the desk has acknowledged or refused it.
-type posted struct {
-	Outgoing
-	// conv is the conversation that was known when the message was first sent: the desk looks for it there.
-	conv  conversation.ID
-	sent  bool
-	until delay
-	done  chan struct{}
-	ack   chatwire.Ack
-	err   error
 }
 
 // Post takes a message to be sent and returns its client id; [Stored] or [Refused] tells what became of it.
@@ -213,50 +187,31 @@ func (c *Chat) Post(m Outgoing) (clientID string, err error) {
 
 // Send posts a message and waits until the desk has stored it. A refusal is a *problem.Problem. When ctx
 // ends first the message is sent nevertheless.
-func (c *Chat) Send(ctx context.Context, m Outgoing) (chatwire.Ack, error) {
+func (c *Chat) Send(ctx context.Context, m Outgoing) (Receipt, error) {
 	p, err := c.post(m)
 	if err != nil {
-		return chatwire.Ack{}, err
+		return Receipt{}, err
 	}
 	select {
 	case <-p.done:
-		return p.ack, p.err
+		return p.receipt, p.err
 	case <-ctx.Done():
-		return chatwire.Ack{}, context.Cause(ctx)
+		return Receipt{}, context.Cause(ctx)
 	}
 }
 
 func (c *Chat) post(m Outgoing) (*posted, error) {
-	if m.ClientID == "" {
-		m.ClientID = rand.Text()
-	}
-	if err := errors.Join(chatwire.CheckMessage(m.ClientID, m.Text), chatwire.CheckLanguage(m.Language)); err != nil {
-		return nil, problem.From(err)
-	}
-	if n := len(m.Text); n > conversation.MaxTextBytes {
-		// A frame that is too long would end each connection that it is sent on.
-		return nil, problem.Field(http.StatusRequestEntityTooLarge, problem.CodeTooLarge, "text", m.Text,
-			fmt.Sprintf("it has %d bytes", n), fmt.Sprintf("send at most %d bytes at a time", conversation.MaxTextBytes))
+	if m.Note {
+		return nil, problem.Field(http.StatusBadRequest, problem.CodeInvalid, "note", "true", "", "customers write no notes: leave it out")
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
 		return nil, c.err
 	}
-	if len(c.outbox) >= mostWaiting {
-		return nil, problem.New(http.StatusTooManyRequests, problem.CodeRate,
-			fmt.Sprintf("%d messages wait for the desk", mostWaiting), "wait until some are stored")
-	}
-	for _, waiting := range c.outbox {
-		if waiting.ClientID == m.ClientID {
-			return nil, problem.Field(http.StatusConflict, problem.CodeInvalid, "clientId", m.ClientID,
-				"a message with it waits already", "choose another one for another message")
-		}
-	}
-	p := &posted{Outgoing: m, done: make(chan struct{})}
-	c.outbox = append(c.outbox, p)
+	p, err := c.outbox.add(m)
 	c.line.poke()
-	return p, nil
+	return p, err
 }
 
 // Typing says that the customer writes, or no longer does. It is lost without a connection.
@@ -299,10 +254,6 @@ func (c *Chat) end(err error) {
 		err = ErrClosed
 	}
 	c.err, c.online = err, false
-	for _, p := range c.outbox {
-		p.err = err
-		close(p.done)
-	}
-	c.outbox, c.inFlight = nil, nil
+	c.outbox.end(err)
 	c.ended(err)
 }

@@ -2,23 +2,12 @@ package chatclient
 
 import (
 	"context"
-	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/gateway/chatwire"
 	"github.com/deskfleet/deskfleet/internal/web/problem"
 )
-
-// delay is when a refused request may be sent again; the zero value is at once.
-type delay struct{ time.Time }
-
-// after a time that the desk asked for, and a random quarter more: it asks all clients alike.
-func after(now time.Time, d time.Duration) delay { return delay{now.Add(d + rand.N(d/4+1))} }
-
-// left until then.
-func (d delay) left(now time.Time) time.Duration { return max(0, d.Sub(now)) }
 
 // ending is a wish that the conversation ends.
 type ending struct {
@@ -40,8 +29,7 @@ func (c *Chat) hello() any {
 	}
 }
 
-// due implements talker. Messages go one at a time: one that must be sent again must not fall behind a
-// later one.
+// due implements talker.
 func (c *Chat) due(now time.Time) (any, time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -53,20 +41,16 @@ func (c *Chat) due(now time.Time) (any, time.Duration) {
 		c.typing = nil
 		return chatwire.ClientFrame{Type: chatwire.TypeTyping, On: on}, 0
 	}
-	if c.inFlight != nil {
-		return nil, 0
-	}
-	if len(c.outbox) == 0 {
+	if len(c.outbox.waiting) == 0 {
 		return c.dueEnd(now)
 	}
-	p := c.outbox[0]
-	if left := p.until.left(now); left > 0 {
-		return nil, left
+	p, wait := c.outbox.next(now)
+	if p == nil {
+		return nil, wait
 	}
 	if !p.sent {
 		p.sent, p.conv = true, c.now.Conversation
 	}
-	c.inFlight = p
 	return chatwire.ClientFrame{
 		Type: chatwire.TypeMessage, ClientID: p.ClientID, Text: p.Text, Language: p.Language, Conversation: p.conv,
 	}, 0
@@ -93,9 +77,11 @@ func (c *Chat) dueEnd(now time.Time) (any, time.Duration) {
 	return chatwire.ClientFrame{Type: chatwire.TypeClose}, 0
 }
 
-// over says whether the conversation has ended, as far as is known.
+// over says whether the conversation has ended, as far as is known. A message that is stored behind its end
+// reopens it.
 func (c *Chat) over(conv conversation.ID) bool {
-	return conv == "" || conv != c.now.Conversation || c.now.State != nil && c.now.State.Status.Ended()
+	ended := c.now.State != nil && c.now.State.Status.Ended() && c.now.State.Seq > c.said
+	return conv == "" || conv != c.now.Conversation || ended
 }
 
 // ended tells whoever waits for the conversation's end.
@@ -118,7 +104,8 @@ func (c *Chat) lost(ctx context.Context, err error, pause time.Duration) {
 
 // offline forgets what was under way: it is sent again.
 func (c *Chat) offline() {
-	c.online, c.inFlight, c.typing = false, nil, nil
+	c.online, c.typing = false, nil
+	c.outbox.offline()
 	if c.ending != nil {
 		c.ending.sent = false
 	}
@@ -161,7 +148,7 @@ func (c *Chat) learn(f *chatwire.ServerFrame) Event {
 	case chatwire.TypeWelcome:
 		return c.welcome(f)
 	case chatwire.TypeMessage:
-		return c.said(f)
+		return c.heard(f)
 	case chatwire.TypeState:
 		return c.changed(f)
 	case chatwire.TypeCaughtUp:
@@ -185,7 +172,7 @@ func (c *Chat) welcome(f *chatwire.ServerFrame) Event {
 	if !f.Anew {
 		return nil
 	}
-	c.now.Seq, c.now.State = 0, nil
+	c.now.Seq, c.now.State, c.said = 0, nil, 0
 	return Anew{}
 }
 
@@ -206,15 +193,14 @@ func (c *Chat) show(conv conversation.ID) {
 	}
 }
 
-func (c *Chat) said(f *chatwire.ServerFrame) Event {
+func (c *Chat) heard(f *chatwire.ServerFrame) Event {
 	if !c.news(f) {
 		return nil
 	}
 	// It is stored, whether or not its acknowledgement came.
 	if f.From.Kind == conversation.KindCustomer {
-		c.settle(f.ClientID, chatwire.Ack{
-			Type: chatwire.TypeAck, ClientID: f.ClientID, Conversation: f.Conversation, Seq: f.Seq,
-		}, nil)
+		c.said = max(c.said, f.Seq)
+		c.outbox.settle(Receipt{ClientID: f.ClientID, Conversation: f.Conversation, Seq: f.Seq}, nil)
 	}
 	return Said{chatwire.Message{
 		Type: f.Type, Seq: f.Seq, Conversation: f.Conversation, ID: f.ID, At: f.At, From: f.From,
@@ -230,7 +216,7 @@ func (c *Chat) changed(f *chatwire.ServerFrame) Event {
 		Type: f.Type, Seq: f.Seq, Conversation: f.Conversation, At: f.At, Status: f.Status, Queue: f.Queue, Agent: f.Agent,
 	}
 	c.now.State = &s
-	if c.ending != nil && c.ending.conv == f.Conversation && s.Status.Ended() {
+	if c.ending != nil && c.ending.conv == f.Conversation && c.over(f.Conversation) {
 		c.ended(nil)
 	}
 	return Changed{s}
@@ -250,31 +236,14 @@ func (c *Chat) caughtUp(f *chatwire.ServerFrame) Event {
 }
 
 func (c *Chat) stored(f *chatwire.ServerFrame) Event {
-	ack := chatwire.Ack{
-		Type: f.Type, ClientID: f.ClientID, Conversation: f.Conversation, Seq: f.Seq, Duplicate: f.Duplicate,
-	}
+	r := Receipt{ClientID: f.ClientID, Conversation: f.Conversation, Seq: f.Seq, Duplicate: f.Duplicate}
 	// The acknowledgement of an earlier conversation's message does not lead back there.
-	if !ack.Duplicate {
+	if !r.Duplicate {
 		c.show(f.Conversation)
+		c.said = max(c.said, f.Seq)
 	}
-	c.settle(f.ClientID, ack, nil)
-	return Stored{ack}
-}
-
-// settle takes a message from the outbox, if it is there and was sent, and tells whoever waits.
-func (c *Chat) settle(clientID string, ack chatwire.Ack, err error) (text string) {
-	i := slices.IndexFunc(c.outbox, func(p *posted) bool { return p.sent && p.ClientID == clientID })
-	if i < 0 {
-		return ""
-	}
-	p := c.outbox[i]
-	c.outbox = slices.Delete(c.outbox, i, i+1)
-	if c.inFlight == p {
-		c.inFlight = nil
-	}
-	p.ack, p.err = ack, err
-	close(p.done)
-	return p.Text
+	c.outbox.settle(r, nil)
+	return Stored{r}
 }
 
 // refused takes a refusal in. What may be taken later is kept and sent again.
@@ -285,13 +254,14 @@ func (c *Chat) refused(f *chatwire.ServerFrame, now time.Time) Event {
 	again := retryAfter(f.Problem)
 	switch {
 	case f.ClientID != "" && again > 0:
-		if p := c.inFlight; p != nil && p.ClientID == f.ClientID {
-			p.until = after(now, again)
-			c.inFlight = nil
-		}
+		c.outbox.delay(f.ClientID, after(now, again))
 		return Delayed{ClientID: f.ClientID, Problem: f.Problem}
 	case f.ClientID != "":
-		return Refused{ClientID: f.ClientID, Text: c.settle(f.ClientID, chatwire.Ack{}, f.Problem), Problem: f.Problem}
+		refused := Refused{ClientID: f.ClientID, Problem: f.Problem}
+		if p := c.outbox.settle(Receipt{ClientID: f.ClientID}, f.Problem); p != nil {
+			refused.Text = p.Text
+		}
+		return refused
 	case c.ending != nil && c.ending.sent && again > 0:
 		c.ending.sent, c.ending.until = false, after(now, again)
 		return nil

@@ -116,9 +116,8 @@ func (v *visit) because(err error) error {
 
 // least time that the desk asked all clients to wait.
 func (v *visit) least(err error) time.Duration {
-	var refused *RefusedError
 	var d time.Duration
-	if errors.As(err, &refused) {
+	if refused, is := errors.AsType[*RefusedError](err); is {
 		d = refused.retryAfter
 	}
 	if v.problem != nil && v.onlineAt.IsZero() {

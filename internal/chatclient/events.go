@@ -21,7 +21,7 @@ type (
 	// Writing says that somebody writes, or no longer does.
 	Writing struct{ chatwire.Typing }
 	// Stored is the desk's acknowledgement of a posted message. It may come before or behind its Said.
-	Stored struct{ chatwire.Ack }
+	Stored struct{ Receipt }
 	// Refused is a posted message, or another request, that the desk does not take. ClientID is empty when it
 	// is about no message.
 	Refused struct {

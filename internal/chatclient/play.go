@@ -42,8 +42,8 @@ type player struct {
 	// state behind the last event that a step looked at, and whether the conversation was handed off by then.
 	state     chatwire.State
 	handedOff bool
-	// conv that the customer last wrote in, and seen are the own messages that came back.
-	conv conversation.ID
+	// said is the sequence of the customer's last message, and seen are the own messages that came back.
+	said uint64
 	seen map[string]bool
 	// trouble is the last thing that was in the way.
 	trouble error
@@ -81,18 +81,18 @@ func (p *player) step(ctx context.Context, s script.Step) error {
 // say sends a message and waits until it came back, so that it is printed where it stands in the dialogue.
 func (p *player) say(ctx context.Context, s script.Step) error {
 	want := fmt.Sprintf("%q to be stored within %s", brief(s.Text), s.Within)
-	var ack chatwire.Ack
+	var stored Receipt
 	err := p.during(ctx, func() (err error) {
-		ack, err = p.chat.Send(ctx, Outgoing{Text: s.Text})
+		stored, err = p.chat.Send(ctx, Outgoing{Text: s.Text})
 		return err
 	})
-	for err == nil && !p.seen[ack.ClientID] {
+	for err == nil && !p.seen[stored.ClientID] {
 		err = p.more(ctx)
 	}
 	if err != nil {
 		return p.failed(s, want, err)
 	}
-	p.conv = ack.Conversation
+	p.said = stored.Seq
 	return nil
 }
 
@@ -182,10 +182,9 @@ func (p *player) holds(state script.State) bool {
 	}
 }
 
-// over says whether the conversation that the customer last wrote in has ended, as far as was looked.
-func (p *player) over() bool {
-	return p.state.Status.Ended() && (p.conv == "" || p.state.Conversation == p.conv)
-}
+// over says whether the conversation has ended behind the customer's last message, as far as was looked. A
+// message behind the end reopens it or opens another.
+func (p *player) over() bool { return p.state.Status.Ended() && p.state.Seq > p.said }
 
 // next looks at the next message or state.
 func (p *player) next(ctx context.Context) (Event, error) {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -14,7 +15,8 @@ import (
 
 // printer writes a dialogue for people to read.
 type printer struct {
-	w io.Writer
+	mu sync.Mutex
+	w  io.Writer
 	// hidden are the client ids of messages that stand on the screen already.
 	hidden map[string]bool
 	// lost is set while there is no connection.
@@ -27,10 +29,17 @@ type printer struct {
 func newPrinter(w io.Writer) *printer { return &printer{w: w, hidden: map[string]bool{}} }
 
 func (p *printer) line(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if _, err := fmt.Fprintf(p.w, format+"\n", args...); err != nil && p.err == nil {
 		p.err = fmt.Errorf("print the dialogue: %w", err)
 	}
 }
+
+// hide keeps a message of the person's own from being printed again.
+func (p *printer) hide(clientID string) { p.hidden[clientID] = true }
+
+func (p *printer) hides(clientID string) bool { return p.hidden[clientID] }
 
 func (p *printer) note(format string, args ...any) { p.line("-- "+format, args...) }
 
@@ -38,7 +47,7 @@ func (p *printer) note(format string, args ...any) { p.line("-- "+format, args..
 func (p *printer) event(e Event) {
 	switch e := e.(type) {
 	case Said:
-		if e.From.Kind != conversation.KindCustomer || !p.hidden[e.ClientID] {
+		if e.From.Kind != conversation.KindCustomer || !p.hides(e.ClientID) {
 			p.said(actor(e.From.Kind, e.From.Name), e.Text, e.Entry)
 		}
 	case Changed:

@@ -142,7 +142,7 @@ func (t *talk) typed(ctx context.Context, line string) (leave bool) {
 			return false
 		}
 		if t.echoed {
-			t.printer.hidden[id] = true
+			t.printer.hide(id)
 		}
 	}
 	return false

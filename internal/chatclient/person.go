@@ -1,0 +1,180 @@
+package chatclient
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/deskfleet/deskfleet/internal/console/agentwire"
+)
+
+// person is the mind of an agent who types.
+type person struct {
+	seat *seat
+	// chosen is the conversation that is written in; nil for none.
+	chosen *folder
+}
+
+// commands are what a person can type besides messages.
+const commands = `/take N      accept an offer           /decline N    leave it to others
+/use N       choose a conversation     /list         what is on the desk
+/note TEXT   for agents' eyes only     /close WORD   close as solved, or as WORD
+/handoff QUEUE REASON                  /away /available /quit`
+
+func (p *person) offered(_ context.Context, f *folder) {
+	until := ""
+	if !f.card.Deadline.IsZero() {
+		until = fmt.Sprintf(" until %s", f.card.Deadline.Local().Format(time.TimeOnly))
+	}
+	p.seat.printer.note("[%d] /take %d or /decline %d%s", f.number, f.number, f.number, until)
+}
+
+func (p *person) taken(_ context.Context, f *folder) {
+	if p.current() == nil {
+		p.chosen = f
+		p.seat.printer.note("what you type goes to [%d], /use chooses another, /help tells more", f.number)
+	}
+}
+
+func (p *person) heard(context.Context, *folder, agentwire.Message) {}
+
+func (p *person) away(context.Context) { p.seat.printer.note("/available to be asked again") }
+
+func (p *person) late(context.Context, time.Time) {}
+
+func (p *person) due() time.Time { return time.Time{} }
+
+// current is the chosen conversation if it is still the agent's.
+func (p *person) current() *folder {
+	if p.chosen != nil && (p.seat.desk[p.chosen.id] != p.chosen || p.chosen.relation != agentwire.Owned) {
+		p.chosen = nil
+	}
+	return p.chosen
+}
+
+func (p *person) typed(ctx context.Context, line string) (leave bool) {
+	if line == "" {
+		return false
+	}
+	if !strings.HasPrefix(line, "/") {
+		p.say(Outgoing{Text: line})
+		return false
+	}
+	command, rest, _ := strings.Cut(line, " ")
+	rest = strings.TrimSpace(rest)
+	switch command {
+	case "/quit":
+		return true
+	case "/take":
+		p.with(rest, agentwire.Offered, func(f *folder) {
+			p.seat.do(ctx, "accept", func(ctx context.Context) error { return p.seat.agent.Accept(ctx, f.id) })
+		})
+	case "/decline":
+		p.with(rest, agentwire.Offered, func(f *folder) {
+			p.seat.do(ctx, "decline", func(ctx context.Context) error { return p.seat.agent.Decline(ctx, f.id) })
+		})
+	case "/use":
+		p.with(rest, agentwire.Owned, func(f *folder) {
+			p.chosen = f
+			p.seat.printer.note("what you type goes to [%d]", f.number)
+		})
+	case "/list":
+		p.list()
+	case "/note":
+		p.say(Outgoing{Text: rest, Note: true})
+	case "/close":
+		p.close(ctx, rest)
+	case "/handoff":
+		p.handOff(ctx, rest)
+	case "/away", "/available":
+		p.seat.do(ctx, command, func(ctx context.Context) error {
+			return p.seat.agent.SetPresence(ctx, agentwire.Presence(command[1:]))
+		})
+	case "/help":
+		p.seat.printer.line("%s", commands)
+	default:
+		p.seat.printer.note("%q is no command: /help lists them", brief(clean(command)))
+	}
+	return false
+}
+
+// with finds a conversation by its number; none stands for the only one of its relation.
+func (p *person) with(number string, relation agentwire.Relation, f func(*folder)) {
+	var found []*folder
+	for _, candidate := range p.seat.desk {
+		if candidate.relation == relation && (number == "" || strconv.Itoa(candidate.number) == number) {
+			found = append(found, candidate)
+		}
+	}
+	if len(found) == 1 {
+		f(found[0])
+		return
+	}
+	p.seat.printer.note("%q names %d conversations that are %s: give the number of one, /list shows them", brief(clean(number)), len(found), relation)
+}
+
+func (p *person) list() {
+	var all []*folder
+	for _, f := range p.seat.desk {
+		all = append(all, f)
+	}
+	slices.SortFunc(all, func(a, b *folder) int { return a.number - b.number })
+	if len(all) == 0 {
+		p.seat.printer.note("nothing is offered and nothing is yours")
+	}
+	for _, f := range all {
+		chosen := ""
+		if f == p.current() {
+			chosen = ", chosen"
+		}
+		p.seat.printer.note("[%d] %s, queue %q, %s%s", f.number, f.relation, f.card.Queue, orUnknown(f.card.ContactName), chosen)
+	}
+}
+
+// chosenOr prints that nothing is chosen.
+func (p *person) chosenOr() *folder {
+	f := p.current()
+	if f == nil {
+		p.seat.printer.note("no conversation is chosen: /take or /use one")
+	}
+	return f
+}
+
+func (p *person) say(m Outgoing) {
+	f := p.chosenOr()
+	if f == nil {
+		return
+	}
+	id, err := p.seat.agent.Post(f.id, m)
+	switch {
+	case err != nil:
+		p.seat.printer.note("not sent: %q: %s", brief(clean(m.Text)), clean(err.Error()))
+	case p.seat.opts.Echoed:
+		p.seat.printer.hide(id)
+	}
+}
+
+func (p *person) close(ctx context.Context, disposition string) {
+	if disposition == "" {
+		disposition = solved
+	}
+	if f := p.chosenOr(); f != nil {
+		p.seat.do(ctx, "close", func(ctx context.Context) error { return p.seat.agent.Finish(ctx, f.id, disposition, "") })
+	}
+}
+
+func (p *person) handOff(ctx context.Context, rest string) {
+	queue, reason, _ := strings.Cut(rest, " ")
+	if queue == "" || strings.TrimSpace(reason) == "" {
+		p.seat.printer.note("write /handoff QUEUE REASON; the queues are %s", clean(strings.Join(p.seat.queues, ", ")))
+		return
+	}
+	if f := p.chosenOr(); f != nil {
+		p.seat.do(ctx, "hand off", func(ctx context.Context) error {
+			return p.seat.agent.HandOff(ctx, f.id, queue, strings.TrimSpace(reason), "")
+		})
+	}
+}
