@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/e2e/play"
 	"github.com/deskfleet/deskfleet/internal/e2e/stage"
 	"github.com/deskfleet/deskfleet/internal/gateway/chatwire"
@@ -54,7 +55,7 @@ func run(ctx context.Context, down bool, out io.Writer) error {
 		{"A cluster with the operator", d.up},
 		{"A web shop's desk: bots, people, a knowledge base in two languages, and rules", d.apply},
 		{"Customers whom the bot answers, and where the answer stands", d.questions},
-		{"A refund, and a wish for a person: the rules hand over to people", d.handOffs},
+		{"A refund, and a wish for a person: an agent gets the whole dialogue", d.handOffs},
 		{"A pod of each role ends while customers talk", d.kill},
 		{"The desk now", d.show},
 	} {
@@ -111,18 +112,28 @@ func (d *demo) questions(ctx context.Context) error {
 	return nil
 }
 
+// handOffs are served by an agent who answers by itself; what the agent sees is printed too.
 func (d *demo) handOffs(ctx context.Context) error {
-	for _, q := range []struct{ name, language, text, queue string }{
-		{"Ben", "en", "I want my money back for this order", "refunds"},
-		{"丽丽", "zh", "请转人工客服", "general"},
-	} {
-		if err := d.dialogue(ctx, q.name, q.language, q.text, func(ctx context.Context, c *play.Customer) error {
-			return c.ExpectState(ctx, "the queue "+q.queue, func(s *chatwire.State) bool { return s.Queue == q.queue })
-		}); err != nil {
-			return err
-		}
+	token, err := play.SampleToken(filepath.Join(d.stage.Root(), "config", "samples", "shop"), "mei")
+	if err != nil {
+		return err
 	}
-	return nil
+	console, _, err := d.stage.Address(ctx, namespace, desk+"-console")
+	if err != nil {
+		return err
+	}
+	agent, leave := play.Agent(ctx, console, token, d.out)
+	for _, q := range []struct{ name, language, text string }{
+		{"Ben", "en", "I want my money back for this order"},
+		{"丽丽", "zh", "请转人工客服"},
+	} {
+		err = errors.Join(err, d.dialogue(ctx, q.name, q.language, q.text, func(ctx context.Context, c *play.Customer) error {
+			_, err := c.Expect(ctx, "an answer of a person", func(m *chatwire.Message) bool { return m.From.Kind == conversation.KindAgent })
+			return err
+		}))
+	}
+	leave()
+	return errors.Join(err, <-agent)
 }
 
 // dialogue is one customer who says one thing and waits for what must follow.

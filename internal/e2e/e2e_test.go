@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/e2e/play"
 	"github.com/deskfleet/deskfleet/internal/e2e/stage"
 	"github.com/deskfleet/deskfleet/internal/gateway/chatwire"
@@ -137,15 +138,21 @@ func TestBotAnswersInBothLanguagesAndCites(t *testing.T) {
 	}
 }
 
-// The rules hand over to people, by what the customer says and in both languages.
-func TestRulesHandOverToTheirQueue(t *testing.T) {
+// The rules hand over to people, by what the customer says and in both languages; the agent sees what was said before.
+func TestRulesHandOverToAnAgentWithTheDialogue(t *testing.T) {
 	namespace := tenant(t, "e2e-rules", "shop")
 	chat := address(t, namespace, "shop-gateway")
-	for _, row := range []struct{ language, text, queue string }{
-		{"en", "I want my money back for this order", "refunds"},
-		{"zh", "请转人工客服", "general"},
+	token, err := play.SampleToken(filepath.Join(theStage.Root(), "config", "samples", "shop"), "mei")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seen transcript
+	ended, leave := play.Agent(t.Context(), address(t, namespace, "shop-console"), token, &seen)
+	for _, row := range []struct{ language, first, then string }{
+		{"en", "How do I return an item?", "I want my money back for this order"},
+		{"zh", "怎么退货？", "请转人工客服"},
 	} {
-		t.Run(row.queue, func(t *testing.T) {
+		t.Run(row.language, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			customer, err := play.Arrive(ctx, chat, "Ben", row.language, os.Stderr)
@@ -153,14 +160,49 @@ func TestRulesHandOverToTheirQueue(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer customer.Leave()
-			if err := customer.Say(ctx, row.text); err != nil {
+			if err := customer.Say(ctx, row.first); err != nil {
 				t.Fatal(err)
 			}
-			if err := customer.ExpectState(ctx, "the queue "+row.queue, func(s *chatwire.State) bool { return s.Queue == row.queue }); err != nil {
+			if _, err := customer.Expect(ctx, "the bot's answer", cites("how-to-return-")); err != nil {
 				t.Fatal(err)
+			}
+			if err := customer.Say(ctx, row.then); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := customer.Expect(ctx, "an answer of a person", func(m *chatwire.Message) bool { return m.From.Kind == conversation.KindAgent }); err != nil {
+				t.Fatal(err)
+			}
+			for _, text := range []string{row.first, row.then} {
+				if !seen.holds(text) {
+					t.Errorf("the agent was not shown %q:\n%s", text, seen.String())
+				}
 			}
 		})
 	}
+	leave()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// transcript is what an agent was shown.
+type transcript struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (s *transcript) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *transcript) holds(text string) bool { return strings.Contains(s.String(), text) }
+
+func (s *transcript) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }
 
 // Every role's pods end one after the other under talking customers: what was acknowledged must be stored, once and in order.
