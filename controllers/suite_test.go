@@ -30,6 +30,7 @@ import (
 
 	"github.com/deskfleet/deskfleet/api/v1alpha1"
 	"github.com/deskfleet/deskfleet/controllers"
+	"github.com/deskfleet/deskfleet/controllers/link"
 	"github.com/deskfleet/deskfleet/internal/apply"
 	"github.com/deskfleet/deskfleet/internal/manifest"
 	"github.com/deskfleet/deskfleet/internal/render"
@@ -52,8 +53,12 @@ type bench struct {
 	recorder  *apiserver.Recorder
 	// settings of the operator that is started next.
 	settings render.Settings
-	stop     context.CancelFunc
-	done     chan error
+	// link makes the options of the operator's link; nil for none.
+	link func() *link.Options
+	// standby lets the operator wait for a Lease that another one has.
+	standby bool
+	stop    context.CancelFunc
+	done    chan error
 	// stale is the queued work that former operators left in their gauge when they were stopped. That of the active
 	// workers begins anew with each operator.
 	stale float64
@@ -72,6 +77,9 @@ func newBench(t *testing.T) *bench {
 	return &bench{t: t, client: c, namespace: namespace.Name, recorder: &apiserver.Recorder{}, settings: render.Settings{Image: "deskfleet:test"}}
 }
 
+// leaseName of leader election in the bench's namespace.
+const leaseName = "manager"
+
 // startOperator runs the operator, restricted to the bench's namespace, until the test ends or it is stopped.
 func (b *bench) startOperator() {
 	b.t.Helper()
@@ -87,6 +95,8 @@ func (b *bench) startOperator() {
 		Cache:      controllers.CacheOptions(kinds, []string{b.namespace}),
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Controller: config.Controller{SkipNameValidation: new(true)},
+
+		LeaderElection: b.standby, LeaderElectionID: leaseName, LeaderElectionNamespace: b.namespace,
 	})
 	if err != nil {
 		b.t.Fatal(err)
@@ -95,9 +105,13 @@ func (b *bench) startOperator() {
 		b.t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	if err := controllers.Setup(ctx, mgr, controllers.Options{
+	options := controllers.Options{
 		Settings: b.settings, Kinds: kinds, Concurrency: 4, Namespaces: []string{b.namespace}, Log: slog.New(slog.NewTextHandler(b.t.Output(), nil)),
-	}); err != nil {
+	}
+	if b.link != nil {
+		options.Link = b.link()
+	}
+	if err := controllers.Setup(ctx, mgr, options); err != nil {
 		b.t.Fatal(err)
 	}
 	done := make(chan error, 1)

@@ -61,7 +61,6 @@ func (r *Reconciler) scale(ctx context.Context, pool *v1alpha1.AgentPool, live a
 		in.Pods = append(in.Pods, scaling.Pod{Name: pods[i].Name, Ready: podReady(&pods[i]), Leaving: apply.GivenUp(&pods[i])})
 	}
 	action := scaling.Act(&in)
-	var leaving []string
 	for i := range pods {
 		pod := &pods[i]
 		switch {
@@ -73,11 +72,8 @@ func (r *Reconciler) scale(ctx context.Context, pool *v1alpha1.AgentPool, live a
 		if err != nil {
 			return action, err // the number must not fall before the pods that are to go are named
 		}
-		if slices.Contains(action.Leave, pod.Name) {
-			leaving = append(leaving, pod.Name)
-		}
 	}
-	r.Capacity.Leaving(keyOf(pool), leaving)
+	r.Capacity.Leaving(keyOf(pool), action.Leaving)
 	return action, r.Applier.Replicas(ctx, live, pool.Namespace, pool.Name, int32(action.Replicas)) //nolint:gosec // at most 1000
 }
 

@@ -32,7 +32,8 @@ func (a *apiServer) JSONWebKeySet(ctx context.Context) ([]byte, error) {
 }
 
 func (a *apiServer) get(ctx context.Context, path string) ([]byte, error) {
-	data, err := a.client.Get().AbsPath(path).SetHeader("Accept", "application/json").DoRaw(ctx)
+	// The key set has a media type of its own, which the API server insists on.
+	data, err := a.client.Get().AbsPath(path).SetHeader("Accept", "*/*").DoRaw(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read %s of the API server: %w", path, err)
 	}

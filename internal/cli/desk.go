@@ -39,6 +39,7 @@ type deskOptions struct {
 	data      string
 	knowledge string
 	tokens    string
+	linkToken string
 }
 
 func (o *deskOptions) addFlags(f *pflag.FlagSet) {
@@ -50,6 +51,7 @@ func (o *deskOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.data, "data", "", "folder of everything that is stored; default with -f: a temporary one")
 	f.StringVar(&o.knowledge, "knowledge", "", "folder with the knowledge files; with --config only")
 	f.StringVar(&o.tokens, "tokens", "", "file with the agents' tokens; default with -f: the Secret in the manifests, else made up and printed")
+	addLinkFlag(f, &o.linkToken)
 	f.Lookup("metrics").Usage += "; with --config only"
 }
 
@@ -95,7 +97,7 @@ func (o *deskOptions) runCompact(ctx context.Context, _ *roleOptions, e *environ
 		Bus: bus.ServerOptions{Listen: o.busListen, TLS: bus.TLSFiles{
 			Cert: filepath.Join(o.secrets, credentials.FileCertificate), Key: filepath.Join(o.secrets, credentials.FilePrivateKey), CA: filepath.Join(o.secrets, fileCA),
 		}},
-		Listener: listener, Open: openArchive(o.data), BusMetrics: e.busMetrics, Logger: e.log, Registry: e.registry, Health: e.health,
+		Listener: listener, Open: openArchive(o.data), Link: e.link(o.linkToken), BusMetrics: e.busMetrics, Logger: e.log, Registry: e.registry, Health: e.health,
 	})
 }
 

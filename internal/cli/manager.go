@@ -19,6 +19,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/deskfleet/deskfleet/controllers"
+	"github.com/deskfleet/deskfleet/controllers/link"
 	"github.com/deskfleet/deskfleet/internal/render"
 )
 
@@ -32,6 +33,7 @@ type managerOptions struct {
 	leaderElect    bool
 	metricsAddress string
 	healthAddress  string
+	linkAddress    string
 	logLevel       string
 
 	settings render.Settings
@@ -45,6 +47,7 @@ func (o *managerOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.leaderElect, "leader-elect", false, "let one of several replicas work, the others stand by")
 	f.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443", "address of /metrics, over HTTPS for those who may read it; 0 for none")
 	f.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz")
+	f.StringVar(&o.linkAddress, "link-bind-address", ":9443", "address on which desks report, over HTTPS; 0 for none. It takes POD_NAMESPACE and the Service deskfleet-link there")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 }
 
@@ -83,6 +86,20 @@ func newManager() *cobra.Command {
 	return cmd
 }
 
+// link to the desks; nil where the manager is reached by none.
+func (o *managerOptions) link(ctx context.Context, log *slog.Logger) *link.Options {
+	namespace := os.Getenv("POD_NAMESPACE")
+	switch {
+	case o.linkAddress == "0":
+		return nil
+	case namespace == "":
+		// Outside of a cluster no desk finds the manager.
+		log.InfoContext(ctx, "link is off", "why", "POD_NAMESPACE is empty, so that desks would not know the managers' address")
+		return nil
+	}
+	return &link.Options{Namespace: namespace, Name: os.Getenv("POD_NAME"), Address: o.linkAddress}
+}
+
 func runManager(ctx context.Context, o *managerOptions) error {
 	handler := slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: o.level})
 	logger := slog.New(handler)
@@ -114,7 +131,7 @@ func runManager(ctx context.Context, o *managerOptions) error {
 		return fmt.Errorf("make the manager: %w", err)
 	}
 	if err := controllers.Setup(ctx, mgr, controllers.Options{
-		Settings: o.settings, Kinds: kinds, Concurrency: o.concurrency, Namespaces: o.namespaces, Log: logger,
+		Settings: o.settings, Kinds: kinds, Concurrency: o.concurrency, Namespaces: o.namespaces, Link: o.link(ctx, logger), Log: logger,
 	}); err != nil {
 		return err
 	}

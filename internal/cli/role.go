@@ -15,7 +15,10 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/deskfleet/deskfleet/internal/bus"
+	"github.com/deskfleet/deskfleet/internal/link/client"
+	"github.com/deskfleet/deskfleet/internal/router"
 	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
+	"github.com/deskfleet/deskfleet/internal/runtimeconfig/overbus"
 	"github.com/deskfleet/deskfleet/internal/telemetry"
 )
 
@@ -23,10 +26,8 @@ import (
 const (
 	fileCA         = "ca.crt"
 	fileSeed       = "nkey.seed"
-	fileBusCreds   = "nats.creds"
+	fileBusCreds   = "nats.creds" //nolint:gosec // the name of a file, not what is in it
 	configInterval = time.Second
-	// maxDial is how long a role waits for the bus before it ends and is started anew.
-	maxDial = 2 * time.Minute
 )
 
 // roleOptions are the flags that all roles have.
@@ -81,7 +82,19 @@ type environment struct {
 	busMetrics *bus.Metrics
 }
 
-// dialer reaches the bus as the desk's configuration says.
+func addLinkFlag(f *pflag.FlagSet, token *string) {
+	f.StringVar(token, "link-token", "", "file with the projected ServiceAccount token for the managers; default: report to none")
+}
+
+// link to the managers, with the token of a file; nil without one.
+func (e *environment) link(token string) *router.Link {
+	if token == "" {
+		return nil
+	}
+	return &router.Link{TokenFile: token, Store: e.source, Metrics: client.NewMetrics(e.registry)}
+}
+
+// dialer reaches the bus as the desk's configuration says, and takes from it what is newer than the mounted configuration.
 func (e *environment) dialer(o *roleOptions) bus.Dialer {
 	files := bus.Files{CA: filepath.Join(o.secrets, fileCA), Seed: filepath.Join(o.secrets, fileSeed)}
 	if document := e.source.Current().Document; document.Bus.External {
@@ -90,7 +103,7 @@ func (e *environment) dialer(o *roleOptions) bus.Dialer {
 			files.CA = ca
 		}
 	}
-	return bus.EndpointFor(e.source.Current().Document, e.role, files)
+	return &overbus.Dialer{Inner: bus.EndpointFor(e.source.Current().Document, e.role, files), Store: e.source, Logger: e.log}
 }
 
 func exists(path string) bool {

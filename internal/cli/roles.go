@@ -47,10 +47,12 @@ func newBus() *cobra.Command {
 }
 
 func newRouter() *cobra.Command {
-	return newRole(runtimeconfig.RoleRouter, "Run a replica of the role that decides who answers", nil,
-		func(ctx context.Context, o *roleOptions, e *environment) error {
-			return runRouter(ctx, e, router.Options{Dialer: e.dialer(o)})
-		})
+	var token string
+	return newRole(runtimeconfig.RoleRouter, "Run a replica of the role that decides who answers", func(f *pflag.FlagSet) {
+		addLinkFlag(f, &token)
+	}, func(ctx context.Context, o *roleOptions, e *environment) error {
+		return runRouter(ctx, e, router.Options{Dialer: e.dialer(o), Link: e.link(token)})
+	})
 }
 
 // runRouter completes a router's options with the environment and runs it.

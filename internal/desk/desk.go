@@ -47,6 +47,8 @@ type Options struct {
 	Workers []Worker
 	// Open the archive's database. Required.
 	Open func(context.Context, bus.Subjects) (archive.Store, error)
+	// Link to the managers; nil for none.
+	Link *router.Link
 	// BusMetrics of the connections of all roles. Required.
 	BusMetrics *bus.Metrics
 	// Logger, Registry and Health of the process. Required.
@@ -87,7 +89,8 @@ func (o *Options) start(ctx context.Context, l *layers) error {
 		return err
 	}
 	r, err := router.New(router.Options{
-		Name: o.Name, Dialer: dialer, Config: o.Source, Logger: o.Logger, Metrics: router.NewMetrics(o.Registry), BusMetrics: metrics,
+		Name: o.Name, Dialer: dialer, Config: o.Source, Link: o.Link, Logger: o.Logger,
+		Metrics: router.NewMetrics(o.Registry), BusMetrics: metrics,
 	})
 	if err != nil {
 		return err

@@ -175,6 +175,9 @@ func (s *session) eachSecond(ctx context.Context) error {
 	if s.opts.OnFigures != nil {
 		s.opts.OnFigures(figures)
 	}
+	if s.link != nil {
+		s.link.Report(ReportOf(&figures))
+	}
 	s.showPositions(now)
 	s.storeCursor = s.ticks%cursorEvery == 0
 	if err := s.capacity(now); err != nil {

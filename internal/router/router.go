@@ -13,6 +13,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/bus"
 	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/link"
+	linkclient "github.com/deskfleet/deskfleet/internal/link/client"
 	"github.com/deskfleet/deskfleet/internal/router/protocol"
 	"github.com/deskfleet/deskfleet/internal/routing"
 	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
@@ -35,6 +36,8 @@ type Options struct {
 	BusMetrics *bus.Metrics
 	// OnFigures gets the leader's figures each second, besides the bus. It must not block.
 	OnFigures func(protocol.Figures)
+	// Link to the managers; nil for none.
+	Link *Link
 	// Times of routing; the zero value for the usual ones.
 	Times routing.Times
 	// CompactEvery so many messages of the decision log a snapshot is taken. 0 for the usual 10,000.
@@ -81,6 +84,8 @@ type Router struct {
 	inbox    chan input
 	// began anchors the clock, see session.now.
 	began time.Time
+	// link is nil without managers.
+	link *linkclient.Client
 
 	mu       sync.Mutex
 	status   Status
@@ -133,6 +138,9 @@ func New(opts Options) (*Router, error) {
 	r.log = opts.Logger.With("router", r.instance)
 	if err := r.configure(config); err != nil {
 		return nil, fmt.Errorf("router: %w", err)
+	}
+	if opts.Link != nil {
+		r.link = opts.Link.client(r)
 	}
 	return r, nil
 }
@@ -189,6 +197,7 @@ func (r *Router) current() settings {
 // Run tails, stands by, leads when it can, and hands over at once when ctx ends. It returns nil then,
 // and an error only when retrying is useless: a connection that is denied or was closed.
 func (r *Router) Run(ctx context.Context) error {
+	defer r.startLink(ctx)()
 	conn, err := r.opts.Dialer.Dial(ctx, bus.ClientOptions{
 		Name: r.opts.Name, Logger: r.log, Metrics: r.opts.BusMetrics,
 		OnReconnect: func() { r.put(input{kind: inputReconnected}) },

@@ -34,8 +34,10 @@ type Action struct {
 	Replicas int
 	// Leave names the pods to give up: they have no conversation, and are the ones that go when the number falls.
 	Leave []string
-	// Stay names the pods that were given up before and serve again.
+	// Stay names the pods that were given up before and are not to go any more.
 	Stay []string
+	// Leaving names all pods that are given up after this.
+	Leaving []string
 	// Waits says in words why Replicas is not Wanted yet; empty when it is.
 	Waits string
 	// Undrained says that the number falls although nobody knows what is cut.
@@ -48,32 +50,54 @@ type Action struct {
 // wanted.
 func Act(in *ActInput) Action {
 	wanted, replicas := max(0, in.Wanted), max(0, in.Replicas)
-	a := Action{Replicas: replicas, Stay: in.stay()}
+	a := Action{Replicas: replicas}
 	switch {
 	case wanted >= replicas:
 		a.Replicas = wanted
-		return a
 	case in.Blind:
 		a.Replicas, a.Undrained = wanted, true
-		return a
+	default:
+		if a.Waits = in.obstacle(replicas - wanted); a.Waits == "" {
+			a.Replicas = max(wanted, min(replicas, in.serving()))
+			a.Leave = in.leave(replicas - a.Replicas)
+			if a.Replicas > wanted {
+				a.Waits = fmt.Sprintf("%d of %d workers are draining", a.Replicas-wanted, a.Replicas)
+			}
+		}
+	}
+	in.mark(&a)
+	return a
+}
+
+// obstacle says in words why nobody may leave now; empty when that may be.
+func (in *ActInput) obstacle(leaving int) string {
+	switch {
+	case len(in.Pods) == 0 && len(in.Workers) == 0:
+		return "" // there is nobody yet
 	case !in.Fresh:
-		a.Waits = fmt.Sprintf("%d of %d workers are to leave, and the desk does not report what they do", replicas-wanted, replicas)
-		return a
+		return fmt.Sprintf("%d of %d workers are to leave, and the desk does not report what they do", leaving, in.Replicas)
 	case in.RollingOut:
-		a.Waits = fmt.Sprintf("%d of %d workers are to leave after the rollout", replicas-wanted, replicas)
-		return a
+		return fmt.Sprintf("%d of %d workers are to leave after the rollout", leaving, in.Replicas)
 	}
 	if pod := in.talking(); pod != "" {
-		a.Waits = fmt.Sprintf("pod %s is not ready and has conversations: it would be the first to go", pod)
-		return a
+		return fmt.Sprintf("pod %s is not ready and has conversations: it would be the first to go", pod)
 	}
-	serving := in.serving()
-	a.Replicas = max(wanted, min(replicas, serving))
-	a.Leave = in.leave(replicas - a.Replicas)
-	if a.Replicas > wanted {
-		a.Waits = fmt.Sprintf("%d of %d workers are draining", a.Replicas-wanted, a.Replicas)
+	return ""
+}
+
+// mark sorts the pods that were given up before: those that are still about to
+// go, and those that are not. As long as there are more pods than replicas some
+// are about to be deleted.
+func (in *ActInput) mark(a *Action) {
+	for _, p := range in.Pods {
+		serves := slices.ContainsFunc(in.Workers, func(w Worker) bool { return w.Name == p.Name && w.active() })
+		switch {
+		case slices.Contains(a.Leave, p.Name), p.Leaving && !serves && len(in.Pods) > a.Replicas:
+			a.Leaving = append(a.Leaving, p.Name)
+		case p.Leaving:
+			a.Stay = append(a.Stay, p.Name)
+		}
 	}
-	return a
 }
 
 // serving counts the workers that have or may get a conversation: those that are
@@ -134,20 +158,6 @@ func (in *ActInput) leave(n int) []string {
 	names := make([]string, 0, len(drained))
 	for _, p := range drained {
 		names = append(names, p.Name)
-	}
-	return names
-}
-
-// stay names the pods that were given up and whose workers serve again.
-func (in *ActInput) stay() []string {
-	if !in.Fresh {
-		return nil
-	}
-	var names []string
-	for _, p := range in.Pods {
-		if p.Leaving && slices.ContainsFunc(in.Workers, func(w Worker) bool { return w.Name == p.Name && w.active() }) {
-			names = append(names, p.Name)
-		}
 	}
 	return names
 }

@@ -152,7 +152,7 @@ func TestAct(t *testing.T) {
 		{
 			name: "only the drained one goes",
 			in:   scaling.ActInput{Wanted: 1, Replicas: 3, Fresh: true, Workers: []scaling.Worker{drained, busy, {Name: "c"}}, Pods: serving("a", "b", "c")},
-			want: scaling.Action{Replicas: 2, Leave: []string{"a"}, Waits: "1 of 2 workers are draining"},
+			want: scaling.Action{Replicas: 2, Leave: []string{"a"}, Leaving: []string{"a"}, Waits: "1 of 2 workers are draining"},
 		},
 		{
 			name: "none goes while all talk",
@@ -163,13 +163,30 @@ func TestAct(t *testing.T) {
 			name: "never under what is wanted",
 			in: scaling.ActInput{Wanted: 2, Replicas: 3, Fresh: true, Pods: serving("a", "b", "c"),
 				Workers: []scaling.Worker{drained, {Name: "b", Draining: true}, {Name: "c", Draining: true}}},
-			want: scaling.Action{Replicas: 2, Leave: []string{"a"}},
+			want: scaling.Action{Replicas: 2, Leave: []string{"a"}, Leaving: []string{"a"}},
 		},
 		{
 			name: "who was given up stays given up",
 			in: scaling.ActInput{Wanted: 2, Replicas: 3, Fresh: true, Workers: []scaling.Worker{drained, {Name: "b", Draining: true}, {Name: "c"}},
 				Pods: []scaling.Pod{{Name: "a", Ready: true}, {Name: "b", Ready: true, Leaving: true}, {Name: "c", Ready: true}}},
-			want: scaling.Action{Replicas: 2, Leave: []string{"b"}},
+			want: scaling.Action{Replicas: 2, Leave: []string{"b"}, Leaving: []string{"b"}},
+		},
+		{
+			name: "it stays so until it has gone",
+			in: scaling.ActInput{Wanted: 1, Replicas: 2, Fresh: true, Workers: []scaling.Worker{drained, busy, {Name: "c"}},
+				Pods: []scaling.Pod{{Name: "a", Ready: true, Leaving: true}, {Name: "b", Ready: true}, {Name: "c", Ready: true}}},
+			want: scaling.Action{Replicas: 2, Leaving: []string{"a"}, Waits: "1 of 2 workers are draining"},
+		},
+		{
+			name: "another pod went in its place, and it is needed",
+			in: scaling.ActInput{Wanted: 2, Replicas: 2, Fresh: true, Workers: []scaling.Worker{drained, {Name: "c"}},
+				Pods: []scaling.Pod{{Name: "a", Ready: true, Leaving: true}, {Name: "c", Ready: true}}},
+			want: scaling.Action{Replicas: 2, Stay: []string{"a"}},
+		},
+		{
+			name: "a pool that has just been made has nobody to drain",
+			in:   scaling.ActInput{Wanted: 0, Replicas: 1},
+			want: scaling.Action{Replicas: 0},
 		},
 		{
 			name: "a pod that serves again is no longer given up",

@@ -1,0 +1,41 @@
+package router
+
+import (
+	"context"
+
+	linkclient "github.com/deskfleet/deskfleet/internal/link/client"
+	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
+)
+
+// Link lets a router report to the managers while it leads, and do what they want.
+type Link struct {
+	// TokenFile is the projected ServiceAccount token.
+	TokenFile string
+	// Store takes the configuration that comes from the managers. It is the router's Config.
+	Store *runtimeconfig.Store
+	// Metrics may be nil.
+	Metrics *linkclient.Metrics
+}
+
+func (l *Link) client(r *Router) *linkclient.Client {
+	return linkclient.New(linkclient.Options{
+		Config: l.Store, TokenFile: l.TokenFile, OnWanted: r.SetWanted, Metrics: l.Metrics, Logger: r.log,
+	})
+}
+
+// startLink runs the client until ctx ends, and returns a function that waits for its end.
+func (r *Router) startLink(ctx context.Context) func() {
+	if r.link == nil {
+		return func() {}
+	}
+	ctx, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.link.Run(ctx)
+	}()
+	return func() {
+		stop()
+		<-done
+	}
+}
