@@ -20,13 +20,16 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/deskfleet/deskfleet/api/v1alpha1"
 	"github.com/deskfleet/deskfleet/controllers"
+	"github.com/deskfleet/deskfleet/internal/link"
 	"github.com/deskfleet/deskfleet/internal/render"
 	"github.com/deskfleet/deskfleet/internal/testing/apiserver"
 )
@@ -213,5 +216,35 @@ func TestNamespacedOperatorHasTheSameRightsAndNothingInTheCluster(t *testing.T) 
 	}
 	if diff := cmp.Diff(clusterRoles[j].Rules, roles[i].Rules); diff != "" {
 		t.Errorf("rules of the ClusterRole and the Role (-cluster +namespaced):\n%s", diff)
+	}
+}
+
+// Desks know the managers by a name and a port that their configuration gives them, and their policies let them out to
+// pods with certain labels.
+func TestDesksFindTheManagers(t *testing.T) {
+	for _, kustomization := range []string{"config/default", "config/namespaced"} {
+		objects := manifests(t, kustomization)
+		pod := only[appsv1.Deployment](t, objects, "Deployment").Spec.Template
+		services := slices.DeleteFunc(typed[corev1.Service](t, objects, "Service"), func(s corev1.Service) bool {
+			return s.Name+"."+s.Namespace+".svc" != (&render.Link{Namespace: "deskfleet-system"}).Host()
+		})
+		if len(services) != 1 {
+			t.Fatalf("%s: %d Services have the name that desks are given", kustomization, len(services))
+		}
+		service := services[0]
+		if service.Spec.ClusterIP != corev1.ClusterIPNone || len(service.Spec.Ports) != 1 || service.Spec.Ports[0].Port != link.Port {
+			t.Errorf("%s: the Service is %+v, want a headless one with port %d", kustomization, service.Spec, link.Port)
+		}
+		if !slices.ContainsFunc(pod.Spec.Containers[0].Ports, func(p corev1.ContainerPort) bool {
+			return p.Name == service.Spec.Ports[0].TargetPort.StrVal && p.ContainerPort == link.Port
+		}) {
+			t.Errorf("%s: the operator's ports are %+v", kustomization, pod.Spec.Containers[0].Ports)
+		}
+		wanted := map[string]string{v1alpha1.LabelName: v1alpha1.ManagedByDeskfleet, v1alpha1.LabelComponent: "manager"}
+		for what, selector := range map[string]map[string]string{"the Service": service.Spec.Selector, "the desks' policies": wanted} {
+			if !labels.SelectorFromSet(selector).Matches(labels.Set(pod.Labels)) {
+				t.Errorf("%s: %s want pods with %v, the operator has %v", kustomization, what, selector, pod.Labels)
+			}
+		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -27,6 +28,7 @@ import (
 
 	"github.com/deskfleet/deskfleet/api/v1alpha1"
 	"github.com/deskfleet/deskfleet/controllers"
+	"github.com/deskfleet/deskfleet/controllers/link"
 	"github.com/deskfleet/deskfleet/internal/apply"
 	"github.com/deskfleet/deskfleet/internal/render"
 	"github.com/deskfleet/deskfleet/internal/testing/eventually"
@@ -79,6 +81,9 @@ func TestRightsSuffice(t *testing.T) {
 				var list networkingv1.IngressList
 				return admin.List(t.Context(), &list, client.InNamespace(c.tenant)) == nil && len(list.Items) == 0
 			})
+			if err := admin.Get(t.Context(), client.ObjectKey{Namespace: "deskfleet-system", Name: "deskfleet-link-tls"}, &corev1.Secret{}); err != nil {
+				t.Errorf("the link's certificate: %v", err)
+			}
 			for _, kind := range []string{v1alpha1.KindServiceDesk, v1alpha1.KindAgentPool, v1alpha1.KindKnowledgeBase, v1alpha1.KindEscalationPolicy} {
 				eventually.Nil(t, "the status of "+kind+" is written", func() error { return observed(t.Context(), admin, kind, c.tenant) })
 			}
@@ -148,8 +153,9 @@ func startOperator(t *testing.T, watched []string) func() []string {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	settings := render.Settings{Image: image}
+	toDesks := &link.Options{Namespace: "deskfleet-system", Name: "manager", Address: "127.0.0.1:0", Registry: prometheus.NewRegistry()}
 	if err := errors.Join(settings.Validate(), controllers.Setup(ctx, mgr, controllers.Options{
-		Settings: settings, Kinds: kinds, Concurrency: 2, Namespaces: watched, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Settings: settings, Kinds: kinds, Concurrency: 2, Namespaces: watched, Link: toDesks, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})); err != nil {
 		t.Fatal(err)
 	}
