@@ -218,5 +218,5 @@ func (c *Client) rules(since time.Time) bool {
 
 // jitter spreads a time by a quarter, so that a thousand desks do not knock at once.
 func jitter(d time.Duration) time.Duration {
-	return d - d/8 + rand.N(d/4) //nolint:gosec // no secret depends on it
+	return d - d/8 + rand.N(d/4)
 }
