@@ -53,6 +53,10 @@ type Options struct {
 	Log *slog.Logger
 }
 
+// reconciliationTimeout is how long one object may take. A call that hangs would
+// keep its worker for ever.
+const reconciliationTimeout = 2 * time.Minute
+
 // Scheme holds the types of the cluster's own kinds and of ours.
 func Scheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
@@ -156,17 +160,18 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	options.Settings.Link = toDesks.Render
 	writer := &status.Writer{Client: mgr.GetClient(), Events: mgr.GetEventRecorder("deskfleet"), Now: time.Now}
 	applier := apply.New(mgr.GetClient(), mgr.GetAPIReader(), mgr.GetScheme(), options.Log)
-	perController := controller.Options{MaxConcurrentReconciles: max(1, options.Concurrency)}
+	gatherer := references.NewGatherer(mgr.GetAPIReader())
+	perController := controller.Options{MaxConcurrentReconciles: max(1, options.Concurrency), ReconciliationTimeout: reconciliationTimeout}
 	return errors.Join(
 		(&servicedesk.Reconciler{
-			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Applier: applier, Status: writer,
+			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Gatherer: gatherer, Applier: applier, Status: writer,
 			Settings: &options.Settings, Kinds: options.Kinds, Link: toDesks, Woken: desks, Now: time.Now, Log: options.Log,
 		}).Setup(mgr, perController),
 		(&agentpool.Reconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Applier: applier, Status: writer,
 			Settings: &options.Settings, Capacity: toDesks.Loop, Woken: pools, Now: time.Now, Log: options.Log,
 		}).Setup(mgr, perController),
-		(&knowledgebase.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Status: writer}).Setup(mgr, metadata, perController),
+		(&knowledgebase.Reconciler{Client: mgr.GetClient(), Gatherer: gatherer, Status: writer}).Setup(mgr, metadata, perController),
 		(&escalationpolicy.Reconciler{Client: mgr.GetClient(), Status: writer}).Setup(mgr, perController),
 	)
 }

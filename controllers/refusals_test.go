@@ -212,3 +212,36 @@ func TestSuspendedPoolKeepsWhatRuns(t *testing.T) {
 		return nil
 	})
 }
+
+// TestDyingNamespaceIsLeftAlone: what its deletion takes away cannot be made
+// again, and trying would only make noise.
+func TestDyingNamespaceIsLeftAlone(t *testing.T) {
+	b := newBench(t)
+	b.apply(shop)
+	b.startOperator()
+	b.allReady()
+	if err := b.client.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: b.namespace}}); err != nil {
+		t.Fatal(err)
+	}
+	b.recorder.Reset()
+	const service = "shop-console"
+	if err := b.client.Delete(t.Context(), &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: service}}); err != nil {
+		t.Fatal(err)
+	}
+	eventually.Nil(t, "the operator waits", func() error {
+		return b.condition(v1alpha1.ConditionReconciling, v1alpha1.ReasonProgressing, "the namespace is being deleted")
+	})
+	b.idle()
+	attempts := 0
+	for _, write := range b.recorder.Writes() {
+		if strings.HasSuffix(write, "/services/"+service) {
+			attempts++
+		}
+	}
+	if attempts == 0 || attempts > 3 {
+		t.Errorf("the Service was tried %d times:\n%s", attempts, strings.Join(b.recorder.Writes(), "\n"))
+	}
+	if created := b.recorder.Created(); len(created) > 0 {
+		t.Errorf("made in a dying namespace: %v", created)
+	}
+}

@@ -3,6 +3,7 @@ package knowledgebase
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,16 +21,14 @@ import (
 	"github.com/deskfleet/deskfleet/api/v1alpha1"
 	"github.com/deskfleet/deskfleet/controllers/internal/loop"
 	"github.com/deskfleet/deskfleet/controllers/internal/references"
-	"github.com/deskfleet/deskfleet/internal/plan"
 	"github.com/deskfleet/deskfleet/internal/status"
 )
 
 // Reconciler reconciles KnowledgeBases.
 type Reconciler struct {
-	Client client.Client
-	// Live reads ConfigMaps from the API server.
-	Live   client.Reader
-	Status *status.Writer
+	Client   client.Client
+	Gatherer *references.Gatherer
+	Status   *status.Writer
 }
 
 // +kubebuilder:rbac:groups=deskfleet.dev,resources=knowledgebases,verbs=get;list;watch
@@ -65,13 +64,9 @@ func (r *Reconciler) users(ctx context.Context, configMap *metav1.PartialObjectM
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	kb := &v1alpha1.KnowledgeBase{}
 	return loop.Run(ctx, r.Client, r.Status, req, kb, func(ctx context.Context) (loop.Outcome, error) {
-		sources, err := references.Sources(ctx, r.Live, kb)
-		if err != nil {
-			return loop.Outcome{}, err
-		}
-		content, problems := plan.KnowledgeBase(kb, sources)
-		if content == nil {
-			return loop.Outcome{}, status.FromProblems(problems)
+		content, problems, err := r.Gatherer.Gather(ctx, kb)
+		if err != nil || content == nil {
+			return loop.Outcome{}, errors.Join(err, status.FromProblems(problems))
 		}
 		kb.Status.Entries = int32(len(content.Entries)) //nolint:gosec // ConfigMaps of 1 MiB hold far fewer than 2^31 entries
 		kb.Status.Languages, kb.Status.Revision = content.Languages(), content.Revision

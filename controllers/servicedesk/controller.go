@@ -13,6 +13,7 @@ import (
 
 	"github.com/deskfleet/deskfleet/api/v1alpha1"
 	"github.com/deskfleet/deskfleet/controllers/internal/loop"
+	"github.com/deskfleet/deskfleet/controllers/internal/references"
 	"github.com/deskfleet/deskfleet/controllers/internal/wake"
 	"github.com/deskfleet/deskfleet/controllers/link"
 	"github.com/deskfleet/deskfleet/internal/apply"
@@ -25,6 +26,7 @@ type Reconciler struct {
 	Client client.Client
 	// Live reads from the API server past the cache.
 	Live     client.Reader
+	Gatherer *references.Gatherer
 	Applier  *apply.Applier
 	Status   *status.Writer
 	Settings *render.Settings

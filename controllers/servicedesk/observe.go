@@ -119,11 +119,10 @@ func (s *scope) observeKnowledge(ctx context.Context, pools []*v1alpha1.AgentPoo
 // content gathers a knowledge base; nil where it has none that the desk may
 // serve. Its own controller reports the problems.
 func (s *scope) content(ctx context.Context, kb *v1alpha1.KnowledgeBase) (*plan.KnowledgeContent, error) {
-	sources, err := references.Sources(ctx, s.Live, kb)
+	content, _, err := s.Gatherer.Gather(ctx, kb)
 	if err != nil {
 		return nil, err
 	}
-	content, _ := plan.KnowledgeBase(kb, sources)
 	// A suspended base is served as it last was, also by a desk that has it not yet, or not any more.
 	if content != nil && kb.Spec.Suspend && content.Revision != kb.Status.Revision {
 		return nil, nil

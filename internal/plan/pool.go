@@ -68,16 +68,22 @@ func queueProblems(found *problems, human *v1alpha1.HumanSettings, desk *v1alpha
 // memberProblems finds agents of two pools: which slots and queues would be theirs?
 // The pool whose name comes first keeps the agent, as in the document.
 func memberProblems(found *problems, in *PoolInput) {
+	first := map[v1alpha1.DNSLabel]string{}
 	for _, sibling := range in.Siblings {
 		if sibling.Spec.Human == nil || sibling.Name >= in.Pool.Name {
 			continue
 		}
-		for i, member := range in.Pool.Spec.Human.Members {
-			if slices.Contains(sibling.Spec.Human.Members, member) {
-				found.add(Terminal, v1alpha1.ReasonInvalidSpec, fmt.Sprintf("spec.human.members[%d]", i),
-					"remove the agent from one of the two pools",
-					"agent %q is a member of AgentPool %s too", member, sibling.Name)
+		for _, member := range sibling.Spec.Human.Members {
+			if name, there := first[member]; !there || sibling.Name < name {
+				first[member] = sibling.Name
 			}
+		}
+	}
+	for i, member := range in.Pool.Spec.Human.Members {
+		if name, taken := first[member]; taken {
+			found.add(Terminal, v1alpha1.ReasonInvalidSpec, fmt.Sprintf("spec.human.members[%d]", i),
+				"remove the agent from one of the two pools",
+				"agent %q is a member of AgentPool %s too", member, name)
 		}
 	}
 }

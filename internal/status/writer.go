@@ -55,8 +55,10 @@ func keyOf(obj Object) key {
 type record struct {
 	uid types.UID
 	at  time.Time
-	// object as the API server returned it; nil once the cache has shown that version or a later one.
-	object Object
+	// status that was written, with the resource version that it gave the object; the version is empty once the cache
+	// has shown it or a later one.
+	status  reflect.Value
+	version string
 }
 
 // Freshen gives an object that was read from the cache the status that was last
@@ -68,17 +70,18 @@ func (w *Writer) Freshen(obj Object) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r, known := w.written[keyOf(obj)]
-	if !known || r.uid != obj.GetUID() || r.object == nil {
+	if !known || r.uid != obj.GetUID() || r.version == "" {
 		return
 	}
-	order, err := resourceversion.CompareResourceVersion(obj.GetResourceVersion(), r.object.GetResourceVersion())
+	order, err := resourceversion.CompareResourceVersion(obj.GetResourceVersion(), r.version)
 	if err != nil || order >= 0 {
 		w.written[keyOf(obj)] = record{uid: r.uid, at: r.at}
 		return
 	}
+	statusField(obj).Set(r.status)
 	// A copy: the conditions are changed in place, and what was written must stay what it was if the next write fails.
-	if written, ok := r.object.DeepCopyObject().(Object); ok {
-		statusField(obj).Set(statusField(written))
+	if own, ok := obj.DeepCopyObject().(Object); ok {
+		statusField(obj).Set(statusField(own))
 	}
 }
 
@@ -117,12 +120,15 @@ func (w *Writer) remember(obj Object) {
 	if !ok {
 		return // a copy always has the type of its original
 	}
+	// Not the whole object: it would be held for as long as nothing happens to it.
+	status := reflect.New(statusField(written).Type()).Elem()
+	status.Set(statusField(written))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.written == nil {
 		w.written = map[key]record{}
 	}
-	w.written[keyOf(obj)] = record{uid: obj.GetUID(), at: w.Now(), object: written}
+	w.written[keyOf(obj)] = record{uid: obj.GetUID(), at: w.Now(), status: status, version: obj.GetResourceVersion()}
 }
 
 // hold is how long a change that consists of figures only must wait.
