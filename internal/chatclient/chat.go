@@ -81,9 +81,9 @@ type Chat struct {
 }
 
 // Open starts a Chat and returns before it is connected; [Chat.Ready] waits for that.
-func Open(opts Options) (*Chat, error) { return open(opts, func(*line) {}) }
+func Open(opts Options) (*Chat, error) { return open(opts, func(*Chat) {}) }
 
-func open(opts Options, change func(*line)) (*Chat, error) {
+func open(opts Options, change func(*Chat)) (*Chat, error) {
 	address, err := endpoint(opts.URL, chatPath)
 	if err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func open(opts Options, change func(*line)) (*Chat, error) {
 	if opts.Name != "" {
 		c.card = &chatwire.ContactCard{Name: opts.Name}
 	}
-	change(c.line)
+	change(c)
 	ctx, stop := context.WithCancel(context.Background())
 	c.stop = stop
 	go func() {

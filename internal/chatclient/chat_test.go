@@ -456,3 +456,35 @@ func TestSilentDesk(t *testing.T) {
 	go func() { c.Close(); closed <- true }()
 	eventually.Receive(t, "the client has ended", closed)
 }
+
+// TestSlowReader: a program that takes events slower than they come holds up nobody else and misses nothing.
+func TestSlowReader(t *testing.T) {
+	d := chattest.New(t)
+	url, _ := d.Gateway("gw-0", func(o *gateway.Options) {
+		o.Socket = socket.Options{QueueLimit: 8, WriteTimeout: 200 * time.Millisecond}
+	})
+	proxy := chattest.NewProxy(t, url)
+	c, err := chatclient.OpenCrammed(options(proxy.URL()), 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	conv := send(t, c, "m1", "hello")
+	// More than the kernel's buffers of two connections hold.
+	const n = 1200
+	long := strings.Repeat("x", 15<<10)
+	for i := range n {
+		d.Say(conv, conversation.Message{From: webtest.Bot.Actor(), Text: fmt.Sprint(i, " ", long)})
+	}
+	for i := range n {
+		until(t, c, fmt.Sprint("message ", i), func(s chatclient.Said) bool {
+			if s.From.Kind == conversation.KindBot && s.Text != fmt.Sprint(i, " ", long) {
+				t.Fatalf("%.10q came where message %d was due", s.Text, i)
+			}
+			return s.From.Kind == conversation.KindBot
+		})
+	}
+	if proxy.Connections() < 2 {
+		t.Error("the desk never found the reader slow: the test proves nothing")
+	}
+}

@@ -79,7 +79,6 @@ type talker interface {
 // line keeps one WebSocket of JSON frames open.
 type line struct {
 	address   string
-	header    http.Header
 	client    *http.Client
 	reconnect Reconnect
 	silence   time.Duration
@@ -159,7 +158,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // connect makes one connection, lets the talker talk, and returns why it ended.
 func (l *line) connect(ctx context.Context, v *visit, t talker) error {
 	dialing, cancel := context.WithTimeout(ctx, dialWithin)
-	ws, resp, err := websocket.Dial(dialing, l.address, &websocket.DialOptions{HTTPClient: l.client, HTTPHeader: l.header})
+	ws, resp, err := websocket.Dial(dialing, l.address, &websocket.DialOptions{HTTPClient: l.client}) //nolint:bodyclose // the library closes it
 	cancel()
 	if err != nil {
 		return dialError(resp, err)

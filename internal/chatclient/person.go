@@ -3,6 +3,7 @@ package chatclient
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -117,11 +118,7 @@ func (p *person) with(number string, relation agentwire.Relation, f func(*folder
 }
 
 func (p *person) list() {
-	var all []*folder
-	for _, f := range p.seat.desk {
-		all = append(all, f)
-	}
-	slices.SortFunc(all, func(a, b *folder) int { return a.number - b.number })
+	all := slices.SortedFunc(maps.Values(p.seat.desk), func(a, b *folder) int { return a.number - b.number })
 	if len(all) == 0 {
 		p.seat.printer.note("nothing is offered and nothing is yours")
 	}

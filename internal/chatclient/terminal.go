@@ -19,7 +19,7 @@ type Terminal struct {
 
 // OpenTerminal takes a terminal over; restore gives it back. ok is false when the files are none.
 func OpenTerminal(in, out *os.File, prompt string) (t *Terminal, restore func(), ok bool, err error) {
-	keyboard, screen := int(in.Fd()), int(out.Fd()) //nolint:gosec // descriptors are small
+	keyboard, screen := int(in.Fd()), int(out.Fd())
 	if !term.IsTerminal(keyboard) || !term.IsTerminal(screen) {
 		return nil, nil, false, nil
 	}

@@ -91,6 +91,7 @@ func (b *bot) push(m *bus.Message) {
 		}
 	case protocol.PushReleased:
 		delete(b.held, p.Conversation.ID)
+	default: // of people
 	}
 }
 

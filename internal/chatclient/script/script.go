@@ -178,17 +178,14 @@ func (p *parser) directive(n int, text string) error {
 		}
 		p.expect(n, Step{From: from})
 	case "wait":
-		state := State(value)
-		if state != HandedOff && state != Agent && state != Closed {
+		switch state := State(value); state {
+		case HandedOff, Agent, Closed:
+			p.add(Step{Line: n, Do: Wait, For: state})
+		default:
 			return fmt.Errorf("wait %q: use %s, %s or %s", value, HandedOff, Agent, Closed)
 		}
-		p.add(Step{Line: n, Do: Wait, For: state})
 	case "within":
-		within, err := time.ParseDuration(value)
-		if err != nil || within <= 0 || within > MaxWithin {
-			return fmt.Errorf("within %q: use a duration such as 30s, more than 0 and at most %s", value, MaxWithin)
-		}
-		p.within = within
+		return p.limit(value)
 	case "close":
 		if value != "" {
 			return fmt.Errorf("close %q: write close alone", value)
@@ -197,6 +194,16 @@ func (p *parser) directive(n int, text string) error {
 	default:
 		return fmt.Errorf("directive %q: use expect, expect-from, wait, within or close; ## begins a comment, and \\# says a hash", name)
 	}
+	return nil
+}
+
+// limit sets how long the steps below may take.
+func (p *parser) limit(value string) error {
+	within, err := time.ParseDuration(value)
+	if err != nil || within <= 0 || within > MaxWithin {
+		return fmt.Errorf("within %q: use a duration such as 30s, more than 0 and at most %s", value, MaxWithin)
+	}
+	p.within = within
 	return nil
 }
 
