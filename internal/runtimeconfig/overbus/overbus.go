@@ -173,7 +173,7 @@ func (f *follower) ask(ctx context.Context, subject string) {
 		cancel()
 		if err != nil {
 			// Perhaps no router runs yet. The mounted copy serves until then.
-			timer.Reset(wait/2 + rand.N(wait)) //nolint:gosec // no secret depends on it
+			timer.Reset(wait/2 + rand.N(wait))
 			wait = min(2*wait, longestWait)
 			continue
 		}
