@@ -250,7 +250,7 @@ func (b *bench) collect() error {
 		owners[object.GetUID()] = object.GetDeletionTimestamp() == nil
 	}
 	for _, kind := range apply.DeskKinds() {
-		list := kind.List.DeepCopyObject().(client.ObjectList) //nolint:forcetypeassert // a copy has the type of the original
+		list := kind.List.DeepCopyObject().(client.ObjectList)
 		if err := b.client.List(b.t.Context(), list, client.InNamespace(b.namespace), client.MatchingLabels{v1alpha1.LabelManagedBy: v1alpha1.ManagedByDeskfleet}); err != nil {
 			return err
 		}

@@ -26,11 +26,10 @@ import (
 // reference was taken away is known again.
 const ownerAnnotation = "deskfleet.dev/owner"
 
-// Messages of the log: constant, so that they can be counted and matched.
+// Values of "change" in the log line of a child that was written.
 const (
-	childCreated = "child created"
-	childUpdated = "child updated"
-	childDeleted = "child deleted"
+	created = "created"
+	updated = "updated"
 )
 
 // Applier writes children.
@@ -104,7 +103,7 @@ func (a *Applier) one(ctx context.Context, owner Owner, live Live, wanted *unstr
 	wanted.SetAnnotations(annotations)
 
 	current := live[Key{Kind: wanted.GetKind(), Name: wanted.GetName()}]
-	message, fields := childUpdated, "all"
+	change, fields := updated, "all"
 	if current == nil {
 		var err error
 		if current, err = a.guard(ctx, owner, wanted); err != nil {
@@ -112,7 +111,7 @@ func (a *Applier) one(ctx context.Context, owner Owner, live Live, wanted *unstr
 		}
 	}
 	if current == nil {
-		message = childCreated
+		change = created
 	} else {
 		var err error
 		if fields, err = a.comparer.difference(wanted, current, v1alpha1.FieldOwner); err != nil || fields == "" {
@@ -123,7 +122,7 @@ func (a *Applier) one(ctx context.Context, owner Owner, live Live, wanted *unstr
 	if err := a.write(ctx, wanted, v1alpha1.FieldOwner, live); err != nil {
 		return fmt.Errorf("apply %s %s: %w", wanted.GetKind(), wanted.GetName(), err)
 	}
-	a.log.InfoContext(ctx, message, "kind", wanted.GetKind(), "namespace", wanted.GetNamespace(), "name", wanted.GetName(), "owner", owner.annotation(), "fields", fields)
+	a.log.InfoContext(ctx, "child applied", "change", change, "kind", wanted.GetKind(), "namespace", wanted.GetNamespace(), "name", wanted.GetName(), "owner", owner.annotation(), "fields", fields)
 	return nil
 }
 
@@ -189,7 +188,7 @@ func (a *Applier) Secret(ctx context.Context, owner Owner, secret client.Object,
 		if err := a.client.Update(ctx, secret, client.FieldOwner(v1alpha1.FieldOwner)); err != nil {
 			return fmt.Errorf("update Secret %s: %w", secret.GetName(), err)
 		}
-		a.log.InfoContext(ctx, childUpdated, "kind", "Secret", "namespace", secret.GetNamespace(), "name", secret.GetName(), "owner", owner.annotation())
+		a.log.InfoContext(ctx, "child applied", "change", updated, "kind", "Secret", "namespace", secret.GetNamespace(), "name", secret.GetName(), "owner", owner.annotation())
 		return nil
 	}
 	err := a.client.Create(ctx, secret, client.FieldOwner(v1alpha1.FieldOwner))
@@ -199,7 +198,7 @@ func (a *Applier) Secret(ctx context.Context, owner Owner, secret client.Object,
 	if err != nil {
 		return fmt.Errorf("create Secret %s: %w", secret.GetName(), err)
 	}
-	a.log.InfoContext(ctx, childCreated, "kind", "Secret", "namespace", secret.GetNamespace(), "name", secret.GetName(), "owner", owner.annotation())
+	a.log.InfoContext(ctx, "child applied", "change", created, "kind", "Secret", "namespace", secret.GetNamespace(), "name", secret.GetName(), "owner", owner.annotation())
 	return nil
 }
 
@@ -297,7 +296,7 @@ func (a *Applier) prune(ctx context.Context, k Kind, live Live, want map[Key]boo
 			continue
 		}
 		delete(live, key)
-		a.log.InfoContext(ctx, childDeleted, "kind", key.Kind, "namespace", object.GetNamespace(), "name", key.Name)
+		a.log.InfoContext(ctx, "child deleted", "kind", key.Kind, "namespace", object.GetNamespace(), "name", key.Name)
 	}
 	return errors.Join(errs...)
 }
