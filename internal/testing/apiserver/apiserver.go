@@ -53,7 +53,8 @@ func start() (*envtest.Environment, error) {
 	// The default of a /24 is full after about 250 Services.
 	environment.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", "10.0.0.0/16")
 	if _, err := environment.Start(); err != nil {
-		return nil, err
+		// What was started before the failure, for example of a CRD that is not valid, would outlive the tests.
+		return nil, errors.Join(err, environment.Stop())
 	}
 	// The tests' clients are never throttled: a client limit would hide how many calls there are behind time.
 	environment.Config.QPS = -1
