@@ -125,7 +125,10 @@ func (b *bot) reply(ctx context.Context, e conversation.Event) {
 	if answer.Text != "" {
 		var err error
 		if seq, err = b.say(ctx, conv, string(e.ID), answer); err != nil {
-			return // no longer its own
+			// Not its own any more, which the router is about to tell. It may become so again.
+			delete(b.held, conv)
+			b.waiting[conv] = append(b.waiting[conv], e)
+			return
 		}
 	}
 	switch {
