@@ -155,9 +155,7 @@ func (s *session) hold(v *view, relation agentwire.Relation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if relation == agentwire.Owned {
-		s.holds[v.state.ID] = hold{
-			ownSeq: v.state.OwnSeq, msgSeq: v.state.MsgSeq, language: v.state.Language, handOff: v.state.HandOff,
-		}
+		s.holds[v.state.ID] = holdOf(v)
 	} else {
 		delete(s.holds, v.state.ID)
 	}

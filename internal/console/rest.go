@@ -86,7 +86,7 @@ func (c *Console) transcript(k *call) (any, error) {
 	if err != nil {
 		return nil, problem.Field(http.StatusBadRequest, problem.CodeInvalid, "id", k.PathValue("id"), "", "name the conversation by its id")
 	}
-	most, err := number(k, "limit", archive.DefaultItems, archive.MaxItems)
+	most, err := limited(k)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func (c *Console) transcript(k *call) (any, error) {
 	after := k.URL.Query().Get("after")
 	if v.state.Status == conversation.StatusNone || v.state.Status.Ended() {
 		reply, err := k.link.archive.Transcript(k.Context(), archive.TranscriptRequest{
-			Conversation: conv, After: after, Limit: int(most), Ownership: true,
+			Conversation: conv, After: after, Limit: most, Ownership: true,
 		})
 		if err == nil {
 			return transcriptReply{Conversation: reply.Conversation, Items: orEmpty(reply.Items), Next: reply.Next}, nil
@@ -112,7 +112,7 @@ func (c *Console) transcript(k *call) (any, error) {
 			return nil, err
 		}
 	}
-	return part(v, items, after, int(most))
+	return part(v, items, after, most)
 }
 
 // logged reads a conversation from the log.
@@ -169,7 +169,7 @@ func orEmpty[T any](list []T) []T {
 // search asks the archive, after the question was stored for the audit.
 func (c *Console) search(k *call) (any, error) {
 	q := k.URL.Query()
-	most, err := number(k, "limit", archive.DefaultItems, archive.MaxItems)
+	most, err := limited(k)
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +183,7 @@ func (c *Console) search(k *call) (any, error) {
 	}
 	request := archive.SearchRequest{
 		Text: q.Get("q"), Contact: q.Get("contact"), Agent: q.Get("agent"), Channel: q.Get("channel"),
-		From: from, To: to, Limit: int(most), Before: q.Get("before"),
+		From: from, To: to, Limit: most, Before: q.Get("before"),
 	}
 	details, err := json.Marshal(request)
 	if err != nil {
@@ -205,7 +205,7 @@ func (c *Console) search(k *call) (any, error) {
 // audit asks the archive for audit records.
 func (c *Console) audit(k *call) (any, error) {
 	q := k.URL.Query()
-	most, err := number(k, "limit", archive.DefaultItems, archive.MaxItems)
+	most, err := limited(k)
 	after, afterErr := number(k, "after", 0, 1<<63)
 	newest, newestErr := truth(k, "newest")
 	verify, verifyErr := truth(k, "verify")
@@ -213,7 +213,7 @@ func (c *Console) audit(k *call) (any, error) {
 		return nil, err
 	}
 	request := archive.AuditRequest{
-		After: after, Limit: int(most), Conversation: conversation.ID(q.Get("conversation")),
+		After: after, Limit: most, Conversation: conversation.ID(q.Get("conversation")),
 		Who: q.Get("who"), Action: q.Get("action"), Newest: newest, Verify: verify,
 	}
 	details, err := json.Marshal(request)
@@ -240,6 +240,19 @@ func number(k *call, name string, standby, most uint64) (uint64, error) {
 	n, err := strconv.ParseUint(raw, 10, 64)
 	if err != nil || n > most {
 		return 0, problem.Field(http.StatusBadRequest, problem.CodeInvalid, name, raw, "", "use a number up to "+strconv.FormatUint(most, 10))
+	}
+	return n, nil
+}
+
+// limited reads how many items are wanted.
+func limited(k *call) (int, error) {
+	raw := k.URL.Query().Get("limit")
+	if raw == "" {
+		return archive.DefaultItems, nil
+	}
+	n, err := strconv.Atoi(raw)
+	if err != nil || n < 1 || n > archive.MaxItems {
+		return 0, problem.Field(http.StatusBadRequest, problem.CodeInvalid, "limit", raw, "", "use a number from 1 to "+strconv.Itoa(archive.MaxItems))
 	}
 	return n, nil
 }

@@ -184,7 +184,7 @@ func TestRESTRefusals(t *testing.T) {
 func TestPageHeaders(t *testing.T) {
 	d := start(t, routing.Times{})
 	defer http.DefaultClient.CloseIdleConnections()
-	resp, err := http.Get(d.http.URL + "/console") //nolint:noctx // the client has no time-out of its own in tests
+	resp, err := http.Get(d.http.URL + "/console")
 	if err != nil {
 		t.Fatal(err)
 	}

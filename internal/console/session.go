@@ -177,7 +177,7 @@ func (s *session) request(ctx context.Context, f *agentwire.ClientFrame) error {
 	case agentwire.TypeClose:
 		req.Type, req.Disposition, req.Comment = protocol.Close, f.Disposition, f.Comment
 	case agentwire.TypeHandOff:
-		handOff, err := s.handOff(f)
+		handOff, err := s.handOff(ctx, f)
 		if err != nil {
 			return s.refuse(f, err)
 		}
@@ -193,10 +193,10 @@ func (s *session) request(ctx context.Context, f *agentwire.ClientFrame) error {
 }
 
 // handOff carries on what the conversation came with: what was tried once must not be tried again.
-func (s *session) handOff(f *agentwire.ClientFrame) (*conversation.HandOff, error) {
-	h, ok := s.held(f.Conversation)
-	if !ok {
-		return nil, notOwner(f.Conversation)
+func (s *session) handOff(ctx context.Context, f *agentwire.ClientFrame) (*conversation.HandOff, error) {
+	h, err := s.holding(ctx, f.Conversation)
+	if err != nil {
+		return nil, err
 	}
 	out := &conversation.HandOff{
 		TranscriptSeq: h.msgSeq, Language: h.language, Verification: conversation.VerificationNone,
@@ -223,6 +223,27 @@ func (s *session) held(conv conversation.ID) (hold, bool) {
 	return h, ok
 }
 
+// holding is what is needed to speak in a conversation that the agent owns. What the writer has read so far
+// is only a shortcut: an agent who comes back speaks before everything has been read again, and must not be
+// told that its own conversation is not its own. The log decides.
+func (s *session) holding(ctx context.Context, conv conversation.ID) (hold, error) {
+	if h, ok := s.held(conv); ok {
+		return h, nil
+	}
+	v, _, err := s.link.logged(ctx, conv, s.user.Name)
+	if err != nil {
+		return hold{}, err
+	}
+	if v.relation() != agentwire.Owned {
+		return hold{}, notOwner(conv)
+	}
+	return holdOf(v), nil
+}
+
+func holdOf(v *view) hold {
+	return hold{ownSeq: v.state.OwnSeq, msgSeq: v.state.MsgSeq, language: v.state.Language, handOff: v.state.HandOff}
+}
+
 func (s *session) typing(ctx context.Context, f *agentwire.ClientFrame) {
 	if _, ok := s.held(f.Conversation); !ok {
 		return
@@ -238,13 +259,7 @@ func (s *session) typing(ctx context.Context, f *agentwire.ClientFrame) {
 
 // say stores a message and acknowledges it.
 func (s *session) say(ctx context.Context, f *agentwire.ClientFrame) error {
-	h, ok := s.held(f.Conversation)
-	if !ok {
-		s.c.metrics.messages.WithLabelValues("refused").Inc()
-		return s.refuse(f, notOwner(f.Conversation))
-	}
-	p := post{link: s.link, user: s.user, frame: f}
-	seq, duplicate, err := p.store(ctx, h.ownSeq)
+	seq, duplicate, err := s.store(ctx, f)
 	s.c.metrics.messages.WithLabelValues(result(duplicate, err)).Inc()
 	if err != nil {
 		return s.refuse(f, err)
@@ -253,6 +268,19 @@ func (s *session) say(ctx context.Context, f *agentwire.ClientFrame) error {
 		Type: agentwire.TypeAck, Conversation: f.Conversation, ClientID: f.ClientID, Seq: seq, Duplicate: duplicate,
 	})
 	return nil
+}
+
+func (s *session) store(ctx context.Context, f *agentwire.ClientFrame) (seq uint64, duplicate bool, err error) {
+	p := post{link: s.link, user: s.user, frame: f}
+	h, err := s.holding(ctx, f.Conversation)
+	if err == nil {
+		return p.store(ctx, h.ownSeq)
+	}
+	// Stored while the agent owned the conversation, and sent again because the ack was lost.
+	if stored, _, readErr := p.look(ctx); readErr == nil && stored > 0 {
+		return stored, true, nil
+	}
+	return 0, false, err
 }
 
 func result(duplicate bool, err error) string {

@@ -94,7 +94,7 @@ func (s *session) current(ctx context.Context, start bool) (claimed, error) {
 		c = claimed{conv: joined.Conversation, seq: joined.Seq, open: true}
 	}
 	if c.conv != "" {
-		s.follow(c.conv, c.seq)
+		s.follow(followed{conv: c.conv, claim: c.seq, ended: !c.open})
 	}
 	return c, nil
 }
@@ -120,11 +120,6 @@ func (s *session) past(ctx context.Context, shown conversation.ID, current claim
 		}
 		if err != nil {
 			return nil, err
-		}
-		if conv == shown {
-			s.mu.Lock()
-			s.shown = conv
-			s.mu.Unlock()
 		}
 		out = append(out, recorded{conv: conv, stored: stored})
 	}

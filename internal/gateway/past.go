@@ -8,6 +8,8 @@ import (
 	archive "github.com/deskfleet/deskfleet/internal/archive/protocol"
 	"github.com/deskfleet/deskfleet/internal/bus"
 	"github.com/deskfleet/deskfleet/internal/conversation"
+	"github.com/deskfleet/deskfleet/internal/gateway/chatwire"
+	"github.com/deskfleet/deskfleet/internal/router/intake"
 )
 
 // claimed is the contact's latest conversation by its claim; conv is empty for none.
@@ -75,4 +77,30 @@ func (l *link) archived(ctx context.Context, conv conversation.ID, contact strin
 		}
 		request.After = reply.Next
 	}
+}
+
+// before looks for a message in the conversation that its client names, which may have ended since the
+// message was first sent: sent again it must not open another one. A conversation that is not the contact's
+// is taken out of the frame; looking for the message there would tell what was sent in it.
+func (l *link) before(ctx context.Context, contact string, f *chatwire.ClientFrame) (intake.Posted, bool, error) {
+	stored, err := l.recorded(ctx, f.Conversation, contact, false)
+	if errors.Is(err, errForeign) {
+		f.Conversation = ""
+		return intake.Posted{}, false, nil
+	}
+	if err != nil {
+		return intake.Posted{}, false, err
+	}
+	for _, m := range stored {
+		// By the event and not by the bus's message id: the archive keeps only the former.
+		e, err := conversation.Decode(m.Data)
+		if err != nil {
+			continue
+		}
+		said, ok := e.Body.(*conversation.Message)
+		if ok && said.From.Kind == conversation.KindCustomer && said.ClientID == f.ClientID {
+			return intake.Posted{Conversation: f.Conversation, ID: e.ID, Seq: m.Seq, Duplicate: true}, true, nil
+		}
+	}
+	return intake.Posted{}, false, nil
 }

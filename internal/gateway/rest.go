@@ -13,6 +13,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/bus"
 	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/gateway/chatwire"
+	"github.com/deskfleet/deskfleet/internal/router/intake"
 	"github.com/deskfleet/deskfleet/internal/router/protocol"
 	"github.com/deskfleet/deskfleet/internal/web/limit"
 	"github.com/deskfleet/deskfleet/internal/web/problem"
@@ -145,7 +146,7 @@ func (g *Gateway) send(c *call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	posted, err := c.link.post(c.Context(), g, c.contact, body.Language, &chatwire.ClientFrame{
+	posted, err := g.postOnce(c, &chatwire.ClientFrame{
 		Conversation: conv, ClientID: body.ClientID, Text: body.Text, Language: body.Language,
 	})
 	if err != nil {
@@ -159,6 +160,20 @@ func (g *Gateway) send(c *call) (int, any, error) {
 		ClientID: body.ClientID, Conversation: posted.Conversation,
 		ID: posted.ID, Seq: posted.Seq, Duplicate: posted.Duplicate,
 	}, nil
+}
+
+// postOnce stores a message, unless it is stored already in a conversation that has ended.
+func (g *Gateway) postOnce(c *call, f *chatwire.ClientFrame) (intake.Posted, error) {
+	latest, err := c.link.latest(c.Context(), c.contact.ID)
+	if err != nil {
+		return intake.Posted{}, err
+	}
+	if !latest.open || latest.conv != f.Conversation {
+		if posted, found, err := c.link.before(c.Context(), c.contact.ID, f); err != nil || found {
+			return posted, err
+		}
+	}
+	return c.link.post(c.Context(), g, c.contact, f.Language, f)
 }
 
 // history answers GET /v1/conversations/{id}/messages.

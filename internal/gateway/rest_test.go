@@ -102,6 +102,13 @@ func TestREST(t *testing.T) {
 
 	// The message behind the end opens another conversation, and its answer says which.
 	d.End(s.Conversation, s.Contact.ID)
+	var again sent
+	if status, p := d.rest(t, "POST", path+"/messages", s.Token, body, &again); status != http.StatusOK || again.Conversation != s.Conversation || again.Seq != first.Seq {
+		t.Errorf("sent again behind the end %d %+v %v", status, again, p)
+	}
+	if open := d.openConversation(s.Contact.ID); open != s.Conversation {
+		t.Errorf("a message that was sent again opened %s", open)
+	}
 	var next sent
 	if status, p := d.rest(t, "POST", path+"/messages", s.Token, map[string]string{"clientId": "m2", "text": "again"}, &next); status != http.StatusCreated || next.Conversation == s.Conversation {
 		t.Errorf("sent behind the end %d %+v %v", status, next, p)

@@ -15,6 +15,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/bus"
 	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/gateway/chatwire"
+	"github.com/deskfleet/deskfleet/internal/router/intake"
 	"github.com/deskfleet/deskfleet/internal/router/protocol"
 	"github.com/deskfleet/deskfleet/internal/web/feed"
 	"github.com/deskfleet/deskfleet/internal/web/problem"
@@ -51,16 +52,16 @@ type session struct {
 	mu sync.Mutex
 	// follows are the conversations that the session is joined to, in the order of their claims.
 	follows []followed
-	// shown is the conversation that the client named in its hello, if it is the contact's.
-	shown conversation.ID
 	// attends is the conversation for which the session counts as the customer's presence.
 	attends conversation.ID
 }
 
-// followed is a conversation and the sequence of the claim that opened it.
+// followed is a conversation and the sequence of the contact's claim that names it.
 type followed struct {
 	conv  conversation.ID
 	claim uint64
+	// ended says that the claim is over: the next message opens another conversation.
+	ended bool
 }
 
 // hello is pushed to the writer by the first frame.
@@ -131,11 +132,13 @@ func (s *session) greet(f *chatwire.ClientFrame) error {
 }
 
 func (s *session) say(ctx context.Context, f *chatwire.ClientFrame) error {
-	// Looking for the message in a conversation of somebody else would tell what was sent there.
-	if !s.knows(f.Conversation) {
-		f.Conversation = ""
+	posted, found, err := intake.Posted{}, false, error(nil)
+	if f.Conversation != "" && !s.isOpen(f.Conversation) {
+		posted, found, err = s.link.before(ctx, s.contact.ID, f)
 	}
-	posted, err := s.link.post(ctx, s.g, s.contact, s.language, f)
+	if err == nil && !found {
+		posted, err = s.link.post(ctx, s.g, s.contact, s.language, f)
+	}
 	if err != nil {
 		return s.refuse(f, err)
 	}
@@ -186,11 +189,11 @@ func (s *session) open() conversation.ID {
 	return s.follows[len(s.follows)-1].conv
 }
 
-// knows says whether the conversation is known to be the contact's.
-func (s *session) knows(conv conversation.ID) bool {
+// isOpen says whether the conversation is known to be the contact's open one.
+func (s *session) isOpen(conv conversation.ID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return conv == s.shown || slices.ContainsFunc(s.follows, func(f followed) bool { return f.conv == conv })
+	return slices.ContainsFunc(s.follows, func(f followed) bool { return f.conv == conv && !f.ended })
 }
 
 // Stored implements feed.Sink. A claim that opens a conversation is followed at once, here on the feed's
@@ -198,8 +201,8 @@ func (s *session) knows(conv conversation.ID) bool {
 func (s *session) Stored(m feed.Stored) {
 	if m.Subject.Kind == bus.KindClaim {
 		claim, err := conversation.DecodeClaim(m.Data)
-		if err == nil && claim.Contact == s.contact.ID && !claim.Ended {
-			s.follow(claim.Conversation, m.Seq)
+		if err == nil && claim.Contact == s.contact.ID {
+			s.follow(followed{conv: claim.Conversation, claim: m.Seq, ended: claim.Ended})
 		}
 		return
 	}
@@ -217,13 +220,16 @@ const mostFollowed = 2
 
 // follow joins a conversation. The one with the latest claim is the open one, in whatever order the feed
 // and the reading of the log come to know of them.
-func (s *session) follow(conv conversation.ID, claim uint64) {
-	s.link.Feed.Join(s, feed.OfConversation(string(conv)))
+func (s *session) follow(f followed) {
+	s.link.Feed.Join(s, feed.OfConversation(string(f.conv)))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.follows = slices.DeleteFunc(s.follows, func(f followed) bool { return f.conv == conv })
-	at, _ := slices.BinarySearchFunc(s.follows, claim, func(f followed, claim uint64) int { return cmp.Compare(f.claim, claim) })
-	s.follows = slices.Insert(s.follows, at, followed{conv: conv, claim: claim})
+	if slices.ContainsFunc(s.follows, func(known followed) bool { return known.conv == f.conv && known.claim > f.claim }) {
+		return // a later claim of it is known
+	}
+	s.follows = slices.DeleteFunc(s.follows, func(known followed) bool { return known.conv == f.conv })
+	at, _ := slices.BinarySearchFunc(s.follows, f.claim, func(known followed, claim uint64) int { return cmp.Compare(known.claim, claim) })
+	s.follows = slices.Insert(s.follows, at, f)
 	if len(s.follows) > mostFollowed {
 		s.link.Feed.Leave(s, feed.OfConversation(string(s.follows[0].conv)))
 		s.follows = slices.Delete(s.follows, 0, 1)

@@ -95,7 +95,7 @@ func TestJoinThenRead(t *testing.T) {
 			}
 		}
 	})
-	type result struct{ read, fed []uint64 }
+	type result struct{ read []uint64 }
 	sinks := make([]*sink, 8)
 	results := make([]result, len(sinks))
 	var reading sync.WaitGroup

@@ -64,7 +64,7 @@ func (b *Buckets) limiter(key string, perMinute, burst int, now time.Time) *rate
 	defer b.mu.Unlock()
 	if e, known := b.byKey[key]; known {
 		b.order.MoveToFront(e)
-		l := e.Value.(*bucket).limiter //nolint:forcetypeassert // the list holds buckets only //nolint:forcetypeassert // the list holds nothing else
+		l := e.Value.(*bucket).limiter //nolint:forcetypeassert // the list holds buckets only
 		// The limits are configuration and may have changed.
 		l.SetLimitAt(now, limit)
 		l.SetBurstAt(now, burst)
@@ -73,7 +73,7 @@ func (b *Buckets) limiter(key string, perMinute, burst int, now time.Time) *rate
 	if b.order.Len() >= b.most {
 		oldest := b.order.Back()
 		b.order.Remove(oldest)
-		delete(b.byKey, oldest.Value.(*bucket).key) //nolint:forcetypeassert // the list holds buckets only //nolint:forcetypeassert // the list holds nothing else
+		delete(b.byKey, oldest.Value.(*bucket).key) //nolint:forcetypeassert // the list holds buckets only
 	}
 	l := rate.NewLimiter(limit, burst)
 	b.byKey[key] = b.order.PushFront(&bucket{key: key, limiter: l})
