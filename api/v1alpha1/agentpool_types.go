@@ -70,6 +70,63 @@ type HumanSettings struct {
 	OfferTimeoutSeconds int32 `json:"offerTimeoutSeconds,omitempty"`
 }
 
+// Peak is a time for which more load is announced.
+//
+// +kubebuilder:validation:XValidation:rule="self.start < self.end",messageExpression="'end of peak ' + self.name + ' is not after its start: give the first instant after the peak'",message="end is not after start: give the first instant after the peak",fieldPath=".end"
+type Peak struct {
+	// name of the peak, as decisions name it, for example "singles-day". Required.
+	// +required
+	Name DNSLabel `json:"name"`
+	// start is the first instant of the peak, for example "2026-11-11T00:00:00+08:00". Workers take a moment to
+	// come up: begin early enough. Required. No rollout.
+	// +required
+	Start metav1.Time `json:"start"`
+	// end is the first instant after the peak; nobody is cut then, the floor only ends. Required. No rollout.
+	// +required
+	End metav1.Time `json:"end"`
+	// floor: bot workers that run throughout the peak, however low the load is, 1 to 1000 and at most max.
+	// Required. No rollout.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	Floor int32 `json:"floor"`
+}
+
+// PoolScaling lets the operator decide how many bot workers a pool has: as many as the conversations that wait
+// and those in progress need slots for, at once; fewer after a minute of lower need, and never by cutting a
+// conversation.
+//
+// +kubebuilder:validation:XValidation:rule="self.min <= self.max",message="min is above max: lower min or raise max",fieldPath=".min"
+// +kubebuilder:validation:XValidation:rule="!has(self.peaks) || self.peaks.all(p, p.floor <= self.max)",message="peaks has a floor above max: raise max or lower the floor",fieldPath=".peaks"
+type PoolScaling struct {
+	// min: bot workers that always run, 0 to 1000. With 0 the first customer after a quiet time waits until a
+	// worker has come up. Default 1. No rollout.
+	// +optional
+	// +kubebuilder:default=1
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	Min *int32 `json:"min,omitempty"`
+	// max: bot workers that never are exceeded, 1 to 1000. Required. No rollout.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	Max int32 `json:"max"`
+	// peaks that are announced, at most 64. Default: none. No rollout.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	Peaks []Peak `json:"peaks,omitempty"`
+	// drainDeadlineSeconds: a worker that is to leave takes nothing new and finishes what it has; what is left
+	// after so many seconds goes on with another worker, at its old place in the queue, 0 to 86400. Default 600.
+	// No rollout.
+	// +optional
+	// +kubebuilder:default=600
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=86400
+	DrainDeadlineSeconds *int32 `json:"drainDeadlineSeconds,omitempty"`
+}
+
 // AgentPoolSpec is the desired state of a pool of agents.
 //
 // +kubebuilder:validation:XValidation:rule="self.type == oldSelf.type",messageExpression="'type cannot change from ' + oldSelf.type + ' to ' + self.type + ': make a new pool'",message="type is immutable",fieldPath=".type"
@@ -78,6 +135,7 @@ type HumanSettings struct {
 // +kubebuilder:validation:XValidation:rule="self.type != 'Human' || !has(self.bot)",message="type is Human but bot is set: remove spec.bot, or use type Bot",fieldPath=".bot",reason=FieldValueForbidden
 // +kubebuilder:validation:XValidation:rule="self.type != 'Bot' || !has(self.human)",message="type is Bot but human is set: remove spec.human, or use type Human",fieldPath=".human",reason=FieldValueForbidden
 // +kubebuilder:validation:XValidation:rule="self.type != 'Human' || self.replicas == 1",messageExpression="'type is Human but replicas is ' + (self.replicas == 0 ? '0' : 'above 1') + ': people are members, not replicas; remove spec.replicas'",message="replicas is for type Bot only",fieldPath=".replicas"
+// +kubebuilder:validation:XValidation:rule="self.type != 'Human' || !has(self.scaling)",message="type is Human but scaling is set: people are members, not replicas; remove spec.scaling",fieldPath=".scaling",reason=FieldValueForbidden
 type AgentPoolSpec struct {
 	// suspend stops the operator's work on this pool; what runs goes on running. Default false.
 	// +optional
@@ -95,12 +153,17 @@ type AgentPoolSpec struct {
 	// +kubebuilder:validation:Maximum=200
 	Concurrency int32 `json:"concurrency,omitempty"`
 	// replicas: bot workers, 0 to 1000; type Bot only. Written by kubectl scale, an HPA or KEDA through /scale.
-	// Default 1. No rollout.
+	// Unused while scaling is set. Fewer are reached by drain: a worker goes when it has nothing left. Default 1.
+	// No rollout.
 	// +optional
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000
 	Replicas int32 `json:"replicas"`
+	// scaling lets the operator decide how many bot workers run; type Bot only. Default: replicas says it.
+	// No rollout.
+	// +optional
+	Scaling *PoolScaling `json:"scaling,omitempty"`
 	// bot: how the bots answer; type Bot only. Default: no knowledge base, every question is handed off.
 	// +optional
 	Bot *BotSettings `json:"bot,omitempty"`
@@ -109,10 +172,27 @@ type AgentPoolSpec struct {
 	Human *HumanSettings `json:"human,omitempty"`
 }
 
+// PoolScalingStatus is the last decision about a pool with scaling.
+type PoolScalingStatus struct {
+	// current: bot workers that serve, without those that drain.
+	// +optional
+	Current int32 `json:"current"`
+	// recommended: bot workers that are to serve.
+	// +optional
+	Recommended int32 `json:"recommended"`
+	// reason in words: the load, what it needs, what limits, and the next peak.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Reason string `json:"reason,omitempty"`
+	// at: when recommended last changed.
+	// +optional
+	At *metav1.Time `json:"at,omitempty"`
+}
+
 // AgentPoolStatus is the observed state of a pool.
 type AgentPoolStatus struct {
 	CommonStatus `json:",inline"`
-	// replicas: bot workers that exist.
+	// replicas: bot workers that exist and are not draining.
 	// +optional
 	Replicas int32 `json:"replicas"`
 	// readyReplicas: bot workers that are ready.
@@ -121,6 +201,24 @@ type AgentPoolStatus struct {
 	// slots: conversations that the ready agents of a Bot pool, or all members of a Human pool, can hold at a time.
 	// +optional
 	Slots int32 `json:"slots"`
+	// busy: conversations that the agents have in progress.
+	// +optional
+	Busy int32 `json:"busy"`
+	// waiting: conversations that wait for the pool; of a queue that several pools serve, the pool's share.
+	// +optional
+	Waiting int32 `json:"waiting"`
+	// signedOn: agents that are signed on and may be given conversations.
+	// +optional
+	SignedOn int32 `json:"signedOn"`
+	// required: agents that are needed: bot workers that are to serve, or seats of people.
+	// +optional
+	Required int32 `json:"required"`
+	// shortfall: seats of people that are required and not signed on; 0 for bots.
+	// +optional
+	Shortfall int32 `json:"shortfall"`
+	// scaling is the last decision; only with spec.scaling.
+	// +optional
+	Scaling *PoolScalingStatus `json:"scaling,omitempty"`
 	// selector of the bot workers' pods, as /scale reports it to an HPA.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
@@ -138,9 +236,13 @@ type AgentPoolStatus struct {
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Agents",type=integer,JSONPath=`.status.readyReplicas`
-// +kubebuilder:printcolumn:name="Wanted",type=integer,JSONPath=`.spec.replicas`
+// +kubebuilder:printcolumn:name="SignedOn",type=integer,JSONPath=`.status.signedOn`
+// +kubebuilder:printcolumn:name="Required",type=integer,JSONPath=`.status.required`
 // +kubebuilder:printcolumn:name="Slots",type=integer,JSONPath=`.status.slots`
+// +kubebuilder:printcolumn:name="Busy",type=integer,JSONPath=`.status.busy`
+// +kubebuilder:printcolumn:name="Waiting",type=integer,JSONPath=`.status.waiting`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Scaling",type=string,priority=1,JSONPath=`.status.scaling.reason`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63 && !self.metadata.name.contains('.')",message="metadata.name is longer than 63 characters or holds a dot: shorten it or use hyphens, as the name stands in labels and bus subjects"
 type AgentPool struct {

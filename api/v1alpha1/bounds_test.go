@@ -166,6 +166,11 @@ func (b *bounds) text(p *apiextensionsv1.JSONSchemaProps, path *field.Path) {
 		b.try("enum", path, "Other", path, field.ErrorTypeNotSupported, true)
 		return
 	}
+	if p.Format == "date-time" { // which bounds it
+		b.try("format", path, "2026-11-11T00:00:00+08:00", path, field.ErrorTypeTypeInvalid, false)
+		b.try("format", path, "11.11.2026", path, field.ErrorTypeTypeInvalid, true)
+		return
+	}
 	if p.MaxLength == nil {
 		b.t.Errorf("%s has no maxLength", path)
 		return

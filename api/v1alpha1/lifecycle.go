@@ -9,6 +9,14 @@ const (
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled is present and True when only a person can mend the object. Abnormal-true: absent otherwise.
 	ConditionStalled = "Stalled"
+	// ConditionScalingActive says whether a pool of bots with scaling is decided about by the desk's figures. It is
+	// False, too, for a pool that was made smaller without a drain.
+	ConditionScalingActive = "ScalingActive"
+	// ConditionScalingLimited is True when max keeps a pool of bots from what is needed.
+	ConditionScalingLimited = "ScalingLimited"
+	// ConditionStaffed is False when fewer people are signed on than a pool needs. No service figure enters Ready: a
+	// pipeline must be able to deliver the change that cures the peak.
+	ConditionStaffed = "Staffed"
 )
 
 // Reasons of conditions and events. They are stable: alerts may match them.
@@ -37,6 +45,20 @@ const (
 	ReasonAPIError = "APIError"
 	// ReasonForbidden says that the operator lacks a right; a cluster administrator must grant it.
 	ReasonForbidden = "Forbidden"
+	// ReasonFollowsLoad says that the number of workers follows the desk's figures.
+	ReasonFollowsLoad = "FollowsLoad"
+	// ReasonNoFigures says that the desk is silent: what runs is kept.
+	ReasonNoFigures = "NoFigures"
+	// ReasonShrunkWithoutDrain says that workers went without a drain, as the author wanted fewer and the desk was silent.
+	ReasonShrunkWithoutDrain = "ShrunkWithoutDrain"
+	// ReasonMaxReached says that max limits.
+	ReasonMaxReached = "MaxReached"
+	// ReasonWithinBounds says that nothing limits.
+	ReasonWithinBounds = "WithinBounds"
+	// ReasonEnoughSeats says that enough people are signed on.
+	ReasonEnoughSeats = "EnoughSeats"
+	// ReasonSeatsMissing says that people are missing.
+	ReasonSeatsMissing = "SeatsMissing"
 )
 
 // Common returns the part of the status that all kinds share; it is never nil.
@@ -71,9 +93,22 @@ func (d *ServiceDesk) WithoutFigures() any {
 }
 
 // WithoutFigures returns the status with zero in the fields that only count
-// progress. The number of replicas is none: autoscalers read it.
+// progress or load. The number of replicas is none: autoscalers read it. Nor is a
+// decision, but the words of its reason name the load.
 func (p *AgentPool) WithoutFigures() any {
 	s := p.Status.DeepCopy()
-	s.ReadyReplicas, s.Slots = 0, 0
+	s.ReadyReplicas, s.Slots, s.Busy, s.Waiting, s.SignedOn, s.Shortfall = 0, 0, 0, 0, 0, 0
+	if p.Spec.Type == PoolTypeHuman {
+		s.Required = 0
+	}
+	if s.Scaling != nil {
+		s.Scaling.Reason, s.Scaling.Current = "", 0
+	}
+	for i := range s.Conditions {
+		switch s.Conditions[i].Type {
+		case ConditionScalingActive, ConditionScalingLimited, ConditionStaffed:
+			s.Conditions[i].Message = ""
+		}
+	}
 	return *s
 }

@@ -255,6 +255,30 @@ var poolRows = []ruleRow{
 		want:   []string{"spec.bot: Forbidden: type is Human but bot is set: remove spec.bot, or use type Bot"},
 	},
 	{
+		name:   "people do not scale",
+		accept: `{spec: {deskRef: {name: shop}, type: Bot, scaling: {max: 5}}}`,
+		reject: `{spec: {deskRef: {name: shop}, type: Human, human: {members: [ann], queues: [general]}, scaling: {max: 5}}}`,
+		want:   []string{"spec.scaling: Forbidden: type is Human but scaling is set: people are members, not replicas; remove spec.scaling"},
+	},
+	{
+		name:   "min is at most max",
+		accept: `{spec: {deskRef: {name: shop}, type: Bot, scaling: {min: 5, max: 5}}}`,
+		reject: `{spec: {deskRef: {name: shop}, type: Bot, scaling: {min: 6, max: 5}}}`,
+		want:   []string{"spec.scaling.min: Invalid value: min is above max: lower min or raise max"},
+	},
+	{
+		name:   "a peak's floor is at most max",
+		accept: `{spec: {deskRef: {name: shop}, type: Bot, scaling: {max: 5, peaks: [{name: sale, start: "2026-11-11T00:00:00+08:00", end: "2026-11-12T00:00:00+08:00", floor: 5}]}}}`,
+		reject: `{spec: {deskRef: {name: shop}, type: Bot, scaling: {max: 5, peaks: [{name: sale, start: "2026-11-11T00:00:00+08:00", end: "2026-11-12T00:00:00+08:00", floor: 6}]}}}`,
+		want:   []string{"spec.scaling.peaks: Invalid value: peaks has a floor above max: raise max or lower the floor"},
+	},
+	{
+		name:   "a peak ends after it begins, in whatever zone",
+		accept: `{spec: {deskRef: {name: shop}, type: Bot, scaling: {max: 5, peaks: [{name: sale, start: "2026-11-11T00:00:00+08:00", end: "2026-11-10T16:00:01Z", floor: 2}]}}}`,
+		reject: `{spec: {deskRef: {name: shop}, type: Bot, scaling: {max: 5, peaks: [{name: sale, start: "2026-11-11T00:00:00+08:00", end: "2026-11-10T16:00:00Z", floor: 2}]}}}`,
+		want:   []string{"spec.scaling.peaks[0].end: Invalid value: end of peak sale is not after its start: give the first instant after the peak"},
+	},
+	{
 		name:   "bots are no people",
 		accept: botPool,
 		reject: `{spec: {deskRef: {name: shop}, type: Bot, human: {members: [ann], queues: [general]}}}`,

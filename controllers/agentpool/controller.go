@@ -10,7 +10,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/labels"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -74,20 +73,22 @@ func (r *Reconciler) reconcile(ctx context.Context, pool *v1alpha1.AgentPool) (l
 	owner := apply.Owner{Kind: v1alpha1.KindAgentPool, Object: pool}
 	if planned == nil {
 		r.Capacity.Forget(keyOf(pool))
-		report(pool, live, &capacity.View{})
+		r.report(pool, live, nil)
 		return loop.Outcome{}, errors.Join(r.withoutDesk(ctx, owner, pool, live), status.FromProblems(problems))
 	}
 	before := generation(pool, live)
 	view := r.look(pool, live)
-	defer report(pool, live, &view)
+	defer r.report(pool, live, &view) // also of what failed half-way
 	if err := r.Applier.Apply(ctx, owner, apply.PoolKinds(), live, r.Settings.PoolChildren(planned)); err != nil {
 		return loop.Outcome{}, err
 	}
 	rollout := generation(pool, live) != before
 	if pool.Spec.Type == v1alpha1.PoolTypeHuman {
+		r.staffed(pool, &view)
 		return loop.Outcome{ReadyMessage: fmt.Sprintf("%d agents may sign on", len(pool.Spec.Human.Members))}, status.FromProblems(problems)
 	}
 	action, err := r.scale(ctx, pool, live, &view)
+	r.conditions(pool, &view, &action)
 	if err = errors.Join(err, status.FromProblems(problems)); err != nil {
 		return loop.Outcome{}, err
 	}
@@ -167,22 +168,4 @@ func (r *Reconciler) available(pool *v1alpha1.AgentPool, live apply.Live, wanted
 		}, nil
 	}
 	return loop.Outcome{}, err
-}
-
-// report sets the pool's own status fields.
-func report(pool *v1alpha1.AgentPool, live apply.Live, view *capacity.View) {
-	s := &pool.Status
-	if pool.Spec.Type == v1alpha1.PoolTypeHuman {
-		s.Slots = pool.Spec.Concurrency * int32(len(pool.Spec.Human.Members)) //nolint:gosec // the schema allows 500 members
-		return
-	}
-	s.Selector = labels.SelectorFromSet(render.PoolSelector(string(pool.Spec.DeskRef.Name), pool.Name)).String()
-	if deployment := deploymentOf(pool, live); deployment != nil {
-		// An autoscaler that counted the draining ones would take the load to be spread over them.
-		s.Replicas = max(0, deployment.Status.Replicas-int32(view.Draining())) //nolint:gosec // at most 1000
-		s.ReadyReplicas = deployment.Status.ReadyReplicas
-	} else {
-		s.Replicas, s.ReadyReplicas = 0, 0
-	}
-	s.Slots = s.ReadyReplicas * pool.Spec.Concurrency
 }

@@ -29,6 +29,12 @@ func (r *Reconciler) look(pool *v1alpha1.AgentPool, live apply.Live) capacity.Vi
 	if deployment := deploymentOf(pool, live); deployment != nil && deployment.Spec.Replicas != nil {
 		p.Live = int(*deployment.Spec.Replicas)
 	}
+	if s := pool.Spec.Scaling; s != nil {
+		p.Scaling = settingsOf(pool)
+		if s.DrainDeadlineSeconds != nil {
+			p.DrainDeadline = time.Duration(*s.DrainDeadlineSeconds) * time.Second
+		}
+	}
 	if human := pool.Spec.Human; human != nil {
 		p.Members = len(human.Members)
 		for _, queue := range human.Queues {
@@ -36,6 +42,18 @@ func (r *Reconciler) look(pool *v1alpha1.AgentPool, live apply.Live) capacity.Vi
 		}
 	}
 	return r.Capacity.Look(p)
+}
+
+func settingsOf(pool *v1alpha1.AgentPool) *scaling.Settings {
+	declared := pool.Spec.Scaling
+	s := &scaling.Settings{Concurrency: int(pool.Spec.Concurrency), Min: 1, Max: int(declared.Max)}
+	if declared.Min != nil {
+		s.Min = int(*declared.Min)
+	}
+	for _, p := range declared.Peaks {
+		s.Peaks = append(s.Peaks, scaling.Peak{Name: string(p.Name), Start: p.Start.Time, End: p.End.Time, Floor: int(p.Floor)})
+	}
+	return s
 }
 
 func keyOf(pool client.Object) capacity.Key {
@@ -55,7 +73,7 @@ func (r *Reconciler) scale(ctx context.Context, pool *v1alpha1.AgentPool, live a
 	}
 	in := scaling.ActInput{
 		Wanted: view.Wanted, Replicas: int(*deployment.Spec.Replicas), Fresh: view.Fresh, Workers: view.Workers,
-		RollingOut: rollingOut(deployment), Blind: view.Blind,
+		RollingOut: rollingOut(deployment), Blind: view.Blind && pool.Spec.Scaling == nil,
 	}
 	for i := range pods {
 		in.Pods = append(in.Pods, scaling.Pod{Name: pods[i].Name, Ready: podReady(&pods[i]), Leaving: apply.GivenUp(&pods[i])})

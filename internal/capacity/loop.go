@@ -274,7 +274,7 @@ func (l *Loop) look(now time.Time, key server.Key) {
 	for i, e := range d.pools {
 		e.look(now, report, received, waiting[i])
 		if l.o.Desks == nil {
-			e.view.Blind = true
+			e.view.Blind, e.view.Young = true, false
 		}
 	}
 }
@@ -308,7 +308,7 @@ func (d *desk) share(report *link.Report) []int {
 // news says whether the pool's controller should look at it.
 func (e *entry) news(now time.Time) bool {
 	was, is := &e.told, &e.view
-	if was.Wanted != is.Wanted || was.Fresh != is.Fresh || was.Blind != is.Blind || was.limited() != is.limited() || was.short() != is.short() {
+	if was.Wanted != is.Wanted || was.Fresh != is.Fresh || was.Young != is.Young || was.Blind != is.Blind || was.limited() != is.limited() || was.short() != is.short() {
 		return true
 	}
 	if is.Fresh && !slices.EqualFunc(was.Workers, is.Workers, sameStanding) {

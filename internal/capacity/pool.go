@@ -41,10 +41,9 @@ type View struct {
 	// Decision about a pool of bots with Scaling, Seats of a pool of people.
 	Decision *scaling.Decision
 	Seats    *scaling.Seats
-	// DecidedAt is when Wanted last changed.
-	DecidedAt time.Time
-	// Fresh says that what follows is of the last seconds.
-	Fresh bool
+	// Fresh says that what follows is of the last seconds. Young says that it is too early to miss it: the desk has
+	// not had the time to report since the pool came into the table.
+	Fresh, Young bool
 	// Blind says that the desk has been silent for so long that an explicit word of the author goes first.
 	Blind bool
 	// Waiting conversations that are the pool's to serve, InProgress those that it has.
@@ -92,7 +91,7 @@ const BlindAfter = time.Minute
 // not reported; waiting is what of its queues is the pool's share.
 func (e *entry) look(now time.Time, report *link.Report, received time.Time, waiting int) {
 	figures := scaling.Figures{At: received, Waiting: waiting}
-	v := View{DecidedAt: e.view.DecidedAt}
+	var v View
 	if p := poolOf(report, e.pool.Name); p != nil {
 		figures.InProgress = p.InProgress
 		v.SignedOn, v.Slots = p.SignedOn, p.Slots
@@ -104,14 +103,12 @@ func (e *entry) look(now time.Time, report *link.Report, received time.Time, wai
 	}
 	v.Fresh = figures.Fresh(now)
 	v.Waiting, v.InProgress = figures.Waiting, figures.InProgress
+	v.Young = e.heard.IsZero() && now.Sub(e.since) < scaling.StaleAfter
 	v.Blind = now.Sub(later(e.heard, e.since)) > BlindAfter
 	if e.pool.Human {
 		e.lookAtSeats(now, &v, figures)
 	} else {
 		e.lookAtWorkers(now, &v, figures)
-	}
-	if v.Wanted != e.view.Wanted || v.DecidedAt.IsZero() {
-		v.DecidedAt = now
 	}
 	e.view = v
 }

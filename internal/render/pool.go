@@ -50,7 +50,7 @@ func (s *Settings) PoolChildren(p *Pool) []*unstructured.Unstructured {
 	template.labels = podSelector
 	name := PoolWorkloadName(p.Owner.Name)
 	r.add(deploymentOf(name, p.Owner, l, podSelector, s.podTemplate(template)))
-	if p.Spec.Replicas > 1 {
+	if p.Spec.Scaling == nil && p.Spec.Replicas > 1 || p.Spec.Scaling != nil && p.Spec.Scaling.Max > 1 {
 		r.add(disruptionBudget(name, p.Owner, l, podSelector))
 	}
 	return sorted(r.objects)

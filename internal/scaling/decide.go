@@ -114,7 +114,7 @@ func limiter(d *Decision, held, floor, most int, peak *Peak) Limiter {
 		return LimiterNone
 	case max(held, floor) > most:
 		return LimiterMax
-	case held >= floor:
+	case held > floor:
 		return LimiterHold
 	case peak != nil:
 		return LimiterPeak

@@ -38,7 +38,7 @@ func TestDecision(t *testing.T) {
 		},
 		{
 			name: "an idle pool keeps min", settings: usual, figures: scaling.Figures{At: noon}, current: 1,
-			want: 1, limiter: scaling.LimiterHold, reason: "0 waiting and 0 in progress need 0 workers of 5 slots; 1 now; 1 were needed within the last 60 s",
+			want: 1, limiter: scaling.LimiterMin, reason: "0 waiting and 0 in progress need 0 workers of 5 slots; 1 now; min 1 applies",
 		},
 		{
 			name: "min raises", settings: scaling.Settings{Concurrency: 5, Min: 3, Max: 8}, figures: scaling.Figures{At: noon, Waiting: 1}, current: 1,

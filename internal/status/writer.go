@@ -140,7 +140,13 @@ func (w *Writer) hold(before, after Object) time.Duration {
 	defer w.mu.Unlock()
 	last, known := w.written[keyOf(after)]
 	if !known || last.uid != after.GetUID() {
-		return 0
+		// The operator has just started. When the figures were written last nobody knows any more, and that they have
+		// changed meanwhile is no news: a thousand desks must not all be written at that moment.
+		if w.written == nil {
+			w.written = map[key]record{}
+		}
+		last = record{uid: after.GetUID(), at: w.Now()}
+		w.written[keyOf(after)] = last
 	}
 	return max(0, figureInterval-w.Now().Sub(last.at))
 }

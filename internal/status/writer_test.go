@@ -140,7 +140,8 @@ func TestOnlyChangesAreWritten(t *testing.T) {
 	r.wrote("ready again", 1, "Normal Ready")
 }
 
-// TestFiguresOfAnUnknownObject: after a restart nobody knows when the last write was.
+// TestFiguresOfAnUnknownObject: after a restart nobody knows when the last write was. Figures that have changed meanwhile
+// wait all the same, as those of all objects would be written at the same moment; news does not.
 func TestFiguresOfAnUnknownObject(t *testing.T) {
 	r := newRig(t, stored())
 	if _, err := r.reconcile(r.read(), "0/7", progress("0 of 7")); err != nil {
@@ -148,10 +149,20 @@ func TestFiguresOfAnUnknownObject(t *testing.T) {
 	}
 	r.wrote("first", 1, "Normal Progressing")
 	r.Writer = &status.Writer{Client: r.Client, Events: r.Events, Now: r.Now}
+	if after, err := r.reconcile(r.read(), "1/7", progress("1 of 7")); err != nil || after != 30*time.Second {
+		t.Errorf("%s, %v", after, err)
+	}
+	r.wrote("after a restart", 0)
+	r.now = r.now.Add(30 * time.Second)
 	if after, err := r.reconcile(r.read(), "1/7", progress("1 of 7")); err != nil || after != 0 {
 		t.Errorf("%s, %v", after, err)
 	}
-	r.wrote("after a restart", 1)
+	r.wrote("half a minute later", 1)
+	r.Writer = &status.Writer{Client: r.Client, Events: r.Events, Now: r.Now}
+	if after, err := r.reconcile(r.read(), "7/7", nil); err != nil || after != 0 {
+		t.Errorf("%s, %v", after, err)
+	}
+	r.wrote("news after a restart", 1, "Normal Ready")
 }
 
 // TestStaleCache: a reconcile that reads the object as it was before the last

@@ -66,8 +66,14 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.LocalizedTextApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LocalObjectReference"):
 		return &apiv1alpha1.LocalObjectReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Peak"):
+		return &apiv1alpha1.PeakApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Placement"):
 		return &apiv1alpha1.PlacementApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PoolScaling"):
+		return &apiv1alpha1.PoolScalingApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PoolScalingStatus"):
+		return &apiv1alpha1.PoolScalingStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Queue"):
 		return &apiv1alpha1.QueueApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReplicatedRoleSpec"):

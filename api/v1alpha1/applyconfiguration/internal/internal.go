@@ -63,6 +63,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 1
+    - name: scaling
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.PoolScaling
     - name: suspend
       type:
         scalar: boolean
@@ -72,6 +75,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.AgentPoolStatus
   map:
     fields:
+    - name: busy
+      type:
+        scalar: numeric
     - name: conditions
       type:
         list:
@@ -89,10 +95,25 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: replicas
       type:
         scalar: numeric
+    - name: required
+      type:
+        scalar: numeric
+    - name: scaling
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.PoolScalingStatus
     - name: selector
       type:
         scalar: string
+    - name: shortfall
+      type:
+        scalar: numeric
+    - name: signedOn
+      type:
+        scalar: numeric
     - name: slots
+      type:
+        scalar: numeric
+    - name: waiting
       type:
         scalar: numeric
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.AgentsAuth
@@ -437,6 +458,21 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.Origin
   scalar: string
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.Peak
+  map:
+    fields:
+    - name: end
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: floor
+      type:
+        scalar: numeric
+    - name: name
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
+    - name: start
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.Placement
   map:
     fields:
@@ -451,6 +487,43 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Toleration
           elementRelationship: atomic
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.PoolScaling
+  map:
+    fields:
+    - name: drainDeadlineSeconds
+      type:
+        scalar: numeric
+      default: 600
+    - name: max
+      type:
+        scalar: numeric
+    - name: min
+      type:
+        scalar: numeric
+      default: 1
+    - name: peaks
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Peak
+          elementRelationship: associative
+          keys:
+          - name
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.PoolScalingStatus
+  map:
+    fields:
+    - name: at
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: current
+      type:
+        scalar: numeric
+    - name: reason
+      type:
+        scalar: string
+    - name: recommended
+      type:
+        scalar: numeric
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.PoolType
   scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.Profile

@@ -20,8 +20,12 @@ type AgentPoolSpecApplyConfiguration struct {
 	// concurrency: conversations that one agent holds at a time (its slots), 1 to 200. Default 5. No rollout.
 	Concurrency *int32 `json:"concurrency,omitempty"`
 	// replicas: bot workers, 0 to 1000; type Bot only. Written by kubectl scale, an HPA or KEDA through /scale.
-	// Default 1. No rollout.
+	// Unused while scaling is set. Fewer are reached by drain: a worker goes when it has nothing left. Default 1.
+	// No rollout.
 	Replicas *int32 `json:"replicas,omitempty"`
+	// scaling lets the operator decide how many bot workers run; type Bot only. Default: replicas says it.
+	// No rollout.
+	Scaling *PoolScalingApplyConfiguration `json:"scaling,omitempty"`
 	// bot: how the bots answer; type Bot only. Default: no knowledge base, every question is handed off.
 	Bot *BotSettingsApplyConfiguration `json:"bot,omitempty"`
 	// human: who the agents are and what they serve; type Human only, where it is required.
@@ -71,6 +75,14 @@ func (b *AgentPoolSpecApplyConfiguration) WithConcurrency(value int32) *AgentPoo
 // If called multiple times, the Replicas field is set to the value of the last call.
 func (b *AgentPoolSpecApplyConfiguration) WithReplicas(value int32) *AgentPoolSpecApplyConfiguration {
 	b.Replicas = &value
+	return b
+}
+
+// WithScaling sets the Scaling field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Scaling field is set to the value of the last call.
+func (b *AgentPoolSpecApplyConfiguration) WithScaling(value *PoolScalingApplyConfiguration) *AgentPoolSpecApplyConfiguration {
+	b.Scaling = value
 	return b
 }
 

@@ -12,12 +12,24 @@ import (
 // AgentPoolStatus is the observed state of a pool.
 type AgentPoolStatusApplyConfiguration struct {
 	CommonStatusApplyConfiguration `json:""`
-	// replicas: bot workers that exist.
+	// replicas: bot workers that exist and are not draining.
 	Replicas *int32 `json:"replicas,omitempty"`
 	// readyReplicas: bot workers that are ready.
 	ReadyReplicas *int32 `json:"readyReplicas,omitempty"`
 	// slots: conversations that the ready agents of a Bot pool, or all members of a Human pool, can hold at a time.
 	Slots *int32 `json:"slots,omitempty"`
+	// busy: conversations that the agents have in progress.
+	Busy *int32 `json:"busy,omitempty"`
+	// waiting: conversations that wait for the pool; of a queue that several pools serve, the pool's share.
+	Waiting *int32 `json:"waiting,omitempty"`
+	// signedOn: agents that are signed on and may be given conversations.
+	SignedOn *int32 `json:"signedOn,omitempty"`
+	// required: agents that are needed: bot workers that are to serve, or seats of people.
+	Required *int32 `json:"required,omitempty"`
+	// shortfall: seats of people that are required and not signed on; 0 for bots.
+	Shortfall *int32 `json:"shortfall,omitempty"`
+	// scaling is the last decision; only with spec.scaling.
+	Scaling *PoolScalingStatusApplyConfiguration `json:"scaling,omitempty"`
 	// selector of the bot workers' pods, as /scale reports it to an HPA.
 	Selector *string `json:"selector,omitempty"`
 }
@@ -70,6 +82,54 @@ func (b *AgentPoolStatusApplyConfiguration) WithReadyReplicas(value int32) *Agen
 // If called multiple times, the Slots field is set to the value of the last call.
 func (b *AgentPoolStatusApplyConfiguration) WithSlots(value int32) *AgentPoolStatusApplyConfiguration {
 	b.Slots = &value
+	return b
+}
+
+// WithBusy sets the Busy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Busy field is set to the value of the last call.
+func (b *AgentPoolStatusApplyConfiguration) WithBusy(value int32) *AgentPoolStatusApplyConfiguration {
+	b.Busy = &value
+	return b
+}
+
+// WithWaiting sets the Waiting field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Waiting field is set to the value of the last call.
+func (b *AgentPoolStatusApplyConfiguration) WithWaiting(value int32) *AgentPoolStatusApplyConfiguration {
+	b.Waiting = &value
+	return b
+}
+
+// WithSignedOn sets the SignedOn field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SignedOn field is set to the value of the last call.
+func (b *AgentPoolStatusApplyConfiguration) WithSignedOn(value int32) *AgentPoolStatusApplyConfiguration {
+	b.SignedOn = &value
+	return b
+}
+
+// WithRequired sets the Required field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Required field is set to the value of the last call.
+func (b *AgentPoolStatusApplyConfiguration) WithRequired(value int32) *AgentPoolStatusApplyConfiguration {
+	b.Required = &value
+	return b
+}
+
+// WithShortfall sets the Shortfall field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Shortfall field is set to the value of the last call.
+func (b *AgentPoolStatusApplyConfiguration) WithShortfall(value int32) *AgentPoolStatusApplyConfiguration {
+	b.Shortfall = &value
+	return b
+}
+
+// WithScaling sets the Scaling field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Scaling field is set to the value of the last call.
+func (b *AgentPoolStatusApplyConfiguration) WithScaling(value *PoolScalingStatusApplyConfiguration) *AgentPoolStatusApplyConfiguration {
+	b.Scaling = value
 	return b
 }
 

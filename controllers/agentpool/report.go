@@ -1,0 +1,135 @@
+package agentpool
+
+import (
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/deskfleet/deskfleet/api/v1alpha1"
+	"github.com/deskfleet/deskfleet/internal/apply"
+	"github.com/deskfleet/deskfleet/internal/capacity"
+	"github.com/deskfleet/deskfleet/internal/render"
+	"github.com/deskfleet/deskfleet/internal/scaling"
+)
+
+// report sets the pool's own status fields. View is nil for a pool without a desk.
+func (r *Reconciler) report(pool *v1alpha1.AgentPool, live apply.Live, view *capacity.View) {
+	s := &pool.Status
+	draining := 0
+	if view != nil {
+		load(s, view)
+		draining = view.Draining()
+	}
+	if pool.Spec.Type == v1alpha1.PoolTypeHuman {
+		s.Slots = pool.Spec.Concurrency * int32(len(pool.Spec.Human.Members)) //nolint:gosec // the schema allows 500 members
+		return
+	}
+	s.Selector = labels.SelectorFromSet(render.PoolSelector(string(pool.Spec.DeskRef.Name), pool.Name)).String()
+	s.Replicas, s.ReadyReplicas = 0, 0
+	current := 0
+	if deployment := deploymentOf(pool, live); deployment != nil {
+		// An autoscaler that counted the draining ones would take the load to be spread over them.
+		s.Replicas = max(0, deployment.Status.Replicas-count(draining))
+		s.ReadyReplicas = deployment.Status.ReadyReplicas
+		if deployment.Spec.Replicas != nil {
+			current = max(0, int(*deployment.Spec.Replicas)-draining)
+		}
+	}
+	s.Slots = s.ReadyReplicas * pool.Spec.Concurrency
+	if view != nil {
+		r.decided(s, view.Decision, current, view.Young)
+	}
+}
+
+// load sets what the desk reports. What it said last stays while it is silent: a
+// condition tells, and nothing is no number.
+func load(s *v1alpha1.AgentPoolStatus, view *capacity.View) {
+	if view.Fresh {
+		s.Busy, s.Waiting, s.SignedOn = count(view.InProgress), count(view.Waiting), count(view.SignedOn)
+	}
+	if view.Seats == nil {
+		s.Required = count(view.Wanted)
+	} else if view.Fresh {
+		s.Required, s.Shortfall = count(view.Seats.Required), count(view.Seats.Shortfall)
+	}
+}
+
+// decided sets the last decision. When it was made is the API server's knowledge,
+// not the operator's: a restart must not make it anew.
+func (r *Reconciler) decided(s *v1alpha1.AgentPoolStatus, d *scaling.Decision, current int, young bool) {
+	if d == nil {
+		s.Scaling = nil
+		return
+	}
+	former := s.Scaling
+	if former != nil && young {
+		return // nothing has been heard since the operator started: what was decided stands
+	}
+	reason := d.Reason
+	if d.Next != nil {
+		reason += "; " + d.Next.Words()
+	}
+	s.Scaling = &v1alpha1.PoolScalingStatus{
+		Current: count(current), Recommended: count(d.Workers), Reason: reason[:min(len(reason), maxReason)],
+	}
+	if former != nil && former.At != nil && former.Recommended == s.Scaling.Recommended {
+		s.Scaling.At = former.At
+	} else {
+		s.Scaling.At = &metav1.Time{Time: r.Now().Truncate(time.Second)}
+	}
+}
+
+// maxReason is what the schema allows. Reasons are ASCII, but for the names of peaks, which are too.
+const maxReason = 1024
+
+func count(n int) int32 { return int32(min(max(0, n), 1<<31-1)) } //nolint:gosec // bounded
+
+// conditions of a pool of bots, besides those that all kinds have.
+func (r *Reconciler) conditions(pool *v1alpha1.AgentPool, view *capacity.View, action *scaling.Action) {
+	if pool.Spec.Scaling == nil {
+		meta.RemoveStatusCondition(&pool.Status.Conditions, v1alpha1.ConditionScalingLimited)
+		switch {
+		case action.Undrained && r.Capacity.Linked():
+			set(pool, v1alpha1.ConditionScalingActive, metav1.ConditionFalse, v1alpha1.ReasonShrunkWithoutDrain,
+				fmt.Sprintf("the desk has been silent for more than %s: spec.replicas was carried out, to %d, without a drain", capacity.BlindAfter, action.Replicas))
+		case view.Fresh:
+			meta.RemoveStatusCondition(&pool.Status.Conditions, v1alpha1.ConditionScalingActive)
+		}
+		return
+	}
+	switch d := view.Decision; {
+	case view.Young && meta.FindStatusCondition(pool.Status.Conditions, v1alpha1.ConditionScalingActive) != nil:
+		return // too early to say anything else
+	case d.Limiter == scaling.LimiterStale:
+		set(pool, v1alpha1.ConditionScalingActive, metav1.ConditionFalse, v1alpha1.ReasonNoFigures, d.Reason)
+		return // what limited stays as it was
+	case d.Limiter == scaling.LimiterMax:
+		set(pool, v1alpha1.ConditionScalingLimited, metav1.ConditionTrue, v1alpha1.ReasonMaxReached, d.Reason+": raise spec.scaling.max")
+	default:
+		set(pool, v1alpha1.ConditionScalingLimited, metav1.ConditionFalse, v1alpha1.ReasonWithinBounds, d.Reason)
+	}
+	set(pool, v1alpha1.ConditionScalingActive, metav1.ConditionTrue, v1alpha1.ReasonFollowsLoad, "the number of workers follows the desk's figures")
+}
+
+// staffed says of a pool of people whether enough of them are signed on.
+func (r *Reconciler) staffed(pool *v1alpha1.AgentPool, view *capacity.View) {
+	switch {
+	case !r.Capacity.Linked():
+		meta.RemoveStatusCondition(&pool.Status.Conditions, v1alpha1.ConditionStaffed)
+	case view.Fresh && view.Seats.Shortfall > 0:
+		set(pool, v1alpha1.ConditionStaffed, metav1.ConditionFalse, v1alpha1.ReasonSeatsMissing, view.Seats.Reason)
+	case view.Fresh:
+		set(pool, v1alpha1.ConditionStaffed, metav1.ConditionTrue, v1alpha1.ReasonEnoughSeats, view.Seats.Reason)
+	case !view.Young:
+		set(pool, v1alpha1.ConditionStaffed, metav1.ConditionUnknown, v1alpha1.ReasonNoFigures, view.Seats.Reason)
+	}
+}
+
+func set(pool *v1alpha1.AgentPool, kind string, value metav1.ConditionStatus, reason, message string) {
+	meta.SetStatusCondition(&pool.Status.Conditions, metav1.Condition{
+		Type: kind, Status: value, Reason: reason, Message: message, ObservedGeneration: pool.Generation,
+	})
+}
