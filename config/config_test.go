@@ -219,6 +219,35 @@ func TestNamespacedOperatorHasTheSameRightsAndNothingInTheCluster(t *testing.T) 
 	}
 }
 
+// An overlay moves the operator to another namespace; a binding that stays behind would leave it without rights.
+func TestNamespaceCanBeChanged(t *testing.T) {
+	for _, base := range []string{"default", "namespaced"} {
+		dir := t.TempDir()
+		path := func(from, to string) string {
+			from, errFrom := filepath.Abs(from)
+			to, errTo := filepath.Abs(to)
+			relative, err := filepath.Rel(from, to)
+			if err := errors.Join(errFrom, errTo, err); err != nil {
+				t.Fatal(err)
+			}
+			return relative
+		}
+		overlay := "namespace: team-a\nresources: [" + path(dir, base) + "]\n"
+		if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(overlay), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, object := range manifests(t, path("..", dir)) {
+			text, err := object.MarshalJSON()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(string(text), "deskfleet-system") {
+				t.Errorf("%s: %s %s still names deskfleet-system", base, object.GetKind(), object.GetName())
+			}
+		}
+	}
+}
+
 // Desks know the managers by a name and a port that their configuration gives them, and their policies let them out to
 // pods with certain labels.
 func TestDesksFindTheManagers(t *testing.T) {
