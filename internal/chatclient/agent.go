@@ -103,8 +103,8 @@ func OpenAgent(opts AgentOptions) (*Agent, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	a.stop = stop
 	go func() {
-		defer close(a.done)
 		defer close(a.events)
+		defer close(a.done) // before the events end: who sees that asks why
 		a.end(a.line.run(ctx, a))
 	}()
 	return a, nil

@@ -103,8 +103,8 @@ func open(opts Options, change func(*Chat)) (*Chat, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	c.stop = stop
 	go func() {
-		defer close(c.done)
 		defer close(c.events)
+		defer close(c.done) // before the events end: who sees that asks why
 		c.end(c.line.run(ctx, c))
 	}()
 	return c, nil
