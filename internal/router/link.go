@@ -2,6 +2,8 @@ package router
 
 import (
 	"context"
+	"net"
+	"net/netip"
 
 	linkclient "github.com/deskfleet/deskfleet/internal/link/client"
 	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
@@ -15,11 +17,15 @@ type Link struct {
 	Store *runtimeconfig.Store
 	// Metrics may be nil.
 	Metrics *linkclient.Metrics
+	// find and dial replace the network in tests.
+	find func(ctx context.Context, host string) ([]netip.Addr, error)
+	dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 func (l *Link) client(r *Router) *linkclient.Client {
 	return linkclient.New(linkclient.Options{
 		Config: l.Store, TokenFile: l.TokenFile, OnWanted: r.SetWanted, Metrics: l.Metrics, Logger: r.log,
+		Lookup: l.find, Dial: l.dial,
 	})
 }
 

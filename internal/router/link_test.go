@@ -1,0 +1,131 @@
+package router
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/deskfleet/deskfleet/internal/bus"
+	"github.com/deskfleet/deskfleet/internal/link"
+	"github.com/deskfleet/deskfleet/internal/link/linktest"
+	"github.com/deskfleet/deskfleet/internal/link/server"
+	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
+	"github.com/deskfleet/deskfleet/internal/runtimeconfig/overbus"
+	"github.com/deskfleet/deskfleet/internal/testing/eventually"
+)
+
+// manager is a real server of the link that a test leads.
+type manager struct {
+	cluster *linktest.Cluster
+	desks   *server.Desks
+	address string
+
+	mu     sync.Mutex
+	answer server.Answer
+}
+
+func newTestManager(t *testing.T) *manager {
+	t.Helper()
+	m := &manager{cluster: linktest.NewCluster(t), desks: server.NewDesks(time.Now)}
+	began := time.Now()
+	s := server.New(server.Options{
+		Name: "manager-0", Verifier: server.NewVerifier(m.cluster, time.Now), Desks: m.desks,
+		AccountOf: func(desk string) string { return desk + "-desk" },
+		Known:     func(string, string) bool { return true },
+		Leads:     func() (time.Time, bool) { return began, true },
+		Answer: func(string, string) server.Answer {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			return m.answer
+		},
+		Certificate: m.cluster.Certificate, Logger: slog.New(slog.DiscardHandler),
+	})
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.address = listener.Addr().String()
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, listener) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return m
+}
+
+func (m *manager) wants(a server.Answer) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.answer = a
+}
+
+// The router reports to a real manager, drains what it does not want, and takes and spreads the
+// configuration that comes back.
+func TestRouterReportsAndObeys(t *testing.T) {
+	d, m := newDesk(t), newTestManager(t)
+	d.doc.Generation = 1
+	d.doc.Link = &runtimeconfig.Link{Host: linktest.Host, Port: link.Port, CA: m.cluster.CA()}
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte(m.cluster.Token(d.doc.Namespace, d.doc.Desk+"-desk", linktest.Claims{})), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	store := configOf(t, d.doc)
+	r := d.startRouter("router-0", func(o *Options) {
+		o.Config = store
+		o.Link = &Link{
+			TokenFile: token, Store: store,
+			find: func(context.Context, string) ([]netip.Addr, error) {
+				return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
+			},
+			dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return (&net.Dialer{}).DialContext(ctx, network, m.address)
+			},
+		}
+	})
+	other := configOf(t, d.doc) // of another role, which follows the bus
+	role, err := (&overbus.Dialer{Inner: d.server, Store: other, Logger: quiet(t)}).Dial(d.ctx, bus.ClientOptions{Name: "role", Logger: quiet(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(role.Close)
+	bot := d.client(bus.PartyBot, "bot-0")
+	bot.signOn()
+	reported := func(what string, suits func(w link.Worker, last *link.Report) bool) {
+		t.Helper()
+		eventually.True(t, what, func() bool {
+			last, _ := m.desks.Last(server.Key{Namespace: d.doc.Namespace, Desk: d.doc.Desk})
+			return last != nil && suits(worker(last, "bot-0"), last)
+		})
+	}
+	reported("the worker", func(w link.Worker, last *link.Report) bool {
+		return w.Slots == 5 && !w.Draining && last.Router == r.instance && last.Revision == store.Current().Revision
+	})
+	m.wants(server.Answer{Pools: map[string]link.Wanted{"bots": {Active: 0}}})
+	reported("it is drained", func(w link.Worker, _ *link.Report) bool { return w.Drained })
+
+	next := *d.doc
+	next.Generation, next.DisplayName = 2, "Shop of the year"
+	data, err := next.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.wants(server.Answer{
+		Revision: runtimeconfig.Revision(data), Document: func() (string, error) { return string(data), nil },
+		Pools: map[string]link.Wanted{"bots": {Active: 1}},
+	})
+	reported("it serves again, and the desk has the new configuration", func(w link.Worker, last *link.Report) bool {
+		return !w.Draining && w.Slots == 5 && last.Revision == runtimeconfig.Revision(data) && last.Generation == 2
+	})
+	eventually.True(t, "another role has it too", func() bool { return other.Current().Document.DisplayName == "Shop of the year" })
+	d.check()
+}
