@@ -35,6 +35,8 @@ type Options struct {
 	Listener net.Listener
 	// Registry of the metrics; nil for the manager's.
 	Registry prometheus.Registerer
+	// Now is the clock by which figures age; nil for time.Now.
+	Now func() time.Time
 }
 
 // Link is what the controllers need of it.
@@ -77,7 +79,10 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options *Options, wake Wakers,
 		l := &Link{Loop: capacity.New(loop)}
 		return l, mgr.Add(&leader{run: l.Loop.Run})
 	}
-	loop.Desks = server.NewDesks(time.Now)
+	if options.Now != nil {
+		loop.Now = options.Now
+	}
+	loop.Desks = server.NewDesks(loop.Now)
 	l := &Link{Loop: capacity.New(loop), Render: &render.Link{Namespace: options.Namespace}}
 	l.keeper = &keeper{
 		reader: mgr.GetAPIReader(), writer: mgr.GetClient(), namespace: options.Namespace, host: l.Render.Host(),
