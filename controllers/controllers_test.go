@@ -105,7 +105,7 @@ func TestDeskBecomesReadyWithFewWrites(t *testing.T) {
 	var children int
 	for _, kind := range apply.DeskKinds() {
 		for _, name := range b.children(kind.List) {
-			if !strings.HasSuffix(name, "-bots") {
+			if !strings.HasSuffix(name, "-worker") {
 				children++
 			}
 		}
@@ -129,7 +129,7 @@ func TestNothingIsWrittenWhileNothingChanges(t *testing.T) {
 	t.Run("reconciled again", func(t *testing.T) {
 		b.recorder.Reset()
 		// A change of a child that is not ours to undo wakes the controllers.
-		for _, name := range []string{"shop-gateway", "bots-bots"} {
+		for _, name := range []string{"shop-gateway", "bots-worker"} {
 			edit(b, &appsv1.Deployment{}, name, func(d *appsv1.Deployment) { d.Labels["example.com/touched"] = "yes" })
 		}
 		b.idle()
@@ -227,7 +227,7 @@ func TestEditsByHandAreUndone(t *testing.T) {
 			o.(*appsv1.Deployment).Spec.Template.Spec.Containers[0].Image = "evil:latest"
 		}},
 		{"replicas of a role", "shop-router", &appsv1.Deployment{}, func(o client.Object) { o.(*appsv1.Deployment).Spec.Replicas = new(int32(9)) }},
-		{"replicas of a pool", "bots-bots", &appsv1.Deployment{}, func(o client.Object) { o.(*appsv1.Deployment).Spec.Replicas = new(int32(9)) }},
+		{"replicas of a pool", "bots-worker", &appsv1.Deployment{}, func(o client.Object) { o.(*appsv1.Deployment).Spec.Replicas = new(int32(9)) }},
 		{"the security context", "shop-bus", &appsv1.StatefulSet{}, func(o client.Object) {
 			o.(*appsv1.StatefulSet).Spec.Template.Spec.SecurityContext.RunAsNonRoot = new(false)
 		}},
@@ -375,7 +375,7 @@ func TestScaleSubresourceMovesOnlyReplicas(t *testing.T) {
 	edit(b, &v1alpha1.AgentPool{}, "bots", func(p *v1alpha1.AgentPool) { p.Spec.Replicas = 7 })
 	b.allReady()
 	deployment := &appsv1.Deployment{}
-	if err := b.get(deployment, "bots-bots"); err != nil || *deployment.Spec.Replicas != 7 {
+	if err := b.get(deployment, "bots-worker"); err != nil || *deployment.Spec.Replicas != 7 {
 		t.Fatalf("%d replicas (%v)", *deployment.Spec.Replicas, err)
 	}
 	for _, entry := range deployment.ManagedFields {
@@ -386,7 +386,7 @@ func TestScaleSubresourceMovesOnlyReplicas(t *testing.T) {
 	// An image change rolls the workers and must keep their number.
 	b.editDesk(func(d *v1alpha1.ServiceDeskSpec) { d.Image = "deskfleet:next" })
 	b.allReady()
-	if err := b.get(deployment, "bots-bots"); err != nil || *deployment.Spec.Replicas != 7 || deployment.Spec.Template.Spec.Containers[0].Image != "deskfleet:next" {
+	if err := b.get(deployment, "bots-worker"); err != nil || *deployment.Spec.Replicas != 7 || deployment.Spec.Template.Spec.Containers[0].Image != "deskfleet:next" {
 		t.Fatalf("%d replicas of %s (%v), expected 7 of deskfleet:next", *deployment.Spec.Replicas, deployment.Spec.Template.Spec.Containers[0].Image, err)
 	}
 }

@@ -152,7 +152,7 @@ func (d *desk) until(what string, holds func(*wire.Reply) error) {
 func (d *desk) pods(names ...string) {
 	d.t.Helper()
 	var deployment appsv1.Deployment
-	if err := d.get(&deployment, "bots-bots"); err != nil {
+	if err := d.get(&deployment, "bots-worker"); err != nil {
 		d.t.Fatal(err)
 	}
 	for _, name := range names {
@@ -192,7 +192,7 @@ func (d *desk) givenUp() []string {
 func (d *desk) replicas() int {
 	d.t.Helper()
 	var deployment appsv1.Deployment
-	if err := d.get(&deployment, "bots-bots"); err != nil {
+	if err := d.get(&deployment, "bots-worker"); err != nil {
 		d.t.Fatal(err)
 	}
 	return int(*deployment.Spec.Replicas)

@@ -70,7 +70,7 @@ func TestScalingIsNoOutage(t *testing.T) {
 	})
 	b.idle()
 	deployment := &appsv1.Deployment{}
-	if err := b.get(deployment, "bots-bots"); err != nil || *deployment.Spec.Replicas != 7 || deployment.Status.AvailableReplicas != 1 {
+	if err := b.get(deployment, "bots-worker"); err != nil || *deployment.Spec.Replicas != 7 || deployment.Status.AvailableReplicas != 1 {
 		t.Fatalf("%d of %d workers are available (%v), expected 1 of 7", deployment.Status.AvailableReplicas, *deployment.Spec.Replicas, err)
 	}
 	// The last worker goes: now nobody serves.

@@ -171,7 +171,7 @@ func TestAutoscalerOwnsTheReplicas(t *testing.T) {
 	b.editDesk(func(d *v1alpha1.ServiceDeskSpec) { d.Image = "deskfleet:next" }) // renders everything anew
 	b.allReady()
 	deployment := &appsv1.Deployment{}
-	if err := b.get(deployment, "bots-bots"); err != nil || *deployment.Spec.Replicas != 6 {
+	if err := b.get(deployment, "bots-worker"); err != nil || *deployment.Spec.Replicas != 6 {
 		t.Errorf("%d workers (%v), expected those of the autoscaler", *deployment.Spec.Replicas, err)
 	}
 	for _, write := range b.recorder.Writes() {
@@ -201,12 +201,12 @@ func TestSuspendedPoolKeepsWhatRuns(t *testing.T) {
 	})
 	b.allReady()
 	deployment := &appsv1.Deployment{}
-	if err := b.get(deployment, "bots-bots"); err != nil || *deployment.Spec.Replicas != 1 || deployment.Spec.Template.Spec.Containers[0].Image != "deskfleet:test" {
+	if err := b.get(deployment, "bots-worker"); err != nil || *deployment.Spec.Replicas != 1 || deployment.Spec.Template.Spec.Containers[0].Image != "deskfleet:test" {
 		t.Errorf("%d workers of %s (%v), a suspended pool must keep 1 of deskfleet:test", *deployment.Spec.Replicas, deployment.Spec.Template.Spec.Containers[0].Image, err)
 	}
 	b.editPool("bots", func(p *v1alpha1.AgentPoolSpec) { p.Suspend = false })
 	eventually.Nil(t, "the pool is at work again", func() error {
-		if err := b.get(deployment, "bots-bots"); err != nil || *deployment.Spec.Replicas != 9 || deployment.Spec.Template.Spec.Containers[0].Image != "deskfleet:next" {
+		if err := b.get(deployment, "bots-worker"); err != nil || *deployment.Spec.Replicas != 9 || deployment.Spec.Template.Spec.Containers[0].Image != "deskfleet:next" {
 			return fmt.Errorf("%d workers of %s (%w)", *deployment.Spec.Replicas, deployment.Spec.Template.Spec.Containers[0].Image, err)
 		}
 		return nil

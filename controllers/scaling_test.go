@@ -68,7 +68,7 @@ func TestPoolFollowsTheLoad(t *testing.T) {
 		t.Errorf("%d required, %d waiting", pool.Status.Required, pool.Status.Waiting)
 	}
 	var deployment appsv1.Deployment
-	if err := d.get(&deployment, "bots-bots"); err != nil {
+	if err := d.get(&deployment, "bots-worker"); err != nil {
 		t.Fatal(err)
 	}
 	owners := 0

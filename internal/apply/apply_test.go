@@ -301,7 +301,7 @@ func TestLiveIsWhatWasAnswered(t *testing.T) {
 // TestReplicasAreScaledByAnOwnerOfTheirOwn, who makes nothing.
 func TestReplicasAreScaledByAnOwnerOfTheirOwn(t *testing.T) {
 	r := newRig(t)
-	pool := one(t, r.children("../render/testdata/minimal.in.yaml"), "Deployment", "hello-bots-bots")
+	pool := one(t, r.children("../render/testdata/minimal.in.yaml"), "Deployment", "hello-bots-worker")
 	live := Live{}
 	scale := func(n int32) error { return r.Replicas(t.Context(), live, r.namespace, "hello-bots", n) }
 	if err := scale(3); err != nil {
@@ -319,7 +319,7 @@ func TestReplicasAreScaledByAnOwnerOfTheirOwn(t *testing.T) {
 		t.Errorf("%v, writes %v", err, r.recorder.Writes())
 	}
 	deployment := &appsv1.Deployment{}
-	if err := r.get(deployment, "hello-bots-bots"); err != nil || *deployment.Spec.Replicas != 3 {
+	if err := r.get(deployment, "hello-bots-worker"); err != nil || *deployment.Spec.Replicas != 3 {
 		t.Fatalf("%d replicas (%v)", *deployment.Spec.Replicas, err)
 	}
 	for _, entry := range deployment.ManagedFields {
@@ -337,7 +337,7 @@ func TestReplicasAreScaledByAnOwnerOfTheirOwn(t *testing.T) {
 	if err := scale(5); !apierrors.IsConflict(err) {
 		t.Errorf("scaling what is gone: %v, expected a conflict", err)
 	}
-	if err := r.get(deployment, "hello-bots-bots"); !apierrors.IsNotFound(err) {
+	if err := r.get(deployment, "hello-bots-worker"); !apierrors.IsNotFound(err) {
 		t.Errorf("the Deployment is there again (%v)", err)
 	}
 }

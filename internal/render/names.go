@@ -66,4 +66,4 @@ func CASecretName(desk string) string { return child(desk, "ca") }
 func ServiceAccountName(desk string) string { return child(desk, "desk") }
 
 // PoolWorkloadName is the name of the Deployment of a Bot pool.
-func PoolWorkloadName(pool string) string { return child(pool, "bots") }
+func PoolWorkloadName(pool string) string { return child(pool, "worker") }

@@ -28,7 +28,7 @@ var plainOwner = rapid.StringMatching(`[a-z0-9]([-a-z0-9.]{0,60}[a-z0-9])?`)
 var ownerName = rapid.OneOf(
 	plainOwner,
 	rapid.StringMatching(`(d-)?[a-z0-9]([-a-z0-9]{0,26}[a-z0-9])?-x[a-z2-7]{12}`),
-	rapid.StringMatching(`[a-z]{1,3}-(gateway|router|bot|bots|console|knowledge|knowledge-0|archive|bus|desk|config|ca|web|default)`),
+	rapid.StringMatching(`[a-z]{1,3}-(gateway|router|bot|worker|console|knowledge|knowledge-0|archive|bus|desk|config|ca|web|default)`),
 	rapid.StringMatching(`[a-z0-9]([-a-z0-9.]{40,250}[a-z0-9])?`),
 )
 

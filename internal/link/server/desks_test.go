@@ -39,7 +39,7 @@ func busyReport(desk string, seq uint64) *link.Report {
 		p := link.Pool{Name: fmt.Sprintf("pool-%d", i), SignedOn: 5, Slots: 25, InProgress: 9}
 		for w := range 5 {
 			if i < 2 {
-				p.Workers = append(p.Workers, link.Worker{Name: fmt.Sprintf("%s-bots-5d89f4b8c7-x%dz%d", p.Name, w, i), Slots: 5, Busy: w})
+				p.Workers = append(p.Workers, link.Worker{Name: fmt.Sprintf("%s-worker-5d89f4b8c7-x%dz%d", p.Name, w, i), Slots: 5, Busy: w})
 			}
 		}
 		r.Pools = append(r.Pools, p)
