@@ -74,7 +74,9 @@ func newManager() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "manager",
 		Short: "Run the operator",
-		Args:  cobra.NoArgs,
+		Args: noneBut(func(string) string {
+			return "its settings are flags, and the defaults of desks stand in the file that --defaults names"
+		}),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.validate(); err != nil {
 				return err

@@ -31,10 +31,12 @@ func newRender() *cobra.Command {
 		Use:   "render -f FILE...",
 		Short: "Print the children that the operator would make, without a cluster",
 		Long: `Render validates manifests as the API server would, and prints all child objects
-as the operator would make them, with the same code and without a cluster.
+as the operator would make them, with the same code and without a cluster. Only
+the operator makes keys and certificates, and knows the UIDs of owners: Secrets
+are empty here, and no child names its owner.
 What only several objects show (a queue that no pool serves, a name that leads
 nowhere) is printed to standard error, and the exit status is 1.`,
-		Args: cobra.NoArgs,
+		Args: noneBut(func(stray string) string { return "put -f before each file or folder, as in -f " + stray }),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if len(o.files) == 0 {
 				return &usageError{errors.New("-f is missing: name a file or folder with manifests")}
@@ -47,12 +49,12 @@ nowhere) is printed to standard error, and the exit status is 1.`,
 }
 
 func runRender(o *renderOptions, stdin io.Reader, stdout, stderr io.Writer) error {
-	plans, err := loadPlans(o.files, stdin, stderr)
-	if err != nil {
-		return err
-	}
 	settings := render.Settings{Image: o.image}
 	if err := settings.Validate(); err != nil {
+		return &usageError{fmt.Errorf("--image: %w", err)}
+	}
+	plans, err := loadPlans(o.files, stdin, stderr)
+	if err != nil {
 		return err
 	}
 	var objects []*unstructured.Unstructured
@@ -63,7 +65,11 @@ func runRender(o *renderOptions, stdin io.Reader, stdout, stderr io.Writer) erro
 		}
 	}
 	for _, pool := range plans.Pools {
-		objects = append(objects, settings.PoolChildren(pool)...)
+		children := settings.PoolChildren(pool)
+		if err := withWorkers(children, pool); err != nil {
+			return err
+		}
+		objects = append(objects, children...)
 	}
 	if err := writeYAML(stdout, objects); err != nil {
 		return err
@@ -75,6 +81,16 @@ func runRender(o *renderOptions, stdin io.Reader, stdout, stderr io.Writer) erro
 		return fmt.Errorf("%d problems, see above", n)
 	}
 	return nil
+}
+
+// noneBut is cobra.NoArgs with an exit status of wrong usage and a remedy.
+func noneBut(remedy func(stray string) string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		return &usageError{fmt.Errorf("%q: %s takes no arguments without a flag: %s", args[0], cmd.CommandPath(), remedy(args[0]))}
+	}
 }
 
 // loadPlans reads manifests and plans them; objects of other kinds are named on stderr.
@@ -97,8 +113,24 @@ func planOf(objects *manifest.Objects, stderr io.Writer) (*plan.Plans, error) {
 	})
 }
 
+// withWorkers sets the number of workers that a pool starts with, which a cluster
+// is given apart from the Deployment: without it kubectl apply would run one.
+func withWorkers(children []*unstructured.Unstructured, pool *render.Pool) error {
+	for _, child := range children {
+		if child.GetKind() != "Deployment" {
+			continue
+		}
+		if err := unstructured.SetNestedField(child.Object, pool.Start(), "spec", "replicas"); err != nil {
+			return fmt.Errorf("set the replicas of %s: %w", child.GetName(), err)
+		}
+	}
+	return nil
+}
+
 func writeYAML(w io.Writer, objects []*unstructured.Unstructured) error {
 	for _, object := range objects {
+		// Owners have no UID without a cluster, and the API server refuses a reference without one.
+		object.SetOwnerReferences(nil)
 		data, err := yaml.Marshal(object.Object)
 		if err != nil {
 			return fmt.Errorf("print %s %s: %w", object.GetKind(), object.GetName(), err)

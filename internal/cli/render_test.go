@@ -45,7 +45,9 @@ func TestRender(t *testing.T) {
 			says: []string{"servicedesk.yaml:", "agentpool.yaml:", "knowledgebase.yaml:", "escalationpolicy.yaml:", "defaultQueue is refund, which is not among queues", "spec.rules[0].then.handoff: unknown field: did you mean handOff?"}},
 		{name: "a file that is not there", args: []string{"-f", "no-such.yaml"}, status: 1, says: []string{"Error: ", "no-such.yaml"}},
 		{name: "no YAML", args: []string{"-f", "-"}, stdin: "{", status: 1, says: []string{"not valid YAML"}},
-		{name: "another image", args: []string{"-f", "-", "--image", "not an image"}, stdin: string(minimal), status: 1, says: []string{`"not an image"`}},
+		{name: "another image", args: []string{"-f", "-", "--image", "not an image"}, stdin: string(minimal), status: 2, says: []string{`Error: --image: image is "not an image"`, "use one like"}},
+		{name: "a file without its flag", args: []string{"shop.yaml"}, status: 2, says: []string{`Error: "shop.yaml": deskfleet render takes no arguments`, "-f shop.yaml"}},
+		{name: "workers", args: []string{"-f", "-"}, stdin: strings.Replace(string(minimal), "type: Bot", "type: Bot\n  replicas: 3", 1), renders: []string{"replicas: 3"}},
 		{name: "no file", status: 2, says: []string{"Error: -f is missing", "--help"}},
 		{name: "an unknown flag", args: []string{"--file", "x"}, status: 2, says: []string{"Error: unknown flag: --file", "--help"}},
 	} {
@@ -67,6 +69,11 @@ func TestRender(t *testing.T) {
 			}
 			if len(row.renders) == 0 && stdout.Len() > 0 {
 				t.Errorf("something is rendered although the input is wrong:\n%s", &stdout)
+			}
+			for _, text := range []string{"ownerReferences", `uid: ""`, `"\u003c`, ": null\n"} {
+				if strings.Contains(stdout.String(), text) {
+					t.Errorf("standard output holds %s", text)
+				}
 			}
 			for document := range strings.SplitSeq(stdout.String(), "\n---\n") {
 				var object struct{ Kind string }

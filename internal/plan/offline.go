@@ -140,7 +140,7 @@ func generatedUsers(desk *v1alpha1.ServiceDesk) []runtimeconfig.BusUser {
 	var users []runtimeconfig.BusUser
 	for _, secret := range render.SecretsOf(desk.Namespace, desk.Name, &desk.Spec) {
 		if secret.NKey {
-			users = append(users, runtimeconfig.BusUser{Role: secret.Role, PublicKey: fmt.Sprintf("<made by the operator for %s>", secret.Role)})
+			users = append(users, runtimeconfig.BusUser{Role: secret.Role, PublicKey: fmt.Sprintf("made by the operator for %s", secret.Role)})
 		}
 	}
 	return slices.Clip(users)

@@ -56,6 +56,19 @@ func (s *Settings) PoolChildren(p *Pool) []*unstructured.Unstructured {
 	return sorted(r.objects)
 }
 
+// Start is the number of workers that a Bot pool begins with, before there are
+// any figures to decide by.
+func (p *Pool) Start() int64 {
+	switch s := p.Spec.Scaling; {
+	case s == nil:
+		return int64(p.Spec.Replicas)
+	case s.Min == nil:
+		return 1
+	default:
+		return int64(*s.Min)
+	}
+}
+
 // PoolReplicas is the number of bot workers as a server-side apply of
 // v1alpha1.FieldOwnerScaling, which owns nothing else.
 func PoolReplicas(namespace, pool string, replicas int32) *unstructured.Unstructured {

@@ -40,43 +40,46 @@ func ParseSettings(data []byte) (Settings, error) {
 	if err := yaml.UnmarshalStrict(data, &s); err != nil {
 		return s, fmt.Errorf("defaults file: %w", err)
 	}
-	return s, s.Validate()
+	if err := s.Validate(); err != nil {
+		return s, fmt.Errorf("defaults file: %w", err)
+	}
+	return s, nil
 }
 
 // Validate checks the settings and fills in what has a default.
 func (s *Settings) Validate() error {
 	if s.Image == "" {
-		return fmt.Errorf("defaults file: image is empty: name the image of the deskfleet binary")
+		return fmt.Errorf("image is empty: name the image of the deskfleet binary")
 	}
 	if !image.MatchString(s.Image) {
-		return fmt.Errorf("defaults file: image is %q, which is no reference of an image: use one like registry.example.com/deskfleet:v1", s.Image)
+		return fmt.Errorf("image is %q, which is no reference of an image: use one like registry.example.com/deskfleet:v1", s.Image)
 	}
 	switch s.ImagePullPolicy {
 	case "":
 		s.ImagePullPolicy = corev1.PullIfNotPresent
 	case corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever:
 	default:
-		return fmt.Errorf("defaults file: imagePullPolicy is %q: use Always, IfNotPresent or Never", s.ImagePullPolicy)
+		return fmt.Errorf("imagePullPolicy is %q: use Always, IfNotPresent or Never", s.ImagePullPolicy)
 	}
 	switch s.LogLevel {
 	case "":
 		s.LogLevel = "info"
 	case "debug", "info", "warn", "error":
 	default:
-		return fmt.Errorf("defaults file: logLevel is %q: use debug, info, warn or error", s.LogLevel)
+		return fmt.Errorf("logLevel is %q: use debug, info, warn or error", s.LogLevel)
 	}
 	for _, name := range append(slices.Clone(s.ImagePullSecrets), s.StorageClassName) {
 		if problems := validation.IsDNS1123Subdomain(name); name != "" && len(problems) > 0 {
-			return fmt.Errorf("defaults file: imagePullSecrets or storageClassName has %q, which is no name: %s", name, problems[0])
+			return fmt.Errorf("imagePullSecrets or storageClassName has %q, which is no name: %s", name, problems[0])
 		}
 	}
 	for _, role := range slices.Sorted(maps.Keys(s.Resources)) {
 		if _, known := sizing[role]; !known {
-			return fmt.Errorf("defaults file: resources names the role %q, which does not exist: use one of %s", role, slices.Sorted(maps.Keys(sizing)))
+			return fmt.Errorf("resources names the role %q, which does not exist: use one of %s", role, slices.Sorted(maps.Keys(sizing)))
 		}
 		r := s.Resources[role]
 		if err := validateResources(&r); err != nil {
-			return fmt.Errorf("defaults file: resources.%s: %w", role, err)
+			return fmt.Errorf("resources.%s: %w", role, err)
 		}
 	}
 	return nil
