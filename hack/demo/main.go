@@ -13,7 +13,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -26,6 +25,7 @@ import (
 const (
 	namespace = "shop"
 	desk      = "shop"
+	bots      = "shop-bots"
 )
 
 func main() {
@@ -57,6 +57,7 @@ func run(ctx context.Context, down bool, out io.Writer) error {
 		{"Customers whom the bot answers, and where the answer stands", d.questions},
 		{"A refund, and a wish for a person: an agent gets the whole dialogue", d.handOffs},
 		{"A pod of each role ends while customers talk", d.kill},
+		{"Many customers at once: the pool of bots grows, and shrinks behind them", d.burst},
 		{"The desk now", d.show},
 	} {
 		_, _ = fmt.Fprintf(out, "\n=== %s\n", step.title)
@@ -71,6 +72,8 @@ type demo struct {
 	stage *stage.Stage
 	out   io.Writer
 	chat  string
+	// applied is when the desk's objects were sent to the API server.
+	applied time.Time
 }
 
 func (d *demo) up(ctx context.Context) error {
@@ -82,6 +85,7 @@ func (d *demo) apply(ctx context.Context) error {
 	if err := d.stage.Namespace(ctx, namespace); err != nil {
 		return err
 	}
+	d.applied = time.Now()
 	text, err := d.stage.Kubectl(ctx, nil, "-n", namespace, "apply", "-f", filepath.Join("config", "samples", "shop"))
 	if err != nil {
 		return err
@@ -98,7 +102,7 @@ func (d *demo) apply(ctx context.Context) error {
 }
 
 func (d *demo) questions(ctx context.Context) error {
-	for _, q := range []struct{ name, language, text string }{
+	for i, q := range []struct{ name, language, text string }{
 		{"Anna", "en", "How long does delivery take?"},
 		{"小明", "zh", "怎么退货？"},
 	} {
@@ -107,6 +111,9 @@ func (d *demo) questions(ctx context.Context) error {
 			return err
 		}); err != nil {
 			return err
+		}
+		if i == 0 {
+			_, _ = fmt.Fprintf(d.out, "  (the first answer: %.1f s after the objects were applied)\n\n", time.Since(d.applied).Seconds())
 		}
 	}
 	return nil
@@ -157,23 +164,11 @@ func (d *demo) kill(ctx context.Context) error {
 	const customers = 5
 	ctx, cancel := context.WithTimeout(ctx, 8*time.Minute)
 	defer cancel()
-	talking, hush := context.WithCancel(ctx)
-	defer hush()
-	var work sync.WaitGroup
-	results := make([]error, customers)
-	said := make([]int, customers)
-	for i := range customers {
-		work.Go(func() { said[i], results[i] = play.Talk(ctx, talking, d.chat, fmt.Sprintf("customer-%d", i)) })
-	}
+	hush := play.Chatter(ctx, d.chat, customers, nil)
 	err := d.endPods(ctx)
-	hush()
-	work.Wait()
-	if err := errors.Join(errors.Join(results...), err); err != nil {
+	total, lost := hush()
+	if err := errors.Join(lost, err); err != nil {
 		return err
-	}
-	total := 0
-	for _, n := range said {
-		total += n
 	}
 	_, _ = fmt.Fprintf(d.out, "  %d customers said %d things meanwhile: each was acknowledged, and is stored once and in order\n", customers, total)
 	return nil
@@ -190,6 +185,39 @@ func (d *demo) endPods(ctx context.Context) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// burst brings more customers than one bot worker has slots for. Most of them leave then: the others go on with the worker that remains.
+func (d *demo) burst(ctx context.Context) error {
+	const customers, patient = 45, 5
+	ctx, cancel := context.WithTimeout(ctx, 8*time.Minute)
+	defer cancel()
+	_, _ = fmt.Fprintf(d.out, "  %d customers come at once; a worker has 20 slots\n", customers)
+	come := make(chan error, 1)
+	var crowd play.Crowd
+	go func() {
+		var err error
+		crowd, err = play.Gather(ctx, d.chat, "How long does delivery take?", customers, d.out)
+		come <- err
+	}()
+	grown := d.stage.Workers(ctx, namespace, bots, "a third worker", func(ready int32) bool { return ready >= 3 })
+	if err := errors.Join(<-come, grown); err != nil {
+		return err
+	}
+	stay := crowd[:patient]
+	defer stay.Leave()
+	_, _ = fmt.Fprintf(d.out, "  %d of them leave, %d stay; fewer workers remain when the need has been lower for a minute\n", customers-patient, patient)
+	if err := crowd[patient:].End(ctx); err != nil {
+		return err
+	}
+	if err := d.stage.Workers(ctx, namespace, bots, "one worker", func(ready int32) bool { return ready == 1 }); err != nil {
+		return err
+	}
+	if err := stay.Ask(ctx, "How do I return an item?"); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(d.out, "  the %d who stayed asked something else, and were answered by the worker that is left\n", patient)
 	return nil
 }
 

@@ -6,7 +6,6 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -214,13 +213,7 @@ func TestNothingIsLostWhilePodsEnd(t *testing.T) {
 	chat := address(t, namespace, "shop-gateway")
 	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 	defer cancel()
-	const customers = 10
-	talking, hush := context.WithCancel(ctx)
-	var work sync.WaitGroup
-	errs := make([]error, customers)
-	for i := range customers {
-		work.Go(func() { _, errs[i] = play.Talk(ctx, talking, chat, fmt.Sprintf("customer-%d", i)) })
-	}
+	hush := play.Chatter(ctx, chat, 10, nil)
 	for _, role := range []string{"gateway", "router", "bot", "knowledge", "console", "archive", "bus"} {
 		pod, err := theStage.EndPod(ctx, namespace, "shop", role)
 		if err != nil {
@@ -232,9 +225,7 @@ func TestNothingIsLostWhilePodsEnd(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	hush()
-	work.Wait()
-	if err := errors.Join(errs...); err != nil {
+	if _, err := hush(); err != nil {
 		t.Error(err)
 	}
 }

@@ -227,3 +227,6 @@ func (c *Customer) CheckStored(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Standing is where the customer stands: conversation, token.
+func (c *Customer) Standing() chatclient.Standing { return c.chat.Standing() }

@@ -2,7 +2,9 @@ package play
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -10,8 +12,10 @@ import (
 const pause = 2 * time.Second
 
 // Talk is a customer who says numbered things until talking ends, and then
-// checks that all of them are stored once and in order. It returns how many.
-func Talk(ctx, talking context.Context, url, name string) (said int, err error) {
+// checks that all of them are stored once and in order: in the log and, where a
+// supervisor can look, in the archive behind the end of the conversation. It
+// returns how many.
+func Talk(ctx, talking context.Context, url, name string, archive *Supervisor) (said int, err error) {
 	customer, err := Arrive(ctx, url, name, "en", nil)
 	if err != nil {
 		return 0, err
@@ -27,5 +31,30 @@ func Talk(ctx, talking context.Context, url, name string) (said int, err error) 
 		case <-talking.Done():
 		}
 	}
-	return said, customer.CheckStored(ctx)
+	if err := customer.CheckStored(ctx); err != nil || archive == nil {
+		return said, err
+	}
+	if err := customer.End(ctx); err != nil {
+		return said, err
+	}
+	return said, archive.CheckArchived(ctx, customer)
+}
+
+// Chatter is n customers who talk at the same time until hush is called; total
+// is how many things they said, and err what any of them lost.
+func Chatter(ctx context.Context, url string, n int, archive *Supervisor) (hush func() (total int, err error)) {
+	talking, cancel := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	said, errs := make([]int, n), make([]error, n)
+	for i := range n {
+		work.Go(func() { said[i], errs[i] = Talk(ctx, talking, url, fmt.Sprintf("customer-%d", i), archive) })
+	}
+	return func() (total int, err error) {
+		cancel()
+		work.Wait()
+		for _, n := range said {
+			total += n
+		}
+		return total, errors.Join(errs...)
+	}
 }
