@@ -60,6 +60,27 @@ type Report struct {
 	// Queues of people, and the implicit one of the bots.
 	Queues []Queue `json:"queues,omitempty"`
 	Pools  []Pool  `json:"pools,omitempty"`
+	// Agents are the people who are signed on, each counted once; nil from a router that does not tell.
+	Agents *Agents `json:"agents,omitempty"`
+	// Archive is the volume of the archive, Bus what the desk's log on the bus may hold; nil while the router does
+	// not know, or where there is no limit to be seen.
+	Archive *Storage `json:"archive,omitempty"`
+	Bus     *Storage `json:"bus,omitempty"`
+}
+
+// Agents counts people of all pools. The sum over the pools would count those twice who are in two.
+type Agents struct {
+	// Online people may be given conversations. Busy ones have at least one; they may be away or about to leave.
+	Online int `json:"online"`
+	Busy   int `json:"busy"`
+}
+
+// Storage is how full something is.
+type Storage struct {
+	FreeBytes  int64 `json:"freeBytes"`
+	TotalBytes int64 `json:"totalBytes"`
+	// Low is the word of whoever measures: it knows how much must stay free, and does not swing about a limit.
+	Low bool `json:"low,omitempty"`
 }
 
 // Queue figures.
@@ -164,6 +185,24 @@ func (r *Report) Validate() error {
 	if workers > maxWorkers {
 		return fmt.Errorf("pools has %d workers: send at most %d", workers, maxWorkers)
 	}
+	return r.validateDesk()
+}
+
+// validateDesk looks at what is of the whole desk.
+func (r *Report) validateDesk() error {
+	if a := r.Agents; a != nil {
+		if err := counts(field{"online", a.Online}, field{"busy", a.Busy}); err != nil {
+			return fmt.Errorf("agents.%w", err)
+		}
+	}
+	for _, s := range []struct {
+		name    string
+		storage *Storage
+	}{{"archive", r.Archive}, {"bus", r.Bus}} {
+		if v := s.storage; v != nil && (v.FreeBytes < 0 || v.FreeBytes > v.TotalBytes) {
+			return fmt.Errorf("%s has %d of %d bytes free: send 0 up to all of them", s.name, v.FreeBytes, v.TotalBytes)
+		}
+	}
 	return nil
 }
 
@@ -237,7 +276,14 @@ func (r *Report) Same(other *Report) bool {
 			return false
 		}
 	}
-	return true
+	return sameAgents(r.Agents, other.Agents) && r.Archive.same(other.Archive) && r.Bus.same(other.Bus)
+}
+
+func sameAgents(a, b *Agents) bool { return a == b || a != nil && b != nil && *a == *b }
+
+// same ignores the bytes, which change all the time: they come with the next report.
+func (s *Storage) same(other *Storage) bool {
+	return (s == nil) == (other == nil) && (s == nil || s.Low == other.Low)
 }
 
 func (p *Pool) same(other *Pool) bool {

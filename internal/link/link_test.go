@@ -2,6 +2,7 @@ package link_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,18 +11,19 @@ import (
 	"github.com/deskfleet/deskfleet/internal/link"
 )
 
-func report() *link.Report {
+func newReport() *link.Report {
 	return &link.Report{
 		V: 1, Namespace: "shop", Desk: "web", Router: "r", Term: 7, Seq: 3, At: time.Unix(1_800_000_000, 0).UTC(), Revision: "r1", Generation: 5,
 		Queues: []link.Queue{{Name: "bot", Waiting: 2, OldestSince: time.Unix(1_799_999_990, 0).UTC()}},
 		Pools: []link.Pool{{Name: "bots", SignedOn: 2, Away: 1, Slots: 10, InProgress: 4, Workers: []link.Worker{
 			{Name: "a", Slots: 5, Busy: 4}, {Name: "b", Slots: 5, Draining: true, Drained: true},
 		}}},
+		Agents: &link.Agents{Online: 3, Busy: 1}, Archive: &link.Storage{FreeBytes: 5, TotalBytes: 10}, Bus: &link.Storage{FreeBytes: 1, TotalBytes: 10, Low: true},
 	}
 }
 
 func TestReportTravels(t *testing.T) {
-	data, err := json.Marshal(report())
+	data, err := json.Marshal(newReport())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,11 +31,58 @@ func TestReportTravels(t *testing.T) {
 	if err := json.Unmarshal(data, &back); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(report(), &back); diff != "" {
+	if diff := cmp.Diff(newReport(), &back); diff != "" {
 		t.Error(diff)
 	}
 	if err := back.Validate(); err != nil {
 		t.Error(err)
+	}
+}
+
+// Neighbouring releases work together: what a side does not know it ignores, and what the other does not send is absent,
+// which is something else than nothing.
+func TestNeighboursUnderstandEachOther(t *testing.T) {
+	var report link.Report
+	newer := `{"v":2,"namespace":"a","desk":"b","router":"c","mood":{"of":"agents"},"agents":{"online":2,"busy":1,"asleep":1},"queues":[{"name":"q","waiting":1,"colour":"red"}]}`
+	if err := json.Unmarshal([]byte(newer), &report); err != nil || report.Validate() != nil {
+		t.Fatalf("a newer router: %v, %v", err, report.Validate())
+	}
+	if *report.Agents != (link.Agents{Online: 2, Busy: 1}) || len(report.Queues) != 1 || report.Queues[0].Waiting != 1 {
+		t.Errorf("a newer router says %+v", report)
+	}
+	report = link.Report{}
+	older := `{"v":1,"namespace":"a","desk":"b","router":"c","queues":[{"name":"q","waiting":1}]}`
+	if err := json.Unmarshal([]byte(older), &report); err != nil || report.Validate() != nil {
+		t.Fatalf("an older router: %v, %v", err, report.Validate())
+	}
+	if report.Agents != nil || report.Archive != nil || report.Bus != nil {
+		t.Errorf("an older router says %+v", report)
+	}
+	// An older manager reads what this release writes: as a type without the fields it has never heard of.
+	data, err := json.Marshal(newReport())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var known struct {
+		V      int          `json:"v"`
+		Queues []link.Queue `json:"queues"`
+	}
+	if err := json.Unmarshal(data, &known); err != nil || known.V != 1 || len(known.Queues) != 1 {
+		t.Errorf("an older manager reads %+v (%v)", known, err)
+	}
+}
+
+func TestFiguresOfTheDeskThatCannotBe(t *testing.T) {
+	for want, change := range map[string]func(*link.Report){
+		"agents.busy is -1":                 func(r *link.Report) { r.Agents.Busy = -1 },
+		"archive has 11 of 10 bytes free":   func(r *link.Report) { r.Archive.FreeBytes = 11 },
+		"bus has -1 of 10 bytes free: send": func(r *link.Report) { r.Bus.FreeBytes = -1 },
+	} {
+		r := newReport()
+		change(r)
+		if err := r.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, expected %q", err, want)
+		}
 	}
 }
 
@@ -42,10 +91,11 @@ func TestChangesAreSeen(t *testing.T) {
 		"time":     func(r *link.Report) { r.At = r.At.Add(time.Second) },
 		"number":   func(r *link.Report) { r.Seq++ },
 		"revision": func(r *link.Report) { r.Revision, r.Generation = "r2", 6 }, // the reply brought it
+		"byte":     func(r *link.Report) { r.Archive.FreeBytes--; r.Bus.TotalBytes++ },
 	} {
-		r := report()
+		r := newReport()
 		change(r)
-		if !r.Same(report()) {
+		if !r.Same(newReport()) {
 			t.Errorf("another %s is worth a report", name)
 		}
 	}
@@ -64,10 +114,15 @@ func TestChangesAreSeen(t *testing.T) {
 		"in progress": func(r *link.Report) { r.Pools[0].InProgress++ },
 		"workers":     func(r *link.Report) { r.Pools[0].Workers = r.Pools[0].Workers[:1] },
 		"drained":     func(r *link.Report) { r.Pools[0].Workers[1].Drained = false },
+		"online":      func(r *link.Report) { r.Agents.Online++ },
+		"busy":        func(r *link.Report) { r.Agents.Busy++ },
+		"agents":      func(r *link.Report) { r.Agents = nil },
+		"archive":     func(r *link.Report) { r.Archive.Low = true },
+		"bus":         func(r *link.Report) { r.Bus = nil },
 	} {
-		r := report()
+		r := newReport()
 		change(r)
-		if r.Same(report()) || report().Same(r) {
+		if r.Same(newReport()) || newReport().Same(r) {
 			t.Errorf("a change of %s is not seen", name)
 		}
 	}
@@ -75,7 +130,7 @@ func TestChangesAreSeen(t *testing.T) {
 
 // Whatever comes in, a report that passes has counts that can be added up and names that are bounded.
 func FuzzReport(f *testing.F) {
-	seed, err := json.Marshal(report())
+	seed, err := json.Marshal(newReport())
 	if err != nil {
 		f.Fatal(err)
 	}

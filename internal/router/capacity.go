@@ -87,7 +87,10 @@ func (s *session) reportWorker(a *routing.AgentView) protocol.WorkerFigures {
 
 // ReportOf turns the figures of a leading router into a report to the managers.
 func ReportOf(f *protocol.Figures) *link.Report {
-	r := &link.Report{Router: f.Router, Term: f.Term, At: f.At}
+	r := &link.Report{
+		Router: f.Router, Term: f.Term, At: f.At, Agents: &link.Agents{Online: f.Agents.Online, Busy: f.Agents.Busy},
+		Archive: (*link.Storage)(f.Archive), Bus: (*link.Storage)(f.Bus),
+	}
 	for i := range f.Queues {
 		q := &f.Queues[i]
 		r.Queues = append(r.Queues, link.Queue{Name: q.Name, Waiting: q.Waiting, OldestSince: q.OldestArrival})

@@ -124,10 +124,17 @@ func (s *session) report(now time.Time) protocol.Figures {
 		f.Pools = append(f.Pools, s.reportPool(p, agents))
 	}
 	for _, a := range agents {
+		if a.Kind == conversation.KindAgent {
+			f.Agents.Busy += min(1, a.Busy)
+			if a.Presence != conversation.PresenceAway && !a.Draining {
+				f.Agents.Online++
+			}
+		}
 		if a.Draining {
 			f.Draining = append(f.Draining, protocol.DrainFigures{Agent: a.ID, Pool: a.Pool, Busy: a.Busy})
 		}
 	}
+	f.Archive, f.Bus = s.storage.last()
 	return f
 }
 
@@ -177,6 +184,9 @@ func (s *session) eachSecond(ctx context.Context) error {
 	}
 	if s.link != nil {
 		s.link.Report(ReportOf(&figures))
+	}
+	if s.ticks%storageEvery == 1 {
+		s.storage.ask()
 	}
 	s.showPositions(now)
 	s.storeCursor = s.ticks%cursorEvery == 0

@@ -34,11 +34,16 @@ func (r *Router) startLink(ctx context.Context) func() {
 	if r.link == nil {
 		return func() {}
 	}
+	return beside(ctx, r.link.Run)
+}
+
+// beside runs f in a goroutine of its own, and returns a function that ends it and waits for that.
+func beside(ctx context.Context, f func(context.Context)) func() {
 	ctx, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		r.link.Run(ctx)
+		f(ctx)
 	}()
 	return func() {
 		stop()

@@ -85,7 +85,8 @@ type Router struct {
 	// began anchors the clock, see session.now.
 	began time.Time
 	// link is nil without managers.
-	link *linkclient.Client
+	link    *linkclient.Client
+	storage storage
 
 	mu       sync.Mutex
 	status   Status
@@ -134,6 +135,7 @@ func New(opts Options) (*Router, error) {
 		opts: opts, subjects: subjects, inbox: make(chan input, inboxSize),
 		instance: opts.Name + "_" + strings.ToLower(rand.Text()[:6]),
 		began:    time.Now(),
+		storage:  storage{due: make(chan struct{}, 1)},
 	}
 	r.log = opts.Logger.With("router", r.instance)
 	if err := r.configure(config); err != nil {
@@ -215,6 +217,7 @@ func (r *Router) Run(ctx context.Context) error {
 	if err := r.subscribe(subscribed, conn); err != nil {
 		return ended(ctx, err)
 	}
+	defer r.startStorage(ctx, conn)()
 	var pause time.Duration
 	updates := r.opts.Config.Watch(ctx)
 	for {

@@ -21,6 +21,27 @@ type Figures struct {
 	Counters      Counters       `json:"counters"`
 	// Draining are the agents that take nothing new, with what they still have.
 	Draining []DrainFigures `json:"draining,omitempty"`
+	// Agents are the people who are signed on.
+	Agents AgentFigures `json:"agents"`
+	// Archive is the archive's volume and Bus what the desk's log may hold, as they were heard last; nil while
+	// they are not known, or where there is no limit to be seen.
+	Archive *StorageFigures `json:"archive,omitempty"`
+	Bus     *StorageFigures `json:"bus,omitempty"`
+}
+
+// AgentFigures count people of all pools, each once.
+type AgentFigures struct {
+	// Online people may be given conversations, Busy ones have at least one or are offered one.
+	Online int `json:"online"`
+	Busy   int `json:"busy"`
+}
+
+// StorageFigures of a volume, or of what may be stored.
+type StorageFigures struct {
+	FreeBytes  int64 `json:"freeBytes"`
+	TotalBytes int64 `json:"totalBytes"`
+	// Low is set when less is free than should be.
+	Low bool `json:"low"`
 }
 
 // QueueFigures of one queue; the implicit queue of the bots is "bot".
