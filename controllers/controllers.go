@@ -22,10 +22,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/deskfleet/deskfleet/api/v1alpha1"
 	"github.com/deskfleet/deskfleet/controllers/agentpool"
 	"github.com/deskfleet/deskfleet/controllers/escalationpolicy"
+	"github.com/deskfleet/deskfleet/controllers/internal/loop"
 	"github.com/deskfleet/deskfleet/controllers/internal/references"
 	"github.com/deskfleet/deskfleet/controllers/internal/wake"
 	"github.com/deskfleet/deskfleet/controllers/knowledgebase"
@@ -159,20 +161,24 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	}
 	options.Settings.Link = toDesks.Render
 	writer := &status.Writer{Client: mgr.GetClient(), Events: mgr.GetEventRecorder("deskfleet"), Now: time.Now}
+	reconciles, err := loop.New(mgr.GetClient(), writer, options.Log, ctrlmetrics.Registry)
+	if err != nil {
+		return err
+	}
 	applier := apply.New(mgr.GetClient(), mgr.GetAPIReader(), mgr.GetScheme(), options.Log)
 	gatherer := references.NewGatherer(mgr.GetAPIReader())
 	perController := controller.Options{MaxConcurrentReconciles: max(1, options.Concurrency), ReconciliationTimeout: reconciliationTimeout}
 	return errors.Join(
 		(&servicedesk.Reconciler{
-			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Gatherer: gatherer, Applier: applier, Status: writer,
+			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Gatherer: gatherer, Applier: applier, Loop: reconciles,
 			Settings: &options.Settings, Kinds: options.Kinds, Link: toDesks, Woken: desks, Now: time.Now, Log: options.Log,
 		}).Setup(mgr, perController),
 		(&agentpool.Reconciler{
-			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Applier: applier, Status: writer,
+			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Applier: applier, Loop: reconciles,
 			Settings: &options.Settings, Capacity: toDesks.Loop, Woken: pools, Now: time.Now, Log: options.Log,
 		}).Setup(mgr, perController),
-		(&knowledgebase.Reconciler{Client: mgr.GetClient(), Gatherer: gatherer, Status: writer}).Setup(mgr, metadata, perController),
-		(&escalationpolicy.Reconciler{Client: mgr.GetClient(), Status: writer}).Setup(mgr, perController),
+		(&knowledgebase.Reconciler{Client: mgr.GetClient(), Gatherer: gatherer, Loop: reconciles}).Setup(mgr, metadata, perController),
+		(&escalationpolicy.Reconciler{Client: mgr.GetClient(), Loop: reconciles}).Setup(mgr, perController),
 	)
 }
 

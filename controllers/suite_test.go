@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -55,6 +56,10 @@ type bench struct {
 	settings render.Settings
 	// link makes the options of the operator's link; nil for none.
 	link func() *link.Options
+	// cache changes what the operator's caches hold.
+	cache func(*cache.Options)
+	// log gets the operator's lines too, those of controller-runtime among them.
+	log slog.Handler
 	// standby lets the operator wait for a Lease that another one has.
 	standby bool
 	stop    context.CancelFunc
@@ -90,9 +95,19 @@ func (b *bench) startOperator() {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	caches := controllers.CacheOptions(kinds, []string{b.namespace})
+	if b.cache != nil {
+		b.cache(&caches)
+	}
+	logger := logr.Discard()
+	lines := slog.Handler(slog.NewTextHandler(b.t.Output(), nil))
+	if b.log != nil {
+		logger, lines = logr.FromSlogHandler(b.log), slog.NewMultiHandler(lines, b.log)
+	}
 	mgr, err := ctrl.NewManager(b.recorder.Wrap(cluster), ctrl.Options{
 		Scheme:     controllers.Scheme(),
-		Cache:      controllers.CacheOptions(kinds, []string{b.namespace}),
+		Logger:     logger,
+		Cache:      caches,
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Controller: config.Controller{SkipNameValidation: new(true)},
 
@@ -106,7 +121,7 @@ func (b *bench) startOperator() {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	options := controllers.Options{
-		Settings: b.settings, Kinds: kinds, Concurrency: 4, Namespaces: []string{b.namespace}, Log: slog.New(slog.NewTextHandler(b.t.Output(), nil)),
+		Settings: b.settings, Kinds: kinds, Concurrency: 4, Namespaces: []string{b.namespace}, Log: slog.New(lines),
 	}
 	if b.link != nil {
 		options.Link = b.link()

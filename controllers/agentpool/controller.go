@@ -30,7 +30,7 @@ type Reconciler struct {
 	// Live reads from the API server past the cache.
 	Live     client.Reader
 	Applier  *apply.Applier
-	Status   *status.Writer
+	Loop     *loop.Loop
 	Settings *render.Settings
 	// Capacity decides how many workers are wanted, and Woken is how it wakes this controller.
 	Capacity *capacity.Loop
@@ -50,7 +50,7 @@ type Reconciler struct {
 // Reconcile brings one pool to its spec.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	pool := &v1alpha1.AgentPool{}
-	result, err := loop.Run(ctx, r.Client, r.Status, req, pool, func(ctx context.Context) (loop.Outcome, error) {
+	result, err := r.Loop.Run(ctx, req, pool, func(ctx context.Context) (loop.Outcome, error) {
 		return r.reconcile(ctx, pool)
 	})
 	if pool.UID == "" || pool.DeletionTimestamp != nil || pool.Spec.Suspend {

@@ -20,7 +20,7 @@ import (
 // Reconciler reconciles EscalationPolicies.
 type Reconciler struct {
 	Client client.Client
-	Status *status.Writer
+	Loop   *loop.Loop
 }
 
 // +kubebuilder:rbac:groups=deskfleet.dev,resources=escalationpolicies,verbs=get;list;watch
@@ -36,7 +36,7 @@ func (r *Reconciler) Setup(mgr ctrl.Manager, options controller.Options) error {
 // Reconcile compiles one policy.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	policy := &v1alpha1.EscalationPolicy{}
-	return loop.Run(ctx, r.Client, r.Status, req, policy, func(context.Context) (loop.Outcome, error) {
+	return r.Loop.Run(ctx, req, policy, func(context.Context) (loop.Outcome, error) {
 		if err := status.FromProblems(plan.EscalationPolicy(policy)); err != nil {
 			return loop.Outcome{}, err
 		}

@@ -28,7 +28,7 @@ import (
 type Reconciler struct {
 	Client   client.Client
 	Gatherer *references.Gatherer
-	Status   *status.Writer
+	Loop     *loop.Loop
 }
 
 // +kubebuilder:rbac:groups=deskfleet.dev,resources=knowledgebases,verbs=get;list;watch
@@ -63,7 +63,7 @@ func (r *Reconciler) users(ctx context.Context, configMap *metav1.PartialObjectM
 // Reconcile gathers the entries of one knowledge base.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	kb := &v1alpha1.KnowledgeBase{}
-	return loop.Run(ctx, r.Client, r.Status, req, kb, func(ctx context.Context) (loop.Outcome, error) {
+	return r.Loop.Run(ctx, req, kb, func(ctx context.Context) (loop.Outcome, error) {
 		content, problems, err := r.Gatherer.Gather(ctx, kb)
 		if err != nil || content == nil {
 			return loop.Outcome{}, errors.Join(err, status.FromProblems(problems))

@@ -28,7 +28,7 @@ type Reconciler struct {
 	Live     client.Reader
 	Gatherer *references.Gatherer
 	Applier  *apply.Applier
-	Status   *status.Writer
+	Loop     *loop.Loop
 	Settings *render.Settings
 	// Kinds of children that the cluster has.
 	Kinds []apply.Kind
@@ -54,7 +54,7 @@ type Reconciler struct {
 // Reconcile brings one desk to its spec.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	desk := &v1alpha1.ServiceDesk{}
-	result, err := loop.Run(ctx, r.Client, r.Status, req, desk, func(ctx context.Context) (loop.Outcome, error) {
+	result, err := r.Loop.Run(ctx, req, desk, func(ctx context.Context) (loop.Outcome, error) {
 		s := &scope{Reconciler: r, desk: desk, owner: apply.Owner{Kind: v1alpha1.KindServiceDesk, Object: desk}}
 		for _, step := range []func(context.Context) error{s.observe, s.secrets, s.plan, s.apply} {
 			if err := step(ctx); err != nil {

@@ -4,8 +4,12 @@ package loop
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
+	"reflect"
 
+	"github.com/prometheus/client_golang/prometheus"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -20,10 +24,42 @@ type Outcome struct {
 	Result ctrl.Result
 }
 
-// Run reconciles one object. Work sets the kind's own status fields on obj, even
-// when it fails: what was found out is worth knowing.
-func Run(ctx context.Context, c client.Client, w *status.Writer, req ctrl.Request, obj status.Object, work func(context.Context) (Outcome, error)) (ctrl.Result, error) {
-	if err := c.Get(ctx, req.NamespacedName, obj); err != nil {
+// Work is what one kind does for one object. It sets the kind's own status
+// fields on the object, even when it fails: what was found out is worth knowing.
+type Work func(context.Context) (Outcome, error)
+
+// Loop runs the reconciles of all kinds.
+type Loop struct {
+	client client.Client
+	status *status.Writer
+	log    *slog.Logger
+	panics *prometheus.CounterVec
+}
+
+// New makes a Loop and registers its metric.
+func New(c client.Client, w *status.Writer, log *slog.Logger, registry prometheus.Registerer) (*Loop, error) {
+	l := &Loop{client: c, status: w, log: log, panics: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "deskfleet_reconcile_panics_total",
+		Help: "Reconciles that a defect of the operator ended, by kind. The object has the condition Stalled with reason InternalError, the log the stack.",
+	}, []string{"kind"})}
+	var registered prometheus.AlreadyRegisteredError
+	switch err := registry.Register(l.panics); {
+	case errors.As(err, &registered): // another manager of this process
+		existing, ok := registered.ExistingCollector.(*prometheus.CounterVec)
+		if !ok {
+			return nil, fmt.Errorf("register the metric of panics: %w", err)
+		}
+		l.panics = existing
+	case err != nil:
+		return nil, fmt.Errorf("register the metric of panics: %w", err)
+	}
+	return l, nil
+}
+
+// Run reconciles one object, which it reads into obj.
+func (l *Loop) Run(ctx context.Context, req ctrl.Request, obj status.Object, work Work) (ctrl.Result, error) {
+	w := l.status
+	if err := l.client.Get(ctx, req.NamespacedName, obj); err != nil {
 		if client.IgnoreNotFound(err) == nil {
 			w.Forget(obj, req.NamespacedName)
 			return ctrl.Result{}, nil // deleted: the garbage collector takes the children
@@ -35,19 +71,37 @@ func Run(ctx context.Context, c client.Client, w *status.Writer, req ctrl.Reques
 		return ctrl.Result{}, nil // a child made now would be an orphan, or keep the deletion from ending
 	}
 	w.Freshen(obj)
-	before, ok := obj.DeepCopyObject().(status.Object)
-	if !ok {
-		return ctrl.Result{}, fmt.Errorf("a copy of %T is none", obj)
+	before, err := clone(obj)
+	if err != nil {
+		return ctrl.Result{}, err
 	}
 	if obj.Suspended() {
 		status.Suspend(obj)
 		return w.Write(ctx, before, obj)
 	}
-	outcome, workErr := work(ctx)
-	result, err := status.Conclude(obj, workErr, outcome.ReadyMessage)
-	written, writeErr := w.Write(ctx, before, obj)
+	outcome, workErr := l.guarded(ctx, obj, work)
+	after := obj
+	if panicked := (*panicError)(nil); errors.As(workErr, &panicked) {
+		// What the work had set when it broke off may be the half of something.
+		if after, err = clone(before); err != nil {
+			return ctrl.Result{}, err
+		}
+	}
+	result, err := status.Conclude(after, workErr, outcome.ReadyMessage)
+	written, writeErr := w.Write(ctx, before, after)
 	if err != nil {
 		return ctrl.Result{}, err // the status write fails for the same reason, if it does
 	}
 	return status.Sooner(result, written, outcome.Result), writeErr
 }
+
+func clone(obj status.Object) (status.Object, error) {
+	c, ok := obj.DeepCopyObject().(status.Object)
+	if !ok {
+		return nil, fmt.Errorf("a copy of %T is none", obj)
+	}
+	return c, nil
+}
+
+// kindOf an object: the name of its Go type, as a typed object that was read carries no kind.
+func kindOf(obj status.Object) string { return reflect.TypeOf(obj).Elem().Name() }
