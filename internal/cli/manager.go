@@ -21,6 +21,7 @@ import (
 	"github.com/deskfleet/deskfleet/controllers"
 	"github.com/deskfleet/deskfleet/controllers/link"
 	"github.com/deskfleet/deskfleet/internal/render"
+	"github.com/deskfleet/deskfleet/internal/status"
 )
 
 // leaderElectionID names the Lease; two operators of one cluster share it.
@@ -103,7 +104,7 @@ func (o *managerOptions) link(ctx context.Context, log *slog.Logger) *link.Optio
 }
 
 func runManager(ctx context.Context, o *managerOptions) error {
-	handler := slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: o.level})
+	handler := status.Quiet(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: o.level}))
 	logger := slog.New(handler)
 	log.SetLogger(logr.FromSlogHandler(handler))
 	klog.SetSlogLogger(logger)

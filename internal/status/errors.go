@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/deskfleet/deskfleet/api/v1alpha1"
@@ -90,7 +91,7 @@ func Classify(err error) error {
 	switch {
 	case apierrors.IsForbidden(err) && strings.Contains(message, "exceeded quota"):
 		return &WaitingError{Reason: v1alpha1.ReasonQuotaExceeded, Message: message + ": raise the namespace's ResourceQuota or ask for less", After: quotaRetry}
-	case apierrors.HasStatusCause(err, "NamespaceTerminating"):
+	case terminating(err):
 		return &WaitingError{Reason: v1alpha1.ReasonProgressing, Message: "the namespace is being deleted"}
 	case apierrors.IsForbidden(err) && strings.Contains(message, `is forbidden: User "`):
 		return &WaitingError{Reason: v1alpha1.ReasonForbidden, Message: message + ": grant the operator this right", After: quotaRetry}
@@ -104,4 +105,9 @@ func Classify(err error) error {
 	default:
 		return err
 	}
+}
+
+// terminating says that the API server refused to make something in a namespace that is being deleted.
+func terminating(err error) bool {
+	return apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -183,10 +184,24 @@ func (w *Writer) event(before, after Object) {
 		return
 	}
 	kind := corev1.EventTypeNormal
-	if is.Status == metav1.ConditionFalse && is.Reason != v1alpha1.ReasonProgressing {
+	if needsPerson(after) {
 		kind = corev1.EventTypeWarning
 	}
 	w.Events.Eventf(after, nil, kind, is.Reason, "Reconcile", "%s", cut(is.Message, longestNote))
+}
+
+// failures are reasons for waiting that do not go by themselves as a rule: an
+// object that comes with the next sync does, a quota that is too small does not.
+var failures = []string{v1alpha1.ReasonProgressDeadlineExceeded, v1alpha1.ReasonQuotaExceeded, v1alpha1.ReasonForbidden}
+
+// needsPerson says that an object is not ready and that somebody must do something about it.
+func needsPerson(obj Object) bool {
+	list := obj.Common().Conditions
+	if meta.IsStatusConditionTrue(list, v1alpha1.ConditionStalled) {
+		return true
+	}
+	ready := meta.FindStatusCondition(list, v1alpha1.ConditionReady)
+	return ready != nil && ready.Status == metav1.ConditionFalse && slices.Contains(failures, ready.Reason)
 }
 
 // longestNote of an event, in bytes: the API server refuses a longer one, and the event would be lost.

@@ -186,7 +186,7 @@ func TestStaleCache(t *testing.T) {
 	if _, err := r.reconcile(stale, "7/7", waiting); err != nil {
 		t.Fatal(err)
 	}
-	r.wrote("not ready", 1, "Warning ReferenceMissing")
+	r.wrote("not ready", 1, "Normal ReferenceMissing")
 	if got := conditionsOf(r.read()); got != "False ReferenceMissing Reconciling" {
 		t.Errorf("stored is %q", got)
 	}
@@ -264,6 +264,54 @@ func TestFailedWrites(t *testing.T) {
 			r.wrote(row.name, 1) // nothing happened, so no event says that it did
 		})
 	}
+}
+
+// TestWarningsNeedAPerson: an alert on Warnings wakes somebody, which only makes
+// sense where there is something for a person to do.
+func TestWarningsNeedAPerson(t *testing.T) {
+	waiting := func(reason string) error { return &status.WaitingError{Reason: reason, Message: "m"} }
+	for _, row := range []struct {
+		err   error
+		event string
+	}{
+		{nil, "Normal Ready"},
+		{waiting(v1alpha1.ReasonProgressing), "Normal Progressing"},
+		{waiting(v1alpha1.ReasonReferenceMissing), "Normal ReferenceMissing"},
+		{waiting(v1alpha1.ReasonReferenceNotReady), "Normal ReferenceNotReady"},
+		{waiting(v1alpha1.ReasonQueueUnreachable), "Normal QueueUnreachable"},
+		{waiting(v1alpha1.ReasonQuotaExceeded), "Warning QuotaExceeded"},
+		{waiting(v1alpha1.ReasonForbidden), "Warning Forbidden"},
+		{waiting(v1alpha1.ReasonProgressDeadlineExceeded), "Warning ProgressDeadlineExceeded"},
+		{&status.TerminalError{Reason: v1alpha1.ReasonInvalidSpec, Message: "m"}, "Warning InvalidSpec"},
+		{&status.TerminalError{Reason: status.ReasonInternalError, Message: "m"}, "Warning InternalError"},
+	} {
+		r := newRig(t, stored())
+		for range 2 { // the second time nothing has happened
+			if _, err := r.reconcile(r.read(), "", row.err); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.wrote(row.event, 1, row.event)
+	}
+	// An error that the operator tries again is no reason to wake anybody.
+	r := newRig(t, stored())
+	d := r.read()
+	before := d.DeepCopy()
+	if _, err := status.Conclude(d, errors.New("down"), ""); err == nil {
+		t.Error("a transient error is gone")
+	}
+	if _, err := r.Write(t.Context(), before, d); err != nil {
+		t.Fatal(err)
+	}
+	r.wrote("transient", 1, "Normal APIError")
+	// Nor is it news that nothing changes from now on, in whatever state the object is.
+	d = r.read()
+	before = d.DeepCopy()
+	status.Suspend(d)
+	if _, err := r.Write(t.Context(), before, d); err != nil {
+		t.Fatal(err)
+	}
+	r.wrote("suspended", 1, "Normal Suspended")
 }
 
 // TestEventsFit: the API server refuses an event with a note of more than 1024 bytes.
