@@ -268,6 +268,21 @@ func TestPoolShrinksByDrain(t *testing.T) {
 		t.Fatalf("%d replicas, given up are %v", n, d.givenUp())
 	}
 
+	// Its pod is gone before the desk hears of it: it must not be taken off twice.
+	if err := d.client.Delete(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: d.namespace, Name: "bots-c"}}, client.GracePeriodSeconds(0)); err != nil {
+		t.Fatal(err)
+	}
+	d.allReady()
+	d.idle()
+	d.until("the status counts the pods that are there", func(*wire.Reply) error {
+		var pool v1alpha1.AgentPool
+		if err := d.get(&pool, "bots"); err != nil || pool.Status.Replicas != 1 {
+			return fmt.Errorf("status.replicas is %d (%w)", pool.Status.Replicas, err)
+		}
+		return nil
+	})
+	d.pods("bots-c")
+
 	// The author changes their mind before it is gone: who serves again is no longer first to go.
 	d.setReplicas(3)
 	d.until("three are wanted again", active(3))

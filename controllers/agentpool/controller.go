@@ -69,16 +69,20 @@ func (r *Reconciler) reconcile(ctx context.Context, pool *v1alpha1.AgentPool) (l
 	if err != nil {
 		return loop.Outcome{}, err
 	}
+	pods, err := r.pods(ctx, pool)
+	if err != nil {
+		return loop.Outcome{}, err
+	}
 	planned, problems := plan.Pool(input)
 	owner := apply.Owner{Kind: v1alpha1.KindAgentPool, Object: pool}
 	if planned == nil {
 		r.Capacity.Forget(keyOf(pool))
-		r.report(pool, live, nil)
+		r.report(pool, live, pods, nil)
 		return loop.Outcome{}, errors.Join(r.withoutDesk(ctx, owner, pool, live), status.FromProblems(problems))
 	}
 	before := generation(pool, live)
 	view := r.look(pool, live)
-	defer r.report(pool, live, &view) // also of what failed half-way
+	defer r.report(pool, live, pods, &view) // also of what failed half-way
 	if err := r.Applier.Apply(ctx, owner, apply.PoolKinds(), live, r.Settings.PoolChildren(planned)); err != nil {
 		return loop.Outcome{}, err
 	}
@@ -87,7 +91,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pool *v1alpha1.AgentPool) (l
 		r.staffed(pool, &view)
 		return loop.Outcome{ReadyMessage: fmt.Sprintf("%d agents may sign on", len(pool.Spec.Human.Members))}, status.FromProblems(problems)
 	}
-	action, err := r.scale(ctx, pool, live, &view)
+	action, err := r.scale(ctx, pool, live, pods, &view)
 	r.conditions(pool, &view, &action)
 	if err = errors.Join(err, status.FromProblems(problems)); err != nil {
 		return loop.Outcome{}, err

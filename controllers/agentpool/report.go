@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -16,32 +17,38 @@ import (
 )
 
 // report sets the pool's own status fields. View is nil for a pool without a desk.
-func (r *Reconciler) report(pool *v1alpha1.AgentPool, live apply.Live, view *capacity.View) {
+func (r *Reconciler) report(pool *v1alpha1.AgentPool, live apply.Live, pods []corev1.Pod, view *capacity.View) {
 	s := &pool.Status
-	draining := 0
 	if view != nil {
 		load(s, view)
-		draining = view.Draining()
 	}
 	if pool.Spec.Type == v1alpha1.PoolTypeHuman {
 		s.Slots = pool.Spec.Concurrency * int32(len(pool.Spec.Human.Members)) //nolint:gosec // the schema allows 500 members
 		return
 	}
 	s.Selector = labels.SelectorFromSet(render.PoolSelector(string(pool.Spec.DeskRef.Name), pool.Name)).String()
-	s.Replicas, s.ReadyReplicas = 0, 0
-	current := 0
+	// An autoscaler that counted the draining ones would take the load to be spread over them.
+	s.Replicas, s.ReadyReplicas = count(serving(pods, view)), 0
 	if deployment := deploymentOf(pool, live); deployment != nil {
-		// An autoscaler that counted the draining ones would take the load to be spread over them.
-		s.Replicas = max(0, deployment.Status.Replicas-count(draining))
 		s.ReadyReplicas = deployment.Status.ReadyReplicas
-		if deployment.Spec.Replicas != nil {
-			current = max(0, int(*deployment.Spec.Replicas)-draining)
-		}
 	}
 	s.Slots = s.ReadyReplicas * pool.Spec.Concurrency
 	if view != nil {
-		r.decided(s, view.Decision, current, view.Young)
+		r.decided(s, view.Decision, int(s.Replicas), view.Young)
 	}
+}
+
+// serving counts the pods that take conversations, or are about to: without those
+// that drain. A worker that the desk still reports and whose pod is gone is
+// neither, so pods are counted, not workers.
+func serving(pods []corev1.Pod, view *capacity.View) int {
+	n := 0
+	for i := range pods {
+		if !apply.GivenUp(&pods[i]) && (view == nil || !view.Drains(pods[i].Name)) {
+			n++
+		}
+	}
+	return n
 }
 
 // load sets what the desk reports. What it said last stays while it is silent: a

@@ -62,14 +62,10 @@ func keyOf(pool client.Object) capacity.Key {
 
 // scale brings the workload to the wanted workers, as far as that may be done
 // now: it grows at once, and shrinks by workers that have nothing left.
-func (r *Reconciler) scale(ctx context.Context, pool *v1alpha1.AgentPool, live apply.Live, view *capacity.View) (scaling.Action, error) {
+func (r *Reconciler) scale(ctx context.Context, pool *v1alpha1.AgentPool, live apply.Live, pods []corev1.Pod, view *capacity.View) (scaling.Action, error) {
 	deployment := deploymentOf(pool, live)
 	if deployment == nil || deployment.Spec.Replicas == nil {
 		return scaling.Action{}, nil // it was made a moment ago; its event wakes us
-	}
-	pods, err := r.pods(ctx, pool)
-	if err != nil {
-		return scaling.Action{}, err
 	}
 	in := scaling.ActInput{
 		Wanted: view.Wanted, Replicas: int(*deployment.Spec.Replicas), Fresh: view.Fresh, Workers: view.Workers,
@@ -81,6 +77,7 @@ func (r *Reconciler) scale(ctx context.Context, pool *v1alpha1.AgentPool, live a
 	action := scaling.Act(&in)
 	for i := range pods {
 		pod := &pods[i]
+		var err error
 		switch {
 		case slices.Contains(action.Stay, pod.Name):
 			err = r.Applier.TakeBack(ctx, pod)

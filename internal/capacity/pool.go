@@ -67,6 +67,11 @@ func (v *View) Draining() int {
 	return n
 }
 
+// Drains says that a worker is known to take nothing new.
+func (v *View) Drains(worker string) bool {
+	return v.Fresh && slices.ContainsFunc(v.Workers, func(w scaling.Worker) bool { return w.Name == worker && w.Draining })
+}
+
 // entry is a pool in the table.
 type entry struct {
 	pool   Pool
