@@ -73,6 +73,13 @@ func (r *Reconciler) reconcile(ctx context.Context, pool *v1alpha1.AgentPool) (l
 	if err != nil {
 		return loop.Outcome{}, err
 	}
+	if desk := input.Desk; desk != nil && desk.Spec.Suspend {
+		// The image and much else of the workers is the desk's. Nothing more is wanted of them, as of a suspended pool's.
+		r.Capacity.Forget(keyOf(pool))
+		r.report(pool, live, pods, nil)
+		return loop.Outcome{}, &status.SuspendedError{Message: fmt.Sprintf(
+			"spec.suspend of ServiceDesk %s is true: the operator changes nothing of its pools; set it to false to resume", desk.Name)}
+	}
 	planned, problems := plan.Pool(input)
 	owner := apply.Owner{Kind: v1alpha1.KindAgentPool, Object: pool}
 	if planned == nil {

@@ -42,6 +42,15 @@ type TerminalError struct {
 
 func (e *TerminalError) Error() string { return e.Message }
 
+// SuspendedError says that another object's spec.suspend keeps the operator from
+// doing anything for this one.
+type SuspendedError struct {
+	// Message for the condition: whose spec.suspend it is.
+	Message string
+}
+
+func (e *SuspendedError) Error() string { return e.Message }
+
 // shownProblems is how many problems a condition names; more would not be read.
 const shownProblems = 5
 

@@ -40,6 +40,7 @@ type verdict struct {
 	transient []error
 	// conflicts are writes that lost against another one, or that a stale cache made us try.
 	conflicts []error
+	suspended *SuspendedError
 }
 
 // sort walks joined errors; wrapped typed errors keep their kind, also where the
@@ -64,6 +65,7 @@ func (v *verdict) sort(err error) {
 		v.terminal = append(v.terminal, terminal)
 	case errors.As(err, &waiting):
 		v.waiting = append(v.waiting, waiting)
+	case errors.As(err, &v.suspended):
 	case apierrors.IsConflict(err):
 		v.conflicts = append(v.conflicts, err)
 	default:
@@ -95,6 +97,7 @@ const conflictRetry = 500 * time.Millisecond
 //
 //	outcome    Ready                       Reconciling  Stalled  then
 //	success    True  Ready                 -            -        wait for events
+//	suspended  kept, Suspended             -            -        wait for events
 //	conflict   kept if of this generation, True         -        look again soon
 //	           else False Progressing
 //	waiting    False its reason            True         -        look again After
@@ -125,6 +128,8 @@ func Conclude(obj Object, err error, readyMessage string) (ctrl.Result, error) {
 	case len(v.conflicts) > 0:
 		// Whom a write lost against is different each time, and nobody's concern.
 		c.reconciling(v1alpha1.ReasonProgressing, "a child was changed at the same time; it is looked at again")
+	case v.suspended != nil:
+		c.suspend(v.suspended.Message)
 	default:
 		c.set(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, readyMessage)
 		c.remove(v1alpha1.ConditionReconciling)
@@ -141,14 +146,7 @@ func Conclude(obj Object, err error, readyMessage string) (ctrl.Result, error) {
 // so Ready keeps its status and only says why nothing changes.
 func Suspend(obj Object) {
 	c := conditions{common: obj.Common(), generation: obj.GetGeneration()}
-	ready := metav1.ConditionUnknown
-	if known := meta.FindStatusCondition(c.common.Conditions, v1alpha1.ConditionReady); known != nil {
-		ready = known.Status
-	}
-	c.set(v1alpha1.ConditionReady, ready, v1alpha1.ReasonSuspended,
-		"spec.suspend is true: the operator changes nothing; set it to false to resume")
-	c.remove(v1alpha1.ConditionReconciling)
-	c.remove(v1alpha1.ConditionStalled)
+	c.suspend("spec.suspend is true: the operator changes nothing; set it to false to resume")
 	obj.Common().ObservedGeneration = obj.GetGeneration()
 }
 
@@ -162,6 +160,16 @@ func (c conditions) set(kind string, value metav1.ConditionStatus, reason, messa
 	meta.SetStatusCondition(&c.common.Conditions, metav1.Condition{
 		Type: kind, Status: value, Reason: reason, Message: cut(message, longestMessage), ObservedGeneration: c.generation,
 	})
+}
+
+func (c conditions) suspend(message string) {
+	ready := metav1.ConditionUnknown
+	if known := meta.FindStatusCondition(c.common.Conditions, v1alpha1.ConditionReady); known != nil {
+		ready = known.Status
+	}
+	c.set(v1alpha1.ConditionReady, ready, v1alpha1.ReasonSuspended, message)
+	c.remove(v1alpha1.ConditionReconciling)
+	c.remove(v1alpha1.ConditionStalled)
 }
 
 // reconciling says that the operator tries again. An object that was ready with

@@ -191,6 +191,15 @@ func TestSuspendKeepsReady(t *testing.T) {
 		if got := conditionsOf(d); got != fmt.Sprintf("%s Suspended ", want) {
 			t.Errorf("from Ready=%q: %q", was, got)
 		}
+		// The same for an object that another one's suspend concerns.
+		d = desk(was, 1)
+		if result, err := status.Conclude(d, fmt.Errorf("pool: %w", &status.SuspendedError{Message: "not mine"}), "ready"); err != nil || !result.IsZero() {
+			t.Errorf("%v, %v", result, err)
+		}
+		valid(t, d)
+		if got := conditionsOf(d); got != fmt.Sprintf("%s Suspended ", want) {
+			t.Errorf("from Ready=%q: %q by another object", was, got)
+		}
 	}
 }
 
