@@ -160,7 +160,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		return err
 	}
 	options.Settings.Link = toDesks.Render
-	writer := &status.Writer{Client: mgr.GetClient(), Events: mgr.GetEventRecorder("deskfleet"), Now: time.Now}
+	writer := &status.Writer{Client: mgr.GetClient(), Events: mgr.GetEventRecorder("deskfleet"), Now: options.Link.Clock()}
 	reconciles, err := loop.New(mgr.GetClient(), writer, options.Log, ctrlmetrics.Registry)
 	if err != nil {
 		return err

@@ -1,5 +1,11 @@
 package v1alpha1
 
+import (
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
 // Condition types of each kind, as kstatus reads them.
 const (
 	// ConditionReady is True when the object does its job: not only applied, but working.
@@ -17,6 +23,16 @@ const (
 	// ConditionStaffed is False when fewer people are signed on than a pool needs. No service figure enters Ready: a
 	// pipeline must be able to deliver the change that cures the peak.
 	ConditionStaffed = "Staffed"
+	// ConditionLinked of a desk is True while its router reports to the manager over the link. While it is False the
+	// figures of the status are absent, and the message tells since when. Absent where the manager has no link, and
+	// until a new desk has had the time to report.
+	ConditionLinked = "Linked"
+	// ConditionStorageLow is present and True when the volume of a desk's archive is filling up. Abnormal-true: absent
+	// otherwise. It never enters Ready: customers are still served.
+	ConditionStorageLow = "StorageLow"
+	// ConditionBusStorageLow is present and True when the log on a desk's bus is filling up; when it is full customers'
+	// messages are refused. Abnormal-true: absent otherwise. It never enters Ready.
+	ConditionBusStorageLow = "BusStorageLow"
 )
 
 // Reasons of conditions and events. They are stable: alerts may match them.
@@ -59,6 +75,12 @@ const (
 	ReasonEnoughSeats = "EnoughSeats"
 	// ReasonSeatsMissing says that people are missing.
 	ReasonSeatsMissing = "SeatsMissing"
+	// ReasonFiguresArrive says that a desk's figures arrive.
+	ReasonFiguresArrive = "FiguresArrive"
+	// ReasonVolumeFillsUp says that little of a volume is free.
+	ReasonVolumeFillsUp = "VolumeFillsUp"
+	// ReasonLogFillsUp says that little of what a log may hold is free.
+	ReasonLogFillsUp = "LogFillsUp"
 )
 
 // Common returns the part of the status that all kinds share; it is never nil.
@@ -85,10 +107,19 @@ func (e *EscalationPolicy) Common() *CommonStatus { return &e.Status.CommonStatu
 // Suspended reports whether spec.suspend is set.
 func (e *EscalationPolicy) Suspended() bool { return e.Spec.Suspend }
 
-// WithoutFigures returns the status with zero in the fields that only count progress.
+// WithoutFigures returns the status with zero in the fields that only count
+// progress or load. Whether figures arrive is one of them: a desk whose link comes
+// and goes must not be written each time.
 func (d *ServiceDesk) WithoutFigures() any {
 	s := d.Status.DeepCopy()
-	s.Workloads = ""
+	s.Workloads, s.Waiting, s.OldestSince, s.Queues, s.Agents = "", nil, nil, nil, nil
+	s.Conditions = slices.DeleteFunc(s.Conditions, func(c metav1.Condition) bool { return c.Type == ConditionLinked })
+	for i := range s.Conditions {
+		switch s.Conditions[i].Type {
+		case ConditionStorageLow, ConditionBusStorageLow:
+			s.Conditions[i].Message = ""
+		}
+	}
 	return *s
 }
 

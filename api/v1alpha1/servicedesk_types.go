@@ -311,9 +311,51 @@ type DeskEndpoints struct {
 	Console string `json:"console,omitempty"`
 }
 
-// ServiceDeskStatus is the observed state of a desk.
+// QueueStatus is what a desk reports of one of its queues.
+type QueueStatus struct {
+	// name of the queue; "bot" is the implicit one in front of the bots. Required.
+	// +required
+	Name DNSLabel `json:"name"`
+	// waiting: conversations that wait in the queue, those on offer included.
+	// +required
+	Waiting int32 `json:"waiting"`
+	// oldestSince: when the longest waiting one arrived, to the second. Absent when none waits.
+	// +optional
+	OldestSince *metav1.Time `json:"oldestSince,omitempty"`
+}
+
+// AgentsStatus is what a desk reports of its people, in all pools, each counted once.
+type AgentsStatus struct {
+	// online: people who are signed on and may be given conversations.
+	// +required
+	Online int32 `json:"online"`
+	// busy: people who have a conversation, or are offered one; they may be away.
+	// +required
+	Busy int32 `json:"busy"`
+}
+
+// ServiceDeskStatus is the observed state of a desk. Figures of its customers and agents are at most half a minute
+// older than what the desk reported last. They are absent while nothing newer than 15 seconds is known: the
+// condition Linked tells since when.
 type ServiceDeskStatus struct {
 	CommonStatus `json:",inline"`
+	// waiting: conversations that wait in all queues, that of the bots included. Absent while it is not known.
+	// +optional
+	Waiting *int32 `json:"waiting,omitempty"`
+	// oldestSince: when the longest waiting one of all queues arrived, to the second. Absent when none waits, and
+	// while it is not known.
+	// +optional
+	OldestSince *metav1.Time `json:"oldestSince,omitempty"`
+	// queues of the spec in their order, behind the implicit one of the bots, as far as the desk has reported them.
+	// Absent while nothing is known.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=51
+	Queues []QueueStatus `json:"queues,omitempty"`
+	// agents: the people of the desk. Bot workers are in the status of their pools. Absent while it is not known.
+	// +optional
+	Agents *AgentsStatus `json:"agents,omitempty"`
 	// endpoints of the desk: outside the cluster where exposure asks for it, else inside.
 	// +optional
 	Endpoints *DeskEndpoints `json:"endpoints,omitempty"`
@@ -336,9 +378,15 @@ type ServiceDeskStatus struct {
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Workloads",type=string,JSONPath=`.status.workloads`
+// +kubebuilder:printcolumn:name="Waiting",type=integer,JSONPath=`.status.waiting`,description="Conversations that wait in all queues"
+// +kubebuilder:printcolumn:name="Agents",type=integer,JSONPath=`.status.agents.online`,description="People who are signed on and may be given conversations"
 // +kubebuilder:printcolumn:name="Profile",type=string,JSONPath=`.spec.profile`
 // +kubebuilder:printcolumn:name="Chat",type=string,JSONPath=`.status.endpoints.chat`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Oldest",type=date,priority=1,JSONPath=`.status.oldestSince`,description="How long the longest waiting conversation has waited"
+// +kubebuilder:printcolumn:name="Busy",type=integer,priority=1,JSONPath=`.status.agents.busy`,description="People who have a conversation"
+// +kubebuilder:printcolumn:name="Linked",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Linked")].status`,description="Whether the desk reports figures"
+// +kubebuilder:printcolumn:name="StorageLow",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="StorageLow")].status`,description="True when the archive's volume is filling up"
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="Console",type=string,priority=1,JSONPath=`.status.endpoints.console`
 // +kubebuilder:printcolumn:name="Configuration",type=string,priority=1,JSONPath=`.status.configurationRevision`

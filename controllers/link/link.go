@@ -35,8 +35,16 @@ type Options struct {
 	Listener net.Listener
 	// Registry of the metrics; nil for the manager's.
 	Registry prometheus.Registerer
-	// Now is the clock by which figures age; nil for time.Now.
+	// Now is the clock by which figures age, and by which statuses wait to show them; nil for time.Now.
 	Now func() time.Time
+}
+
+// Clock by which figures age; without options, too.
+func (o *Options) Clock() func() time.Time {
+	if o == nil || o.Now == nil {
+		return time.Now
+	}
+	return o.Now
 }
 
 // Link is what the controllers need of it.
@@ -71,16 +79,13 @@ type Wakers struct {
 // names its authority already.
 func Setup(ctx context.Context, mgr ctrl.Manager, options *Options, wake Wakers, log *slog.Logger) (*Link, error) {
 	loop := capacity.Options{
-		Now:         time.Now,
+		Now:         options.Clock(),
 		PoolChanged: func(k capacity.Key) { wake.Pool(k.Namespace, k.Name) },
 		DeskChanged: wake.Desk,
 	}
 	if options == nil {
 		l := &Link{Loop: capacity.New(loop)}
 		return l, mgr.Add(&leader{run: l.Loop.Run})
-	}
-	if options.Now != nil {
-		loop.Now = options.Now
 	}
 	loop.Desks = server.NewDesks(loop.Now)
 	l := &Link{Loop: capacity.New(loop), Render: &render.Link{Namespace: options.Namespace}}
@@ -107,6 +112,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options *Options, wake Wakers,
 		Metrics: server.NewMetrics(registry, loop.Desks), Logger: log,
 	})
 	return l, errors.Join(
+		registry.Register(capacity.NewCollector(l.Loop)),
 		mgr.Add(everywhere(l.keeper.run)),
 		mgr.Add(everywhere(func(ctx context.Context) error { return serve(ctx, s, options) })),
 		mgr.Add(lead),

@@ -67,7 +67,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			ReadyMessage: fmt.Sprintf("%d of %d workloads are available", s.available.Available, s.wanted),
 			Result:       s.renewal(),
 		}, s.verdict()
-	})
+	}, func() ctrl.Result { return ctrl.Result{RequeueAfter: r.figures(desk)} })
 	if desk.UID == "" || desk.DeletionTimestamp != nil {
 		r.Link.Loop.ForgetDesk(req.Namespace, req.Name)
 	}

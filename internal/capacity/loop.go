@@ -24,8 +24,8 @@ type Options struct {
 	Desks *server.Desks
 	// Now is the clock; time.Now outside tests.
 	Now func() time.Time
-	// PoolChanged is called when a pool's controller should look at it, DeskChanged when a desk's should: it runs
-	// a configuration that is none of ours and counts as newer. They must not block.
+	// PoolChanged is called when a pool's controller should look at it, DeskChanged when a desk's should: its figures
+	// are worth it, or it runs a configuration that is none of ours and counts as newer. They must not block.
 	PoolChanged func(Key)
 	DeskChanged func(namespace, desk string)
 }
@@ -37,15 +37,6 @@ type Loop struct {
 	mu    sync.Mutex
 	pools map[Key]*entry
 	desks map[server.Key]*desk
-}
-
-// desk is what the loop knows of a desk besides its figures.
-type desk struct {
-	pools []*entry // by name
-	// wanted is the configuration that is to run; zero while that is not known.
-	wanted Configuration
-	// claimed is the foreign revision that the controller was told of.
-	claimed string
 }
 
 // Configuration of a desk.
@@ -123,15 +114,13 @@ func (l *Loop) remove(key Key) {
 	delete(l.pools, key)
 	d := l.desk(server.Key{Namespace: key.Namespace, Desk: e.pool.Desk})
 	d.pools = slices.DeleteFunc(d.pools, func(o *entry) bool { return o == e })
-	if len(d.pools) == 0 && d.wanted == (Configuration{}) {
-		delete(l.desks, server.Key{Namespace: key.Namespace, Desk: e.pool.Desk})
-	}
+	l.drop(server.Key{Namespace: key.Namespace, Desk: e.pool.Desk}, d)
 }
 
 func (l *Loop) desk(key server.Key) *desk {
 	d := l.desks[key]
 	if d == nil {
-		d = &desk{}
+		d = &desk{since: l.o.Now()}
 		l.desks[key] = d
 	}
 	return d
@@ -154,24 +143,9 @@ func (l *Loop) Written(namespace, name string) Configuration {
 	return Configuration{}
 }
 
-// ForgetDesk takes a desk's configuration out of the table.
-func (l *Loop) ForgetDesk(namespace, name string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	key := server.Key{Namespace: namespace, Desk: name}
-	if d := l.desks[key]; d != nil {
-		if d.wanted = (Configuration{}); len(d.pools) == 0 {
-			delete(l.desks, key)
-		}
-	}
-}
-
 // Running is the configuration that a desk reports to have; zero when it is silent.
 func (l *Loop) Running(namespace, name string) Configuration {
-	if l.o.Desks == nil {
-		return Configuration{}
-	}
-	report, received := l.o.Desks.Last(server.Key{Namespace: namespace, Desk: name})
+	report, received := l.last(server.Key{Namespace: namespace, Desk: name})
 	if report == nil || l.o.Now().Sub(received) > scaling.StaleAfter {
 		return Configuration{}
 	}
@@ -231,7 +205,7 @@ func (l *Loop) changes() (pools []Key, desks []server.Key) {
 	defer l.mu.Unlock()
 	now := l.o.Now()
 	for key, d := range l.desks {
-		if l.foreign(key, d) {
+		if foreign := l.foreign(key, d); l.deskNews(now, key, d) || foreign {
 			desks = append(desks, key)
 		}
 		l.look(now, key)
@@ -265,11 +239,7 @@ func (l *Loop) look(now time.Time, key server.Key) {
 	if d == nil {
 		return
 	}
-	var report *link.Report
-	var received time.Time
-	if l.o.Desks != nil {
-		report, received = l.o.Desks.Last(key)
-	}
+	report, received := l.last(key)
 	waiting := d.share(report)
 	for i, e := range d.pools {
 		e.look(now, report, received, waiting[i])

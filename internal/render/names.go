@@ -56,6 +56,11 @@ func labelValue(owner string) string {
 // RoleName is the name of a role's workload, and of its Service and Secret where it has one.
 func RoleName(desk string, role runtimeconfig.Role) string { return child(desk, string(role)) }
 
+// ClaimName is the name of the volume claim of a role's first pod.
+func ClaimName(desk string, role runtimeconfig.Role) string {
+	return volumeData + "-" + RoleName(desk, role) + "-0"
+}
+
 // ConfigMapName is the name of the ConfigMap with the desk's configuration.
 func ConfigMapName(desk string) string { return child(desk, "config") }
 

@@ -24,6 +24,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AgentPoolStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AgentsAuth"):
 		return &apiv1alpha1.AgentsAuthApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AgentsStatus"):
+		return &apiv1alpha1.AgentsStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ArchiveRole"):
 		return &apiv1alpha1.ArchiveRoleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BotSettings"):
@@ -76,6 +78,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.PoolScalingStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Queue"):
 		return &apiv1alpha1.QueueApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("QueueStatus"):
+		return &apiv1alpha1.QueueStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReplicatedRoleSpec"):
 		return &apiv1alpha1.ReplicatedRoleSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ResourceAmounts"):

@@ -56,8 +56,13 @@ func New(c client.Client, w *status.Writer, log *slog.Logger, registry prometheu
 	return l, nil
 }
 
+// Observe sets what is reported about an object, of whose spec it carries nothing
+// out, and says when to look again. It is called for suspended objects too: what
+// runs goes on running, and a status of yesterday would be taken for one of now.
+type Observe func() ctrl.Result
+
 // Run reconciles one object, which it reads into obj.
-func (l *Loop) Run(ctx context.Context, req ctrl.Request, obj status.Object, work Work) (ctrl.Result, error) {
+func (l *Loop) Run(ctx context.Context, req ctrl.Request, obj status.Object, work Work, observe ...Observe) (ctrl.Result, error) {
 	w := l.status
 	if err := l.client.Get(ctx, req.NamespacedName, obj); err != nil {
 		if client.IgnoreNotFound(err) == nil {
@@ -75,9 +80,14 @@ func (l *Loop) Run(ctx context.Context, req ctrl.Request, obj status.Object, wor
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	var observed ctrl.Result
+	for _, f := range observe {
+		observed = status.Sooner(observed, f())
+	}
 	if obj.Suspended() {
 		status.Suspend(obj)
-		return w.Write(ctx, before, obj)
+		written, err := w.Write(ctx, before, obj)
+		return status.Sooner(written, observed), err
 	}
 	outcome, workErr := l.guarded(ctx, obj, work)
 	after := obj
@@ -92,7 +102,7 @@ func (l *Loop) Run(ctx context.Context, req ctrl.Request, obj status.Object, wor
 	if err != nil {
 		return ctrl.Result{}, err // the status write fails for the same reason, if it does
 	}
-	return status.Sooner(result, written, outcome.Result), writeErr
+	return status.Sooner(result, written, outcome.Result, observed), writeErr
 }
 
 func clone(obj status.Object) (status.Object, error) {

@@ -122,6 +122,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: tokensSecretRef
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.LocalObjectReference
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.AgentsStatus
+  map:
+    fields:
+    - name: busy
+      type:
+        scalar: numeric
+    - name: online
+      type:
+        scalar: numeric
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.ArchiveRole
   map:
     fields:
@@ -540,6 +549,18 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 50
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.QueueStatus
+  map:
+    fields:
+    - name: name
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
+    - name: oldestSince
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: waiting
+      type:
+        scalar: numeric
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.ReplicatedRoleSpec
   map:
     fields:
@@ -721,6 +742,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.ServiceDeskStatus
   map:
     fields:
+    - name: agents
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.AgentsStatus
     - name: conditions
       type:
         list:
@@ -736,6 +760,20 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DeskEndpoints
     - name: observedGeneration
+      type:
+        scalar: numeric
+    - name: oldestSince
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: queues
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.QueueStatus
+          elementRelationship: associative
+          keys:
+          - name
+    - name: waiting
       type:
         scalar: numeric
     - name: workloads

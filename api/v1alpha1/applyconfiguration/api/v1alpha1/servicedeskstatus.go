@@ -3,15 +3,28 @@
 package v1alpha1
 
 import (
-	v1 "k8s.io/client-go/applyconfigurations/meta/v1"
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	metav1 "k8s.io/client-go/applyconfigurations/meta/v1"
 )
 
 // ServiceDeskStatusApplyConfiguration represents a declarative configuration of the ServiceDeskStatus type for use
 // with apply.
 //
-// ServiceDeskStatus is the observed state of a desk.
+// ServiceDeskStatus is the observed state of a desk. Figures of its customers and agents are at most half a minute
+// older than what the desk reported last. They are absent while nothing newer than 15 seconds is known: the
+// condition Linked tells since when.
 type ServiceDeskStatusApplyConfiguration struct {
 	CommonStatusApplyConfiguration `json:""`
+	// waiting: conversations that wait in all queues, that of the bots included. Absent while it is not known.
+	Waiting *int32 `json:"waiting,omitempty"`
+	// oldestSince: when the longest waiting one of all queues arrived, to the second. Absent when none waits, and
+	// while it is not known.
+	OldestSince *v1.Time `json:"oldestSince,omitempty"`
+	// queues of the spec in their order, behind the implicit one of the bots, as far as the desk has reported them.
+	// Absent while nothing is known.
+	Queues []QueueStatusApplyConfiguration `json:"queues,omitempty"`
+	// agents: the people of the desk. Bot workers are in the status of their pools. Absent while it is not known.
+	Agents *AgentsStatusApplyConfiguration `json:"agents,omitempty"`
 	// endpoints of the desk: outside the cluster where exposure asks for it, else inside.
 	Endpoints *DeskEndpointsApplyConfiguration `json:"endpoints,omitempty"`
 	// configurationRevision is the content hash of the configuration that the roles are given.
@@ -37,13 +50,50 @@ func (b *ServiceDeskStatusApplyConfiguration) WithObservedGeneration(value int64
 // WithConditions adds the given value to the Conditions field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the Conditions field.
-func (b *ServiceDeskStatusApplyConfiguration) WithConditions(values ...*v1.ConditionApplyConfiguration) *ServiceDeskStatusApplyConfiguration {
+func (b *ServiceDeskStatusApplyConfiguration) WithConditions(values ...*metav1.ConditionApplyConfiguration) *ServiceDeskStatusApplyConfiguration {
 	for i := range values {
 		if values[i] == nil {
 			panic("nil value passed to WithConditions")
 		}
 		b.CommonStatusApplyConfiguration.Conditions = append(b.CommonStatusApplyConfiguration.Conditions, *values[i])
 	}
+	return b
+}
+
+// WithWaiting sets the Waiting field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Waiting field is set to the value of the last call.
+func (b *ServiceDeskStatusApplyConfiguration) WithWaiting(value int32) *ServiceDeskStatusApplyConfiguration {
+	b.Waiting = &value
+	return b
+}
+
+// WithOldestSince sets the OldestSince field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OldestSince field is set to the value of the last call.
+func (b *ServiceDeskStatusApplyConfiguration) WithOldestSince(value v1.Time) *ServiceDeskStatusApplyConfiguration {
+	b.OldestSince = &value
+	return b
+}
+
+// WithQueues adds the given value to the Queues field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Queues field.
+func (b *ServiceDeskStatusApplyConfiguration) WithQueues(values ...*QueueStatusApplyConfiguration) *ServiceDeskStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithQueues")
+		}
+		b.Queues = append(b.Queues, *values[i])
+	}
+	return b
+}
+
+// WithAgents sets the Agents field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Agents field is set to the value of the last call.
+func (b *ServiceDeskStatusApplyConfiguration) WithAgents(value *AgentsStatusApplyConfiguration) *ServiceDeskStatusApplyConfiguration {
+	b.Agents = value
 	return b
 }
 

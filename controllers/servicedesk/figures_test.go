@@ -1,0 +1,159 @@
+package servicedesk
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/deskfleet/deskfleet/api/v1alpha1"
+	"github.com/deskfleet/deskfleet/internal/capacity"
+	wire "github.com/deskfleet/deskfleet/internal/link"
+)
+
+var now = time.Date(2026, 11, 11, 12, 0, 0, 500, time.UTC)
+
+// served is a desk that has shown figures.
+func served() *v1alpha1.ServiceDesk {
+	desk := &v1alpha1.ServiceDesk{}
+	desk.Name, desk.Generation = "shop", 3
+	show(desk, &capacity.DeskView{
+		Fresh: true, Waiting: 2, OldestSince: now, Agents: &wire.Agents{Online: 3, Busy: 1},
+		Queues: []wire.Queue{{Name: "bot"}, {Name: "general", Waiting: 2, OldestSince: now}},
+	}, now)
+	return desk
+}
+
+// linked is the condition, as text.
+func linked(desk *v1alpha1.ServiceDesk) string {
+	c := meta.FindStatusCondition(desk.Status.Conditions, v1alpha1.ConditionLinked)
+	if c == nil {
+		return ""
+	}
+	return string(c.Status) + " " + c.Reason + ": " + c.Message
+}
+
+func TestFiguresAreShown(t *testing.T) {
+	desk := served()
+	second := new(metav1.NewTime(now.Truncate(time.Second)))
+	want := v1alpha1.ServiceDeskStatus{
+		Waiting: new(int32(2)), OldestSince: second, Agents: &v1alpha1.AgentsStatus{Online: 3, Busy: 1},
+		Queues: []v1alpha1.QueueStatus{{Name: "bot"}, {Name: "general", Waiting: 2, OldestSince: second}},
+	}
+	got := desk.Status.DeepCopy()
+	got.Conditions = nil
+	if diff := cmp.Diff(want, *got); diff != "" {
+		t.Error(diff)
+	}
+	if c := meta.FindStatusCondition(desk.Status.Conditions, v1alpha1.ConditionLinked); !strings.HasPrefix(linked(desk), "True FiguresArrive") || c.ObservedGeneration != 3 {
+		t.Errorf("it says %s", linked(desk))
+	}
+	// A router that does not tell of agents, and of one queue only.
+	show(desk, &capacity.DeskView{Fresh: true, Queues: []wire.Queue{{Name: "bot"}}}, now)
+	if s := desk.Status; s.Agents != nil || *s.Waiting != 0 || s.OldestSince != nil || len(s.Queues) != 1 {
+		t.Errorf("an older router is shown as %+v", s)
+	}
+}
+
+func TestUnknownIsNotZero(t *testing.T) {
+	desk := served()
+	before := desk.Status.DeepCopy()
+	if show(desk, &capacity.DeskView{Young: true}, now); !cmp.Equal(*before, desk.Status) {
+		t.Errorf("an operator that has just started changes %s", cmp.Diff(*before, desk.Status))
+	}
+	heard := now.Add(-20 * time.Second)
+	if after := show(desk, &capacity.DeskView{Received: heard, Since: now.Add(-time.Hour)}, now); after != 0 {
+		t.Errorf("a silent desk is looked at again after %s", after)
+	}
+	if s := desk.Status; s.Waiting != nil || s.OldestSince != nil || s.Queues != nil || s.Agents != nil {
+		t.Errorf("a silent desk is shown as %+v", s)
+	}
+	said := linked(desk)
+	if !strings.HasPrefix(said, "False NoFigures: nothing has been heard from the desk since 2026-11-11T11:59:40Z") || !strings.Contains(said, "port 9443") {
+		t.Errorf("it says %s", said)
+	}
+	// The next operator has heard nothing at all: it does not know better.
+	if show(desk, &capacity.DeskView{Since: now.Add(time.Hour)}, now.Add(2*time.Hour)); linked(desk) != said {
+		t.Errorf("after a restart it says %s", linked(desk))
+	}
+	// One that was heard once is missed by an operator that never heard it.
+	desk = served()
+	if show(desk, &capacity.DeskView{Since: now}, now.Add(time.Minute)); !strings.Contains(linked(desk), "since 2026-11-11T12:00:00Z") || desk.Status.Queues != nil {
+		t.Errorf("it says %s", linked(desk))
+	}
+}
+
+// A desk that is being made is not called silent, and one that never says anything is not forgotten.
+func TestNewDeskIsGivenTime(t *testing.T) {
+	desk := &v1alpha1.ServiceDesk{}
+	view := &capacity.DeskView{Since: now}
+	if after := show(desk, view, now.Add(time.Hour)); after != unheardEvery || linked(desk) != "" {
+		t.Errorf("without pods it says %q, look again after %s", linked(desk), after)
+	}
+	meta.SetStatusCondition(&desk.Status.Conditions, metav1.Condition{
+		Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonReady, LastTransitionTime: metav1.NewTime(now),
+	})
+	if after := show(desk, view, now.Add(5*time.Second)); after != 10*time.Second || linked(desk) != "" {
+		t.Errorf("after 5 s it says %q, look again after %s", linked(desk), after)
+	}
+	if after := show(desk, view, now.Add(15*time.Second)); after != 0 || !strings.HasPrefix(linked(desk), "False NoFigures") {
+		t.Errorf("after 15 s it says %q, look again after %s", linked(desk), after)
+	}
+}
+
+func TestWhatFillsUpIsSaid(t *testing.T) {
+	desk := served()
+	condition := func(kind string) string {
+		if c := meta.FindStatusCondition(desk.Status.Conditions, kind); c != nil {
+			return string(c.Status) + " " + c.Reason + ": " + c.Message
+		}
+		return ""
+	}
+	view := &capacity.DeskView{
+		Fresh:   true,
+		Archive: &wire.Storage{FreeBytes: 943 << 20, TotalBytes: 10 << 30, Low: true},
+		Bus:     &wire.Storage{FreeBytes: 300 << 20, TotalBytes: 2 << 30, Low: true},
+	}
+	show(desk, view, now)
+	for kind, parts := range map[string][]string{
+		v1alpha1.ConditionStorageLow:    {"True VolumeFillsUp: 940 MiB of 10 GiB are free", "claim data-shop-archive-0", "spec.retention.days"},
+		v1alpha1.ConditionBusStorageLow: {"True LogFillsUp: 300 MiB of 2 GiB are free", "customers are refused", "spec.bus.storage.size"},
+	} {
+		for _, part := range parts {
+			if said := condition(kind); !strings.Contains(said, part) {
+				t.Errorf("%s says %q, which lacks %q", kind, said, part)
+			}
+		}
+	}
+	// A few bytes more are no change. What is silent, or does not tell, has not become empty.
+	said := condition(v1alpha1.ConditionStorageLow)
+	view.Archive.FreeBytes -= 100 << 10
+	show(desk, view, now)
+	show(desk, &capacity.DeskView{Fresh: true}, now)
+	show(desk, &capacity.DeskView{Received: now}, now)
+	if got := condition(v1alpha1.ConditionStorageLow); got != said || condition(v1alpha1.ConditionBusStorageLow) == "" {
+		t.Errorf("it says %q", got)
+	}
+	desk.Spec.Profile = v1alpha1.ProfileCompact
+	show(desk, view, now)
+	if got := condition(v1alpha1.ConditionStorageLow); !strings.Contains(got, "claim data-shop-desk-0") {
+		t.Errorf("a Compact desk says %q", got)
+	}
+	show(desk, &capacity.DeskView{Fresh: true, Archive: &wire.Storage{FreeBytes: 5, TotalBytes: 10}, Bus: &wire.Storage{FreeBytes: 5, TotalBytes: 10}}, now)
+	if got := condition(v1alpha1.ConditionStorageLow) + condition(v1alpha1.ConditionBusStorageLow); got != "" {
+		t.Errorf("with room it says %q", got)
+	}
+}
+
+func TestSizes(t *testing.T) {
+	for bytes, want := range map[int64]string{
+		0: "0 bytes", 7: "7 bytes", 1023: "1000 bytes", 1536: "1.5 KiB", 943 << 20: "940 MiB", 10 << 30: "10 GiB", 10<<30 - 1<<20: "10 GiB", 123 << 30: "120 GiB", 5000 << 40: "5000 TiB",
+	} {
+		if got := size(bytes); got != want {
+			t.Errorf("%d bytes are %s, expected %s", bytes, got, want)
+		}
+	}
+}

@@ -1,0 +1,70 @@
+package capacity
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/deskfleet/deskfleet/internal/link"
+)
+
+// collector shows what desks report as metrics of the leading manager.
+type collector struct {
+	loop                                   *Loop
+	linked, waiting, oldest, agents, space *prometheus.Desc
+}
+
+// NewCollector shows the figures of the desks in the table: at most 51 queues a desk, those that it declares. Of a desk
+// that is silent it shows that alone, as a figure that is not known is no number.
+func NewCollector(l *Loop) prometheus.Collector {
+	describe := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("deskfleet_desk_"+name, help, append([]string{"namespace", "desk"}, labels...), nil)
+	}
+	return &collector{
+		loop:    l,
+		linked:  describe("linked", "1 while a desk reports figures over the link, else 0."),
+		waiting: describe("waiting", "Conversations that wait, by queue.", "queue"),
+		oldest:  describe("oldest_wait_seconds", "How long the longest waiting conversation has waited, by queue; 0 when none waits.", "queue"),
+		agents:  describe("agents", "People of a desk by state: online, busy.", "state"),
+		space:   describe("storage_free_ratio", "Free share, 0 to 1, by storage: archive, bus.", "storage"),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.linked, c.waiting, c.oldest, c.agents, c.space} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	for key, v := range c.loop.deskViews() {
+		gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, append([]string{key.Namespace, key.Desk}, labels...)...)
+		}
+		if !v.Fresh {
+			gauge(c.linked, 0)
+			continue
+		}
+		gauge(c.linked, 1)
+		for i := range v.Queues {
+			q := &v.Queues[i]
+			gauge(c.waiting, float64(q.Waiting), q.Name)
+			wait := 0.0
+			if !q.OldestSince.IsZero() {
+				wait = max(0, c.loop.o.Now().Sub(q.OldestSince).Seconds())
+			}
+			gauge(c.oldest, wait, q.Name)
+		}
+		if v.Agents != nil {
+			gauge(c.agents, float64(v.Agents.Online), "online")
+			gauge(c.agents, float64(v.Agents.Busy), "busy")
+		}
+		share := func(s *link.Storage, name string) {
+			if s != nil && s.TotalBytes > 0 {
+				gauge(c.space, float64(s.FreeBytes)/float64(s.TotalBytes), name)
+			}
+		}
+		share(v.Archive, "archive")
+		share(v.Bus, "bus")
+	}
+}
