@@ -10,7 +10,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/conversation"
 )
 
-// Lines reads lines of plain input, such as a pipe. A line of more than 64 KiB ends it: nobody types that.
+// Lines reads lines of plain input, such as a pipe. A line of more than four times the longest message ends it: nobody types that.
 func Lines(r io.Reader) LineReader {
 	s := bufio.NewScanner(r)
 	s.Buffer(nil, 4*conversation.MaxTextBytes)

@@ -265,3 +265,30 @@ func TestMissedOffer(t *testing.T) {
 	}
 	chen.relation(conv, agentwire.Offered)
 }
+
+// TestTheLongestMessage: agents read the longest message of a customer and may write as much.
+func TestTheLongestMessage(t *testing.T) {
+	d := start(t, routing.Times{})
+	c := d.signedIn(t, chenToken, agentwire.Available, nil)
+	asked := strings.Repeat("字", conversation.MaxTextRunes)
+	conv := d.customerSays("c-1", "m1", asked)
+	c.relation(conv, agentwire.Offered)
+	if p := c.request(agentwire.ClientFrame{Type: agentwire.TypeAccept, Conversation: conv}); p != nil {
+		t.Fatal(p)
+	}
+	frames := c.collect(agentwire.TypeCaughtUp, func(*agentwire.ServerFrame) bool { return true })
+	if got := texts(frames); len(got) != 1 || got[0] != asked {
+		t.Errorf("the agent reads %d messages", len(got))
+	}
+	answer := strings.Repeat("<", conversation.MaxTextBytes) // six times as long in JSON
+	c.say(conv, "a1", answer)
+	c.until(agentwire.TypeAck, func(f *agentwire.ServerFrame) bool { return f.ClientID == "a1" })
+	if stored := d.Messages(conv); len(stored) != 2 || stored[1].Body.(*conversation.Message).Text != answer {
+		t.Errorf("stored are %d messages", len(stored))
+	}
+	c.say(conv, "a2", answer+"<")
+	if f := c.next(agentwire.TypeError); f.ClientID != "a2" || f.Problem.Status != http.StatusRequestEntityTooLarge ||
+		!strings.Contains(f.Problem.Remedy, "32000 bytes") {
+		t.Errorf("one byte more gives %+v", f.Problem)
+	}
+}

@@ -5,12 +5,26 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds of what events carry. They keep every event far below the stream's greatest message size.
+// Bounds of a text, and of everything that carries one on its way: frames, request bodies, events, replies.
+// All follow from the first, so that no station refuses what the one before has let through.
+const (
+	// MaxTextRunes is the longest message of a customer in characters: the greatest maxMessageLength that a
+	// ServiceDesk may set.
+	MaxTextRunes = 8000
+	// MaxTextBytes of one message, in bytes of UTF-8: a character takes up to four, a Chinese one three.
+	MaxTextBytes = utf8.UTFMax * MaxTextRunes
+	// jsonEscape is what one byte of text may become in JSON: "<" is written as \u003c.
+	jsonEscape = 6
+	// MaxEventBytes of one encoded event, and of a frame or a request body with one message: the longest
+	// text in its worst spelling, and 32 KiB for what stands beside it. It must stay below MaxBatchBytes and
+	// the stream's greatest message, 256 KiB.
+	MaxEventBytes = jsonEscape*MaxTextBytes + 32<<10
+)
+
+// Bounds of what else events carry.
 const (
 	// MaxNameBytes of a person's, pool's or queue's name.
 	MaxNameBytes = 256
-	// MaxTextBytes of one message, in bytes of UTF-8.
-	MaxTextBytes = 16 << 10
 	// MaxLanguageBytes of a BCP 47 tag.
 	MaxLanguageBytes = 35
 	// MaxQuestionBytes of a cited entry's question.
@@ -19,8 +33,6 @@ const (
 	MaxWhy = 16
 	// MaxWhyBytes of one of them, and of other short texts.
 	MaxWhyBytes = 1024
-	// MaxEventBytes of one encoded event.
-	MaxEventBytes = 128 << 10
 )
 
 // Kind says what an actor is.

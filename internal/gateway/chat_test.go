@@ -220,7 +220,7 @@ func TestCloseCodes(t *testing.T) {
 		c := d.connect(t)
 		_, _ = c.hello(chatwire.ClientFrame{})
 		// The gateway need not read it to the end: either the rest cannot be written any more, or the code says why.
-		err := c.ws.Write(t.Context(), websocket.MessageText, []byte(`{"type":"typing","text":"`+strings.Repeat("x", 200<<10)+`"}`))
+		err := c.ws.Write(t.Context(), websocket.MessageText, []byte(`{"type":"typing","text":"`+strings.Repeat("x", conversation.MaxEventBytes)+`"}`))
 		for err == nil {
 			_, err = c.read()
 		}

@@ -20,7 +20,7 @@ import (
 )
 
 // maxBody of a request in bytes: the longest message in its worst spelling.
-const maxBody = 128 << 10
+const maxBody = conversation.MaxEventBytes
 
 // Page sizes of the history.
 const (

@@ -265,7 +265,7 @@ func TestPromiseIsKept(t *testing.T) {
 }
 
 func TestLongAnswerIsSplit(t *testing.T) {
-	long := strings.Repeat(strings.Repeat("退货说明。", 100)+"\n\n", 12)
+	long := strings.Repeat(strings.Repeat("退货说明。", 100)+"\n\n", 24)
 	c := newChat(t)
 	hit := returnZh
 	hit.Answer = long

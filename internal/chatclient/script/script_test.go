@@ -97,7 +97,7 @@ func TestErrors(t *testing.T) {
 		{"\\", "x:1: nothing is said"},
 		{"\\  ", "x:1: nothing is said"},
 		{"a\xffb", "x:1: it is not UTF-8"},
-		{strings.Repeat("x", conversation.MaxTextBytes+1), "x:1: the message has 16385 bytes"},
+		{strings.Repeat("x", conversation.MaxTextBytes+1), "x:1: the message has 32001 bytes"},
 		{strings.Repeat("x\n", script.MaxBytes), "x: it has 2097152 bytes"},
 		{"# a\nhi\n# b", "x:3: directive"},
 	} {

@@ -2,6 +2,7 @@ package agentwire
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -148,7 +149,8 @@ func (f *ClientFrame) validateMessage() error {
 		return invalid("text", f.Text, "write something")
 	}
 	if len(f.Text) > conversation.MaxTextBytes {
-		return problem.Field(http.StatusRequestEntityTooLarge, problem.CodeTooLarge, "text", f.Text, "it is too long", "send at most 16384 bytes at a time")
+		return problem.Field(http.StatusRequestEntityTooLarge, problem.CodeTooLarge, "text", f.Text, "it is too long",
+			fmt.Sprintf("send at most %d bytes at a time", conversation.MaxTextBytes))
 	}
 	return nil
 }

@@ -23,7 +23,7 @@
 //
 // # From the console
 //
-//	{"type":"welcome","v":1,"agent":{"id":"chen","role":"agent"},"desk":{"displayName":"Shop","languages":["zh","en"],"queues":["refunds"]},"limits":{"maxMessageBytes":16384}}
+//	{"type":"welcome","v":1,"agent":{"id":"chen","role":"agent"},"desk":{"displayName":"Shop","languages":["zh","en"],"queues":["refunds"]},"limits":{"maxMessageBytes":32000}}
 //	{"type":"presence","presence":"available","signedOn":true,"why":["…"],"slots":3,"busy":1,"pools":["people"],"queues":["refunds"]}
 //	{"type":"conversation","conversation":"01JD…","relation":"offered","card":{…}}
 //	{"type":"message","conversation":"01JD…","seq":482,"id":"01JD…","at":"…","from":{"kind":"customer","id":"c-…","name":"Li Wei"},"text":"…","clientId":"m1","entry":{…},"note":true,"missed":true}

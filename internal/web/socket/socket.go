@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/deskfleet/deskfleet/internal/conversation"
 )
 
 // Close codes of a desk's sockets, besides those of RFC 6455.
@@ -41,7 +43,7 @@ type Goodbye struct {
 
 // Options of a socket. Zero values stand for the defaults in brackets.
 type Options struct {
-	// ReadLimit of one frame in bytes [128 KiB]; a longer one closes the socket.
+	// ReadLimit of one frame in bytes [conversation.MaxEventBytes]; a longer one closes the socket.
 	ReadLimit int64
 	// QueueLimit of frames that wait for the peer [512].
 	QueueLimit int
@@ -58,7 +60,7 @@ type Options struct {
 
 func (o *Options) complete() {
 	if o.ReadLimit == 0 {
-		o.ReadLimit = 128 << 10
+		o.ReadLimit = conversation.MaxEventBytes
 	}
 	if o.QueueLimit == 0 {
 		o.QueueLimit = 512
