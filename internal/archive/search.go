@@ -3,6 +3,7 @@ package archive
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -148,10 +149,12 @@ func (d *DB) search(ctx context.Context, q searchQuery, limit int) (*protocol.Se
 		if err != nil {
 			return nil, err
 		}
-		size += 1024
-		if hit.Message != nil {
-			size += len(hit.Message.Text)
+		// As it is sent: a text may be six times as long in JSON.
+		encoded, err := json.Marshal(hit)
+		if err != nil {
+			return nil, fmt.Errorf("encode a hit: %w", err)
 		}
+		size += len(encoded)
 		if len(reply.Hits) == limit || len(reply.Hits) > 0 && size > protocol.MaxReplyBytes {
 			reply.Next = last
 			break

@@ -14,12 +14,13 @@ import (
 // Version of what this release writes.
 const Version = 1
 
-// Bounds of requests and replies. A reply stays below the 1 MiB that the bus carries.
+// Bounds of requests and replies. A reply stays below what the bus carries, which is little more than the
+// greatest stored message, 256 KiB; one item is at most conversation.MaxEventBytes.
 const (
 	// MaxRequestBytes of a request; longer ones are refused unread.
 	MaxRequestBytes = 16 << 10
 	// MaxReplyBytes of the items, hits or records of one reply; the rest follows with next.
-	MaxReplyBytes = 512 << 10
+	MaxReplyBytes = 224 << 10
 	// MaxItems of one reply, and DefaultItems where the request names no limit.
 	MaxItems     = 500
 	DefaultItems = 100
