@@ -145,6 +145,8 @@ func (r *deskRenderer) complete(role runtimeconfig.Role, p *pod) *pod {
 	if external := r.desk.Spec.Bus.External; external != nil {
 		common = append(common, secretMount("bus", string(external.CredentialsSecretRef.Name), folderBus, true))
 		args = append(args, "--bus-credentials="+folderBus)
+		// A role connects to the bus that its configuration names when it starts: a new one reaches it by a rollout.
+		p.annotations = map[string]string{busAnnotation: strings.Join(BusURLs(r.namespace(), r.name(), &r.desk.Spec), ",")}
 	}
 	if r.reports(role) {
 		common = append(common, linkMount())
@@ -209,6 +211,10 @@ func httpPorts() []*corev1ac.ContainerPortApplyConfiguration {
 func tokensMount(auth *v1alpha1.AgentsAuth) mount {
 	return secretMount("tokens", string(auth.TokensSecretRef.Name), folderTokens, true)
 }
+
+// busAnnotation of a pod are the URLs of an external bus. They hold no
+// credentials: the schema takes none.
+const busAnnotation = "deskfleet.dev/bus-urls"
 
 // BusURLs are the addresses by which the roles of a desk reach its bus.
 func BusURLs(namespace, desk string, spec *v1alpha1.ServiceDeskSpec) []string {

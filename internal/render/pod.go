@@ -52,6 +52,8 @@ type pod struct {
 	resources *v1alpha1.Resources
 	placement *v1alpha1.Placement
 	image     string
+	// annotations of the pod; nil for none.
+	annotations map[string]string
 	// preStopSeconds that a pod goes on serving after it left its Services: endpoints are removed at the same time
 	// as SIGTERM is sent, and a client that still has the old address would be refused.
 	preStopSeconds int64
@@ -81,7 +83,7 @@ func (s *Settings) podTemplate(p *pod) *corev1ac.PodTemplateSpecApplyConfigurati
 	}
 	place(spec, p.placement)
 	return corev1ac.PodTemplateSpec().
-		WithLabels(labels(p.desk, p.role)).WithLabels(p.labels).
+		WithLabels(labels(p.desk, p.role)).WithLabels(p.labels).WithAnnotations(p.annotations).
 		WithSpec(spec)
 }
 
