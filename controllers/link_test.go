@@ -351,6 +351,7 @@ func TestLinkedDeskIsQuiet(t *testing.T) {
 	d.workers(wire.Worker{Name: "bots-a", Busy: 1})
 	d.until("one is wanted", active(1))
 	d.allReady()
+	d.settled()
 	before := d.mounted()
 	d.recorder.Reset()
 	seen := 0
@@ -470,6 +471,7 @@ func TestStandbyHearsAndWantsNothing(t *testing.T) {
 	d.start()
 	d.workers(wire.Worker{Name: "bots-a"})
 	d.until("the leader wants", active(1))
+	d.settled()
 	d.stopOperator()
 	now := metav1.NowMicro()
 	lease := &coordinationv1.Lease{
