@@ -157,10 +157,14 @@ func (l *Loop) Running(namespace, name string) Configuration {
 func (l *Loop) Answer(namespace, name string) (revision string, pools map[string]link.Wanted) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	d := l.desks[server.Key{Namespace: namespace, Desk: name}]
+	key := server.Key{Namespace: namespace, Desk: name}
+	d := l.desks[key]
 	if d == nil {
 		return "", nil
 	}
+	// By the report that is being answered: the next one may come in seconds only, and until then the desk would
+	// drain the very workers that this report called for.
+	l.look(l.o.Now(), key)
 	for _, e := range d.pools {
 		if !e.decided() {
 			continue

@@ -108,6 +108,21 @@ func TestPoolGrowsAtOnceAndShrinksAfterTheHold(t *testing.T) {
 	}
 }
 
+// The next report may come only after the new workers, which would be drained as too many until then.
+func TestReportIsAnsweredWithWhatItCallsFor(t *testing.T) {
+	w := newWorld(t)
+	w.loop.Look(bots(2))
+	w.pass(3, func() { w.report(0, workers(2, 5)) })
+	w.report(12, workers(2, 5))
+	if got := w.wanted(); got != 5 {
+		t.Errorf("%d workers are wanted in the answer to a report of 12 waiting and 10 in progress", got)
+	}
+	w.pass(1, nil)
+	if !slices.Contains(w.changed, capacity.Key{Namespace: "shop", Name: "bots"}) {
+		t.Error("the controller was not told")
+	}
+}
+
 // A new leader finds the workers, and goes on where the former one stopped.
 func TestNewLeaderNeitherShrinksNorTakesDrainsBack(t *testing.T) {
 	w := newWorld(t)
