@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -52,6 +53,7 @@ func (o *deskOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.knowledge, "knowledge", "", "folder with the knowledge files; with --config only")
 	f.StringVar(&o.tokens, "tokens", "", "file with the agents' tokens; default with -f: the Secret in the manifests, else made up and printed")
 	addLinkFlag(f, &o.linkToken)
+	f.Lookup("log-level").Usage += "; default with -f: warn"
 	f.Lookup("metrics").Usage += "; with --config only"
 }
 
@@ -69,6 +71,9 @@ else: for trying out. With --config it is the pod of a desk of profile Compact.`
 			case len(o.files) > 0 && o.config != "":
 				return &usageError{errors.New("-f and --config exclude each other: manifests without a cluster, or the configuration of one")}
 			case len(o.files) > 0:
+				if !cmd.Flags().Changed("log-level") {
+					o.logLevel = slog.LevelWarn.String() // a person reads along, who came for the addresses
+				}
 				return runTrial(cmd.Context(), o, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 			case o.config == "":
 				return &usageError{errors.New("-f is missing: name a file or folder with manifests")}
@@ -248,7 +253,7 @@ func (t *trial) run(ctx context.Context, stderr io.Writer, plans *plan.Plans, be
 	if err != nil {
 		return err
 	}
-	logger, registry := telemetry.NewLogger(stderr, t.options.level, "desk"), telemetry.NewRegistry("desk")
+	logger, registry := telemetry.NewLogger(stderr, t.options.level), telemetry.NewRegistry("desk")
 	return desk.Run(ctx, desk.Options{
 		Name: "desk", Source: source, Data: t.data, Knowledge: t.knowledge(), Secrets: t.secrets(), Tokens: t.tokens,
 		Listener: listener, Workers: t.workers(plans), Open: openArchive(t.data),

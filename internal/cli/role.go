@@ -134,7 +134,10 @@ func newRole(role runtimeconfig.Role, short string, flags func(*pflag.FlagSet), 
 }
 
 func runRole(ctx context.Context, role runtimeconfig.Role, o *roleOptions, stderr io.Writer, body func(context.Context, *roleOptions, *environment) error) error {
-	logger := telemetry.NewLogger(stderr, o.level, string(role), "name", o.name)
+	logger := telemetry.NewLogger(stderr, o.level, "name", o.name)
+	if role != runtimeconfig.RoleDesk { // its roles are named one by one
+		logger = telemetry.ForRole(logger, string(role))
+	}
 	source, err := runtimeconfig.FromFile(ctx, o.config, configInterval)
 	if err != nil {
 		return fmt.Errorf("--config: %w", err)

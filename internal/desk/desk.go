@@ -89,7 +89,7 @@ func (o *Options) start(ctx context.Context, l *layers) error {
 		return err
 	}
 	r, err := router.New(router.Options{
-		Name: o.Name, Dialer: dialer, Config: o.Source, Link: o.Link, Logger: o.Logger,
+		Name: o.Name, Dialer: dialer, Config: o.Source, Link: o.Link, Logger: o.logger(runtimeconfig.RoleRouter),
 		Metrics: router.NewMetrics(o.Registry), BusMetrics: metrics,
 	})
 	if err != nil {
@@ -100,13 +100,13 @@ func (o *Options) start(ctx context.Context, l *layers) error {
 		part{"knowledge", func(ctx context.Context) error {
 			return knowledge.Run(ctx, knowledge.Options{
 				Name: o.Name, Dialer: dialer, BusMetrics: metrics, Source: o.Source, Folder: o.Knowledge,
-				Logger: o.Logger, Registerer: o.Registry, Health: o.Health,
+				Logger: o.logger(runtimeconfig.RoleKnowledge), Registerer: o.Registry, Health: o.Health,
 			})
 		}},
 		part{"archive", func(ctx context.Context) error {
 			return archive.Run(ctx, archive.Options{
 				Name: o.Name, Dialer: dialer, BusMetrics: metrics, Source: o.Source, Open: o.Open,
-				Logger: o.Logger, Registerer: o.Registry, Health: o.Health,
+				Logger: o.logger(runtimeconfig.RoleArchive), Registerer: o.Registry, Health: o.Health,
 			})
 		}},
 	)
@@ -116,11 +116,15 @@ func (o *Options) start(ctx context.Context, l *layers) error {
 	return o.startWeb(l, dialer, metrics)
 }
 
+func (o *Options) logger(role runtimeconfig.Role) *slog.Logger {
+	return telemetry.ForRole(o.Logger, string(role))
+}
+
 // startBus returns when the bus accepts connections.
 func (o *Options) startBus(ctx context.Context, l *layers) (bus.Dialer, error) {
 	started := make(chan bus.Dialer, 1)
 	server := o.Bus
-	server.Name, server.Dir, server.Logger = o.Name, filepath.Join(o.Data, "bus"), o.Logger
+	server.Name, server.Dir, server.Logger = o.Name, filepath.Join(o.Data, "bus"), o.logger(runtimeconfig.RoleBus)
 	l.start(part{"bus", func(ctx context.Context) error {
 		return bus.RunServer(ctx, bus.RunOptions{
 			Server: server, Source: o.Source, Registry: o.Registry, Health: o.Health,
@@ -140,7 +144,7 @@ func (o *Options) workers(dialer bus.Dialer) []part {
 	for _, w := range o.Workers {
 		parts = append(parts, part{"bot " + w.Name, func(ctx context.Context) error {
 			return bot.Run(ctx, bot.Options{
-				Name: w.Name, Pool: w.Pool, Dialer: dialer, Source: o.Source, Logger: o.Logger,
+				Name: w.Name, Pool: w.Pool, Dialer: dialer, Source: o.Source, Logger: o.logger(runtimeconfig.RoleBot),
 			})
 		}})
 	}
@@ -151,14 +155,14 @@ func (o *Options) workers(dialer bus.Dialer) []part {
 func (o *Options) startWeb(l *layers, dialer bus.Dialer, metrics *bus.Metrics) error {
 	g, err := gateway.New(gateway.Options{
 		Name: o.Name, Source: o.Source, Dialer: dialer, BusMetrics: metrics, Secrets: o.Secrets,
-		Logger: o.Logger, Registerer: o.Registry, Health: o.Health,
+		Logger: o.logger(runtimeconfig.RoleGateway), Registerer: o.Registry, Health: o.Health,
 	})
 	if err != nil {
 		return err
 	}
 	c, err := console.New(console.Options{
 		Name: o.Name, Source: o.Source, Dialer: dialer, BusMetrics: metrics, Tokens: o.Tokens,
-		Logger: o.Logger, Registerer: o.Registry, Health: o.Health,
+		Logger: o.logger(runtimeconfig.RoleConsole), Registerer: o.Registry, Health: o.Health,
 	})
 	if err != nil {
 		return err

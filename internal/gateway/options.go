@@ -66,7 +66,6 @@ func (o *Options) complete() error {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	o.Logger = o.Logger.With("role", "gateway")
 	if o.TrustedProxies == nil {
 		o.TrustedProxies = limit.PrivateNetworks()
 	}

@@ -7,8 +7,12 @@ import (
 	"log/slog"
 )
 
-// NewLogger writes JSON lines that carry the role and the given key-value
-// pairs. The level may change while it is used, see [slog.LevelVar].
-func NewLogger(w io.Writer, level slog.Leveler, role string, args ...any) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})).With("role", role).With(args...)
+// NewLogger writes JSON lines that carry the given key-value pairs. The level
+// may change while it is used, see [slog.LevelVar].
+func NewLogger(w io.Writer, level slog.Leveler, args ...any) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})).With(args...)
 }
+
+// ForRole is a logger whose lines carry a role. A process of several roles has
+// one for each.
+func ForRole(l *slog.Logger, role string) *slog.Logger { return l.With("role", role) }

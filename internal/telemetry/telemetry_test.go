@@ -27,7 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestLoggerWritesOneJSONLine(t *testing.T) {
 	var out bytes.Buffer
 	var level slog.LevelVar
-	log := NewLogger(&out, &level, "router", "pod", "router-0")
+	log := ForRole(NewLogger(&out, &level, "pod", "router-0"), "router")
 	log.Debug("hidden")
 	log.Info("decided", "conversation", "c1")
 	level.Set(slog.LevelDebug)
