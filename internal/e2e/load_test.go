@@ -67,6 +67,7 @@ func TestRollingRestartLosesNothing(t *testing.T) {
 	archive := &play.Supervisor{Console: address(t, namespace, "shop-console"), Token: token}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
+	begin := time.Now()
 	hush := play.Chatter(ctx, chat, 50, archive)
 	before := pods(ctx, t, namespace)
 	workloads, err := theStage.Kubectl(ctx, nil, "-n", namespace, "get", "deployments,statefulsets", "-o", "name")
@@ -84,11 +85,12 @@ func TestRollingRestartLosesNothing(t *testing.T) {
 	if err := theStage.WaitReady(ctx, namespace); err != nil {
 		t.Error(err)
 	}
+	took := time.Since(begin)
 	said, err := hush()
 	if err != nil {
 		t.Error(err)
 	}
-	t.Logf("50 customers said %d things", said)
+	t.Logf("50 customers said %d things in the %.0f s in which all pods were replaced", said, took.Seconds())
 	for _, pod := range pods(ctx, t, namespace) {
 		if slices.Contains(before, pod) {
 			t.Errorf("pod %s was not replaced", pod)

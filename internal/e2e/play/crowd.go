@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/deskfleet/deskfleet/internal/gateway/chatwire"
 )
@@ -20,6 +21,7 @@ type Crowd []*Customer
 // answer. It returns when all of them have their answer: those for whom no bot
 // had a slot had to wait for a new one.
 func Gather(ctx context.Context, url, question string, n int, out io.Writer) (Crowd, error) {
+	begin := time.Now()
 	crowd := make(Crowd, n)
 	errs := make([]error, n)
 	places := make(chan struct{}, door)
@@ -42,7 +44,7 @@ func Gather(ctx context.Context, url, question string, n int, out io.Writer) (Cr
 		crowd.Leave()
 		return nil, err
 	}
-	_, _ = fmt.Fprintf(out, "  all of %d customers have their answer\n", n)
+	_, _ = fmt.Fprintf(out, "  all of %d customers have their answer after %.1f s\n", n, time.Since(begin).Seconds())
 	return crowd, nil
 }
 
