@@ -85,7 +85,7 @@ func Run(ctx context.Context, opts Options) error {
 		return ended(ctx, fmt.Errorf("bot: %w", err))
 	}
 	defer w.conn.Close()
-	w.desk = w.conn.Log(subjects.Stream())
+	w.desk = bus.WithReserve(w.conn.Log(subjects.Stream()), bus.ReserveOfAgents, w.log)
 	w.router = ask.Router{Bus: w.conn, Subjects: subjects, Party: bus.PartyBot}
 	w.dialled.Store(true)
 	return w.run(ctx)

@@ -41,10 +41,13 @@ type Console struct {
 type link struct {
 	*role.Link
 	subjects bus.Subjects
-	router   ask.Router
-	archive  archive.Client
-	agents   *agents
-	figures  *figures
+	// said is the log for what agents say. What is reported for the audit has no reserve to keep: agents who
+	// cannot sign in cannot end conversations.
+	said    bus.Log
+	router  ask.Router
+	archive archive.Client
+	agents  *agents
+	figures *figures
 }
 
 // New makes a console; it serves nothing before Run.
@@ -118,6 +121,7 @@ func (c *Console) onReconnect() {
 func (c *Console) up(base *role.Link) (down func(), err error) {
 	l := &link{
 		Link: base, subjects: c.subjects,
+		said:    bus.WithReserve(base.Log, bus.ReserveOfAgents, c.log),
 		router:  ask.Router{Bus: base.Conn, Subjects: c.subjects, Party: bus.PartyAgent},
 		archive: archive.Client{Bus: base.Conn, Subjects: c.subjects},
 		figures: &figures{sessions: map[*session]struct{}{}},

@@ -42,7 +42,7 @@ func (p post) store(ctx context.Context, ownSeq uint64) (seq uint64, duplicate b
 	ctx, cancel := context.WithTimeout(ctx, storeWithin)
 	defer cancel()
 	for range storeTries {
-		seq, duplicate, err = p.link.Log.Append(ctx, p.link.subjects.Messages(string(conv)), data, bus.AppendOptions{
+		seq, duplicate, err = p.link.said.Append(ctx, p.link.subjects.Messages(string(conv)), data, bus.AppendOptions{
 			MsgID:      intake.MsgID(conv, p.frame.ClientID),
 			ExpectLast: bus.Expect(ownSeq), ExpectFilter: p.link.subjects.Ownership(string(conv)),
 		})

@@ -115,7 +115,7 @@ func (g *Gateway) Ready() error {
 func (g *Gateway) up(base *role.Link) (down func(), err error) {
 	l := &link{
 		Link:    base,
-		intake:  intake.Desk{Log: base.Log, Subjects: g.subjects},
+		intake:  intake.Desk{Log: bus.WithReserve(base.Log, bus.ReserveOfCustomers, g.log), Subjects: g.subjects},
 		router:  ask.Router{Bus: base.Conn, Subjects: g.subjects, Party: bus.PartyCustomer},
 		archive: archive.Client{Bus: base.Conn, Subjects: g.subjects},
 	}

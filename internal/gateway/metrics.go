@@ -21,7 +21,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"cause"}),
 		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "deskfleet_gateway_messages_total",
-			Help: "Customers' messages by result: stored, duplicate, refused, unavailable.",
+			Help: "Customers' messages by result: stored, duplicate, refused, full, unavailable.",
 		}, []string{"result"}),
 		stored: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "deskfleet_gateway_store_seconds",

@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/deskfleet/deskfleet/internal/bus"
 	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/gateway/chatwire"
 	"github.com/deskfleet/deskfleet/internal/knowledge"
@@ -31,6 +32,8 @@ func (l *link) post(ctx context.Context, g *Gateway, c contact, language string,
 		result = "refused"
 	case err != nil && problem.From(err).Status < http.StatusInternalServerError:
 		result = "refused"
+	case errors.Is(err, bus.ErrFull):
+		result = "full" // the log's reserve says so once
 	case err != nil:
 		result = "unavailable"
 		g.log.WarnContext(ctx, "message not stored", "contact", c.ID, "error", err)

@@ -46,7 +46,7 @@ func (g *Gateway) reply(h func(r *http.Request) (status int, body any, err error
 		status, body, err := h(r)
 		if err != nil {
 			p := problem.From(err)
-			if p.Status >= http.StatusInternalServerError {
+			if p.Status >= http.StatusInternalServerError && !errors.Is(err, bus.ErrFull) { // the log's reserve says that once
 				g.log.WarnContext(r.Context(), "request failed", "path", r.URL.Path, "error", err)
 			}
 			if p.Status == http.StatusUnauthorized {

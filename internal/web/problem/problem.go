@@ -39,6 +39,7 @@ const (
 	CodeProtocol        = "protocol"
 	typePrefix          = "urn:deskfleet:problem:"
 	unavailableRetry    = 2 * time.Second
+	fullRetry           = 10 * time.Second
 	maxValueRunes       = 120
 	titleOfUnknownError = "Internal error"
 )
@@ -148,7 +149,8 @@ func describe(err error) *Problem {
 	case errors.Is(err, bus.ErrTooLarge):
 		return New(http.StatusRequestEntityTooLarge, CodeTooLarge, "", "send a shorter message")
 	case errors.Is(err, bus.ErrFull):
-		return New(http.StatusServiceUnavailable, CodeUnavailable, "the desk's log is full", "try again later with the same clientId").RetryAfter(10 * unavailableRetry)
+		return New(http.StatusServiceUnavailable, CodeUnavailable, "the desk's log is full",
+			"keep the message and send it again with the same clientId: nothing of it is stored").RetryAfter(fullRetry)
 	case errors.Is(err, bus.ErrUnavailable), errors.Is(err, bus.ErrNoResponders), errors.Is(err, bus.ErrClosed), errors.Is(err, intake.ErrContended):
 		return New(http.StatusServiceUnavailable, CodeUnavailable, "", "try again with the same clientId").RetryAfter(unavailableRetry)
 	default:

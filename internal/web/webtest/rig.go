@@ -60,11 +60,14 @@ type Rig struct {
 	Config   Config
 }
 
-// New starts a bus that ends with the test.
-func New(t testing.TB) *Rig {
+// New starts a bus that ends with the test, with the document changed first.
+func New(t testing.TB, change ...func(*runtimeconfig.Document)) *Rig {
 	t.Helper()
 	r := &Rig{T: t}
 	doc := Document()
+	for _, f := range change {
+		f(doc)
+	}
 	var err error
 	if r.Config.Store, err = runtimeconfig.NewStoreOf(doc); err != nil {
 		t.Fatal(err)
