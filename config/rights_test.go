@@ -142,7 +142,7 @@ func startOperator(t *testing.T, watched []string) func() []string {
 		t.Fatal(err)
 	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme: controllers.Scheme(), Cache: controllers.CacheOptions(kinds, watched),
+		Scheme: controllers.Scheme(), Cache: controllers.CacheOptions(watched),
 		Metrics:        metricsserver.Options{BindAddress: "0"},
 		LeaderElection: true, LeaderElectionID: "manager.deskfleet.dev", LeaderElectionNamespace: "deskfleet-system",
 		LeaderElectionReleaseOnCancel: true,

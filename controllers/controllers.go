@@ -68,7 +68,7 @@ func Scheme() *runtime.Scheme {
 }
 
 // Kinds are the kinds of children that a cluster has: HTTPRoute only where the
-// Gateway API is installed.
+// Gateway API is installed. Where it comes later, the operator finds it.
 func Kinds(config *rest.Config) ([]apply.Kind, error) {
 	kinds := apply.DeskKinds()
 	client, err := discovery.NewDiscoveryClientForConfig(config)
@@ -91,21 +91,21 @@ func Kinds(config *rest.Config) ([]apply.Kind, error) {
 	return kinds, nil
 }
 
-// CacheOptions select what the manager's cache holds: of the children's kinds
-// only what we made, so that memory follows our desks and not the cluster.
-func CacheOptions(kinds []apply.Kind, namespaces []string) cache.Options {
-	ours := cache.ByObject{Label: labels.SelectorFromSet(labels.Set{v1alpha1.LabelManagedBy: v1alpha1.ManagedByDeskfleet})}
-	options := cache.Options{ByObject: map[client.Object]cache.ByObject{}, DefaultNamespaces: watched(namespaces)}
-	for _, kind := range kinds {
-		options.ByObject[kind.Object] = ours
+// CacheOptions select what the manager's cache holds: besides our own kinds only
+// what we made, also of a kind that the cluster gets later, so that memory follows
+// our desks and not the cluster.
+func CacheOptions(namespaces []string) cache.Options {
+	ours := labels.Set{v1alpha1.LabelManagedBy: v1alpha1.ManagedByDeskfleet}
+	bots := labels.Set{v1alpha1.LabelManagedBy: v1alpha1.ManagedByDeskfleet, v1alpha1.LabelComponent: string(runtimeconfig.RoleBot)}
+	all := cache.ByObject{Label: labels.Everything()}
+	return cache.Options{
+		DefaultNamespaces:    watched(namespaces),
+		DefaultLabelSelector: labels.SelectorFromSet(ours),
+		ByObject: map[client.Object]cache.ByObject{
+			&v1alpha1.ServiceDesk{}: all, &v1alpha1.AgentPool{}: all, &v1alpha1.KnowledgeBase{}: all, &v1alpha1.EscalationPolicy{}: all,
+			&corev1.Pod{}: {Label: labels.SelectorFromSet(bots), Transform: onlyStanding},
+		},
 	}
-	options.ByObject[&corev1.Pod{}] = cache.ByObject{
-		Label: labels.SelectorFromSet(labels.Set{
-			v1alpha1.LabelManagedBy: v1alpha1.ManagedByDeskfleet, v1alpha1.LabelComponent: string(runtimeconfig.RoleBot),
-		}),
-		Transform: onlyStanding,
-	}
-	return options
 }
 
 func watched(namespaces []string) map[string]cache.Config {
@@ -170,7 +170,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	perController := controller.Options{MaxConcurrentReconciles: max(1, options.Concurrency), ReconciliationTimeout: reconciliationTimeout}
 	return errors.Join(
 		(&servicedesk.Reconciler{
-			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Gatherer: gatherer, Applier: applier, Loop: reconciles,
+			Client: mgr.GetClient(), Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Gatherer: gatherer, Applier: applier, Loop: reconciles,
 			Settings: &options.Settings, Kinds: options.Kinds, Link: toDesks, Woken: desks, Now: time.Now, Log: options.Log,
 		}).Setup(mgr, perController),
 		(&agentpool.Reconciler{

@@ -27,14 +27,14 @@ func TestPoisonObject(t *testing.T) {
 	var poisoned sync.Map
 	poisoned.Store("shop", true)
 	b.cache = func(o *cache.Options) {
-		o.ByObject[&v1alpha1.ServiceDesk{}] = cache.ByObject{Transform: func(object any) (any, error) {
+		o.DefaultTransform = func(object any) (any, error) {
 			if desk, ok := object.(*v1alpha1.ServiceDesk); ok {
 				if _, is := poisoned.Load(desk.Name); is {
 					desk.Spec.Gateway = nil
 				}
 			}
 			return object, nil
-		}}
+		}
 	}
 	lines := &logLines{}
 	b.log = slog.NewJSONHandler(lines, nil)

@@ -95,7 +95,7 @@ func (b *bench) startOperator() {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	caches := controllers.CacheOptions(kinds, []string{b.namespace})
+	caches := controllers.CacheOptions([]string{b.namespace})
 	if b.cache != nil {
 		b.cache(&caches)
 	}

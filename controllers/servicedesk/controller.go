@@ -24,13 +24,16 @@ import (
 // Reconciler reconciles ServiceDesks.
 type Reconciler struct {
 	Client client.Client
+	// Cache is what Client reads from. For kinds that the scheme does not know, such as HTTPRoute, Client would ask the API
+	// server, which has none of our indexes.
+	Cache client.Reader
 	// Live reads from the API server past the cache.
 	Live     client.Reader
 	Gatherer *references.Gatherer
 	Applier  *apply.Applier
 	Loop     *loop.Loop
 	Settings *render.Settings
-	// Kinds of children that the cluster has.
+	// Kinds of children that the cluster had when the operator started.
 	Kinds []apply.Kind
 	// Link to the desks, and Woken, by which it wakes this controller.
 	Link  *link.Link
@@ -38,6 +41,8 @@ type Reconciler struct {
 	// Now is the clock; time.Now outside tests.
 	Now func() time.Time
 	Log *slog.Logger
+
+	late *lateKind
 }
 
 // +kubebuilder:rbac:groups=deskfleet.dev,resources=servicedesks,verbs=get;list;watch
@@ -70,6 +75,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}, func() ctrl.Result { return ctrl.Result{RequeueAfter: r.figures(desk)} })
 	if desk.UID == "" || desk.DeletionTimestamp != nil {
 		r.Link.Loop.ForgetDesk(req.Namespace, req.Name)
+		r.late.forget(req.NamespacedName)
 	}
 	return result, err
 }

@@ -25,6 +25,8 @@ type scope struct {
 	desk  *v1alpha1.ServiceDesk
 	owner apply.Owner
 
+	// kinds of children, and those that there are.
+	kinds       []apply.Kind
 	live        apply.Live
 	input       plan.DeskInput
 	credentials *credentials.Result
@@ -38,7 +40,8 @@ type scope struct {
 
 // observe reads everything that the desk depends on, from the cache.
 func (s *scope) observe(ctx context.Context) error {
-	live, err := apply.Observe(ctx, s.Client, s.Kinds, s.desk.Namespace, s.desk.UID)
+	s.kinds = s.kindsOf(s.desk)
+	live, err := apply.Observe(ctx, s.Cache, s.kinds, s.desk.Namespace, s.desk.UID)
 	if err != nil {
 		return err
 	}

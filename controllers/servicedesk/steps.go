@@ -98,7 +98,7 @@ func (s *scope) apply(ctx context.Context) error {
 	for name := range s.credentials.Set {
 		keep = append(keep, apply.Key{Kind: "Secret", Name: name})
 	}
-	err := s.Applier.Apply(ctx, s.owner, s.Kinds, s.live, children, keep...)
+	err := s.Applier.Apply(ctx, s.owner, s.kinds, s.live, children, keep...)
 	return errors.Join(err, s.configured())
 }
 

@@ -2,6 +2,7 @@ package servicedesk
 
 import (
 	"context"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/deskfleet/deskfleet/api/v1alpha1"
 	"github.com/deskfleet/deskfleet/controllers/internal/references"
+	"github.com/deskfleet/deskfleet/internal/apply"
 )
 
 // Setup registers the controller.
@@ -35,7 +37,11 @@ func (r *Reconciler) Setup(mgr ctrl.Manager, options controller.Options) error {
 			b.Owns(kind.Object, builder.WithPredicates(references.SpecOrMetadataChanged))
 		}
 	}
-	return b.WatchesRawSource(r.Woken.Source()).Complete(r)
+	c, err := b.WatchesRawSource(r.Woken.Source()).Build(r)
+	if err != nil || slices.ContainsFunc(r.Kinds, func(k apply.Kind) bool { return k.GroupVersionKind == apply.HTTPRouteKind().GroupVersionKind }) {
+		return err
+	}
+	return r.awaitRoutes(mgr, c)
 }
 
 func deskOf(_ context.Context, object client.Object) []reconcile.Request {

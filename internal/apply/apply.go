@@ -236,7 +236,6 @@ func (a *Applier) guard(ctx context.Context, owner Owner, wanted *unstructured.U
 		return nil, &status.WaitingError{
 			Reason:  v1alpha1.ReasonReferenceMissing,
 			Message: fmt.Sprintf("the cluster has no kind %s: install it, or change spec.exposure.type", wanted.GroupVersionKind().GroupKind()),
-			After:   missingKindRetry,
 		}
 	case err != nil:
 		return nil, fmt.Errorf("read %s %s: %w", wanted.GetKind(), wanted.GetName(), err)

@@ -45,7 +45,8 @@ func (r *rig) withRoutes() {
 	})
 }
 
-// TestMissingKind: what a cluster lacks is waited for, and found when it comes.
+// TestMissingKind: what a cluster lacks is waited for, and found when it comes. The
+// controller is woken then; an owner that comes again by itself would ask in vain.
 func TestMissingKind(t *testing.T) {
 	r := newRig(t)
 	route := one(t, r.children("../render/testdata/httproute.in.yaml"), "HTTPRoute", "shop-web")
@@ -54,7 +55,7 @@ func TestMissingKind(t *testing.T) {
 		return r.Apply(t.Context(), r.owner, DeskKinds(), Live{}, []*unstructured.Unstructured{route})
 	}
 	var waiting *status.WaitingError
-	if err := apply(); !errors.As(err, &waiting) || waiting.Reason != v1alpha1.ReasonReferenceMissing || waiting.After == 0 ||
+	if err := apply(); !errors.As(err, &waiting) || waiting.Reason != v1alpha1.ReasonReferenceMissing || waiting.After != 0 ||
 		!strings.Contains(waiting.Message, "the cluster has no kind HTTPRoute.later.example.com: install it, or change spec.exposure.type") {
 		t.Fatalf("%v", err)
 	}

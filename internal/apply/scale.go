@@ -3,16 +3,12 @@ package apply
 import (
 	"context"
 	"fmt"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 
 	"github.com/deskfleet/deskfleet/api/v1alpha1"
 	"github.com/deskfleet/deskfleet/internal/render"
 )
-
-// missingKindRetry is how often a kind that the cluster lacks is looked for again.
-const missingKindRetry = time.Minute
 
 // Replicas brings a pool's Deployment to a number of workers. The number has a
 // field owner of its own, so that no apply of the Deployment moves it, and it is

@@ -119,7 +119,7 @@ func runManager(ctx context.Context, o *managerOptions) error {
 	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme: controllers.Scheme(),
-		Cache:  controllers.CacheOptions(kinds, o.namespaces),
+		Cache:  controllers.CacheOptions(o.namespaces),
 		Metrics: metricsserver.Options{
 			BindAddress: o.metricsAddress, SecureServing: true, FilterProvider: filters.WithAuthenticationAndAuthorization,
 			TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.MinVersion = tls.VersionTLS12 }},
