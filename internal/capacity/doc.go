@@ -7,6 +7,10 @@
 // pods that are given up, status. The link asks it what to answer a desk: how
 // many workers of each pool are to be active, and which configuration runs.
 //
+// The controller of a desk puts the desk into the table in the same way, and is
+// told when what customers see of it is worth a look: whether it reports, what
+// fills up, and figures that changed, at most twice a minute.
+//
 // The loop holds nothing that cannot be lost: a manager that takes the lead finds
 // the workers in the cluster and takes them for needed, until the figures of a
 // minute say otherwise.
