@@ -69,19 +69,12 @@ func (d Desk) OpenOrJoin(ctx context.Context, c Contact, now time.Time) (Joined,
 	if err := c.validate(); err != nil {
 		return Joined{}, err
 	}
-	subject := d.Subjects.Claim(c.Channel, c.ID)
 	for range attempts {
-		last, found, err := d.Log.Last(ctx, subject)
-		if err != nil {
-			return Joined{}, fmt.Errorf("look for the open conversation of %s/%s: %w", c.Channel, c.ID, err)
+		latest, err := d.latest(ctx, c)
+		if err != nil || latest.Conversation != "" {
+			return latest, err
 		}
-		if found {
-			// A claim that cannot be read is worth as little as an ended one: the contact must be served.
-			if claim, err := conversation.DecodeClaim(last.Data); err == nil && !claim.Ended {
-				return Joined{Conversation: claim.Conversation, Seq: last.Seq, Subject: subject}, nil
-			}
-		}
-		joined, err := d.open(ctx, c, subject, last.Seq, now)
+		joined, err := d.open(ctx, c, latest, now)
 		if !errors.Is(err, bus.ErrFenced) {
 			return joined, err
 		}
@@ -89,7 +82,25 @@ func (d Desk) OpenOrJoin(ctx context.Context, c Contact, now time.Time) (Joined,
 	return Joined{}, fmt.Errorf("%w: %s/%s was taken %d times", ErrContended, c.Channel, c.ID, attempts)
 }
 
-func (d Desk) open(ctx context.Context, c Contact, subject string, last uint64, now time.Time) (Joined, error) {
+// latest claim of the contact. Its conversation is empty when none is open; Seq is what the next claim expects.
+func (d Desk) latest(ctx context.Context, c Contact) (Joined, error) {
+	subject := d.Subjects.Claim(c.Channel, c.ID)
+	last, found, err := d.Log.Last(ctx, subject)
+	if err != nil {
+		return Joined{}, fmt.Errorf("look for the open conversation of %s/%s: %w", c.Channel, c.ID, err)
+	}
+	j := Joined{Seq: last.Seq, Subject: subject}
+	if found {
+		// A claim that cannot be read is worth as little as an ended one: the contact must be served.
+		if claim, err := conversation.DecodeClaim(last.Data); err == nil && !claim.Ended {
+			j.Conversation = claim.Conversation
+		}
+	}
+	return j, nil
+}
+
+// open writes the claim behind the latest one.
+func (d Desk) open(ctx context.Context, c Contact, latest Joined, now time.Time) (Joined, error) {
 	id := conversation.NewID(now)
 	data, err := conversation.EncodeClaim(conversation.Claim{
 		V: conversation.Version, Conversation: id, Channel: c.Channel, Contact: c.ID,
@@ -98,13 +109,13 @@ func (d Desk) open(ctx context.Context, c Contact, subject string, last uint64, 
 	if err != nil {
 		return Joined{}, err
 	}
-	seq, _, err := d.Log.Append(ctx, subject, data, bus.AppendOptions{
-		MsgID: string(id) + ":claim", ExpectLast: new(last),
+	seq, _, err := d.Log.Append(ctx, latest.Subject, data, bus.AppendOptions{
+		MsgID: string(id) + ":claim", ExpectLast: new(latest.Seq),
 	})
 	if err != nil {
 		return Joined{}, fmt.Errorf("open a conversation for %s/%s: %w", c.Channel, c.ID, err)
 	}
-	return Joined{Conversation: id, Seq: seq, Subject: subject, Opened: true}, nil
+	return Joined{Conversation: id, Seq: seq, Subject: latest.Subject, Opened: true}, nil
 }
 
 // Post stores a customer's message in the contact's open conversation. It returns after the bus has
@@ -128,22 +139,33 @@ func (d Desk) Post(ctx context.Context, c Contact, m conversation.Message, belie
 		}
 	}
 	for range attempts {
-		joined, err := d.OpenOrJoin(ctx, c, now)
+		j, err := d.latest(ctx, c)
 		if err != nil {
 			return Posted{}, err
 		}
-		if believed != "" && believed != joined.Conversation {
+		if believed != "" && believed != j.Conversation {
+			// Before another conversation is opened: one in which nothing is ever said would stay open. What the
+			// end has shut out cannot come in any more, so one look is enough.
 			if posted, found, err := d.find(ctx, believed, m.ClientID); err != nil || found {
 				return posted, err
 			}
+			believed = ""
 		}
-		posted, err := d.append(ctx, joined, &m, now)
+		if j.Conversation == "" {
+			j, err = d.open(ctx, c, j, now)
+		}
+		var posted Posted
+		if err == nil {
+			posted, err = d.append(ctx, j, &m, now)
+		}
 		if !errors.Is(err, bus.ErrFenced) {
 			return posted, err
 		}
-		// The conversation ended under our hands. An earlier try of this append may have been stored
-		// although its answer was lost, and the refusal does not tell.
-		believed = joined.Conversation
+		// Another gateway opened one, or the conversation ended under our hands. An earlier try of this append may
+		// have been stored although its answer was lost, and the refusal does not tell.
+		if j.Conversation != "" {
+			believed = j.Conversation
+		}
 	}
 	return Posted{}, fmt.Errorf("%w: %s/%s", ErrContended, c.Channel, c.ID)
 }

@@ -17,7 +17,9 @@ import (
 
 var li = intake.Contact{Channel: "web", ID: "c-1", Name: "Li Wei", Language: "zh"}
 
-func newDesk(t *testing.T) intake.Desk {
+type desk struct{ intake.Desk }
+
+func newDesk(t *testing.T) desk {
 	t.Helper()
 	doc := &runtimeconfig.Document{
 		Version: runtimeconfig.Version, Namespace: "shop", Desk: "web", Bus: runtimeconfig.Bus{Replicas: 1, MaxStoreBytes: 16 << 20},
@@ -41,11 +43,11 @@ func newDesk(t *testing.T) intake.Desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return intake.Desk{Log: conn.Log(subjects.Stream()), Subjects: subjects}
+	return desk{intake.Desk{Log: conn.Log(subjects.Stream()), Subjects: subjects}}
 }
 
 // end does what the router does when a conversation has ended.
-func end(t *testing.T, d intake.Desk, j intake.Joined) {
+func end(t *testing.T, d desk, j intake.Joined) {
 	t.Helper()
 	last, ok, err := d.Log.Last(t.Context(), j.Subject)
 	if err != nil || !ok {
@@ -166,7 +168,51 @@ func TestAMessageAtTheEndGoesToTheNextConversation(t *testing.T) {
 			if n != 1 {
 				t.Errorf("the message is stored %d times", n)
 			}
+			if claims := d.claims(t); stored && claims != 2 || !stored && claims != 3 {
+				t.Errorf("there are %d claims", claims) // opened and ended, and the next one opened for its message
+			}
 		})
+	}
+}
+
+// claims that were ever written.
+func (d desk) claims(t *testing.T) int {
+	t.Helper()
+	n := 0
+	for _, err := range d.Log.Read(t.Context(), d.Subjects.Claims(), 1) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	return n
+}
+
+// A message that is sent again long after, when its conversation has ended, is found there and opens none: one
+// in which nothing is ever said would wait for a bot, be answered by nobody and end abandoned.
+func TestALateResendOpensNothing(t *testing.T) {
+	d := newDesk(t)
+	m := conversation.Message{Text: "你好", ClientID: "m1"}
+	first, err := d.Post(t.Context(), li, m, "", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	joined, err := d.OpenOrJoin(t.Context(), li, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	end(t, d, joined)
+	again, err := d.Post(t.Context(), li, m, first.Conversation, time.Now())
+	if err != nil || !again.Duplicate || again.Seq != first.Seq || again.ID != first.ID || again.Conversation != first.Conversation {
+		t.Errorf("sent again: %+v, %v; first %+v", again, err, first)
+	}
+	if n := d.claims(t); n != 2 {
+		t.Errorf("there are %d claims, want the opened and the ended one", n)
+	}
+	// What was never stored goes to the next conversation, which it opens.
+	next, err := d.Post(t.Context(), li, conversation.Message{Text: "再见", ClientID: "m2"}, first.Conversation, time.Now())
+	if err != nil || next.Duplicate || next.Conversation == first.Conversation {
+		t.Errorf("the next message: %+v, %v", next, err)
 	}
 }
 
