@@ -15,7 +15,6 @@ import (
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/deskfleet/deskfleet/api/v1alpha1"
-	"github.com/deskfleet/deskfleet/internal/status"
 	"github.com/deskfleet/deskfleet/internal/testing/eventually"
 )
 
@@ -42,7 +41,7 @@ func TestPoisonObject(t *testing.T) {
 	b.startOperator()
 	b.apply(shop)
 	eventually.Nil(t, "the desk says what happened", func() error {
-		return b.condition(v1alpha1.ConditionStalled, status.ReasonInternalError, "a defect of the operator broke off the work on this object (runtime error: invalid memory address")
+		return b.condition(v1alpha1.ConditionStalled, v1alpha1.ReasonInternalError, "a defect of the operator broke off the work on this object (runtime error: invalid memory address")
 	})
 	if c := meta.FindStatusCondition(b.desk().Status.Conditions, v1alpha1.ConditionReady); c == nil || c.Status != metav1.ConditionFalse || !strings.Contains(c.Message, "report the defect") {
 		t.Errorf("Ready is %+v", c)

@@ -61,6 +61,8 @@ const (
 	ReasonAPIError = "APIError"
 	// ReasonForbidden says that the operator lacks a right; a cluster administrator must grant it.
 	ReasonForbidden = "Forbidden"
+	// ReasonInternalError says that a defect of the operator broke off the work on an object.
+	ReasonInternalError = "InternalError"
 	// ReasonFollowsLoad says that the number of workers follows the desk's figures.
 	ReasonFollowsLoad = "FollowsLoad"
 	// ReasonNoFigures says that the desk is silent: what runs is kept.

@@ -107,7 +107,7 @@ func storage(desk *v1alpha1.ServiceDesk, view *capacity.DeskView) {
 		"on the archive's volume: enlarge the claim %s, or shorten spec.retention.days; when it is full, conversations that have ended stay on the bus until that is full too",
 		render.ClaimName(desk.Name, role)))
 	filling(desk, view.Bus, v1alpha1.ConditionBusStorageLow, v1alpha1.ReasonLogFillsUp,
-		"in the log of the bus: customers are refused when it is full. Conversations leave it when they have ended and the archive has stored them: "+
+		"in the log of the bus: customers are refused when hardly anything is. Conversations leave it when they have ended and the archive has stored them: "+
 			"see that the archive runs and that agents close what is done; a desk that needs more is made anew with a larger spec.bus.storage.size")
 }
 

@@ -13,10 +13,6 @@ import (
 	"github.com/deskfleet/deskfleet/internal/plan"
 )
 
-// ReasonInternalError says that a defect of the operator broke off the work on an
-// object. Like the reasons of v1alpha1 it is stable: alerts may match it.
-const ReasonInternalError = "InternalError"
-
 // WaitingError says that the object is as far as it can be for now; something
 // else comes first. It is no failure: nothing is logged as an error.
 type WaitingError struct {

@@ -283,7 +283,7 @@ func TestWarningsNeedAPerson(t *testing.T) {
 		{waiting(v1alpha1.ReasonForbidden), "Warning Forbidden"},
 		{waiting(v1alpha1.ReasonProgressDeadlineExceeded), "Warning ProgressDeadlineExceeded"},
 		{&status.TerminalError{Reason: v1alpha1.ReasonInvalidSpec, Message: "m"}, "Warning InvalidSpec"},
-		{&status.TerminalError{Reason: status.ReasonInternalError, Message: "m"}, "Warning InternalError"},
+		{&status.TerminalError{Reason: v1alpha1.ReasonInternalError, Message: "m"}, "Warning InternalError"},
 	} {
 		r := newRig(t, stored())
 		for range 2 { // the second time nothing has happened

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/deskfleet/deskfleet/api/v1alpha1"
 	"github.com/deskfleet/deskfleet/internal/status"
 )
 
@@ -36,7 +37,7 @@ func (l *Loop) guarded(ctx context.Context, obj status.Object, work Work) (outco
 		l.log.ErrorContext(ctx, "reconcile panicked", "kind", kind, "namespace", obj.GetNamespace(), "name", obj.GetName(),
 			"generation", obj.GetGeneration(), "panic", fmt.Sprint(value), "stack", string(debug.Stack()))
 		outcome, err = Outcome{}, &panicError{&status.TerminalError{
-			Reason: status.ReasonInternalError, After: panicRetry,
+			Reason: v1alpha1.ReasonInternalError, After: panicRetry,
 			Message: "a defect of the operator broke off the work on this object" + cause(value) + "; what runs goes on running. " +
 				"Take back what was changed last in it or in what it names, and report the defect with the operator's log line \"reconcile panicked\"",
 		}}
