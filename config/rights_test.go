@@ -141,13 +141,11 @@ func startOperator(t *testing.T, watched []string) func() []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme: controllers.Scheme(), Cache: controllers.CacheOptions(watched),
-		Metrics:        metricsserver.Options{BindAddress: "0"},
-		LeaderElection: true, LeaderElectionID: "manager.deskfleet.dev", LeaderElectionNamespace: "deskfleet-system",
-		LeaderElectionReleaseOnCancel: true,
-		Controller:                    ctrlconfig.Controller{SkipNameValidation: new(true)},
-	})
+	options := controllers.ManagerOptions(watched, true)
+	options.Metrics = metricsserver.Options{BindAddress: "0"}
+	options.LeaderElectionNamespace = "deskfleet-system"
+	options.Controller = ctrlconfig.Controller{SkipNameValidation: new(true)}
+	mgr, err := ctrl.NewManager(config, options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -91,6 +91,23 @@ func Kinds(config *rest.Config) ([]apply.Kind, error) {
 	return kinds, nil
 }
 
+// LeaderElectionID names the Lease; two operators of one namespace share it.
+const LeaderElectionID = "manager.deskfleet.dev"
+
+// ManagerOptions are what a manager that is given to Setup must have; elect lets
+// one of several replicas work. The caller adds its addresses and time-outs.
+func ManagerOptions(namespaces []string, elect bool) ctrl.Options {
+	return ctrl.Options{
+		Scheme:           Scheme(),
+		Cache:            CacheOptions(namespaces),
+		LeaderElection:   elect,
+		LeaderElectionID: LeaderElectionID,
+		// The next leader need not wait for the Lease to run out. The process must end right after Start returns: until
+		// then two could work.
+		LeaderElectionReleaseOnCancel: true,
+	}
+}
+
 // CacheOptions select what the manager's cache holds: besides our own kinds only
 // what we made, also of a kind that the cluster gets later, so that memory follows
 // our desks and not the cluster.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -62,6 +63,10 @@ type bench struct {
 	log slog.Handler
 	// standby lets the operator wait for a Lease that another one has.
 	standby bool
+	// lease is how long a Lease that is not released is good; 0 for the default.
+	lease time.Duration
+	// elected is closed when the operator leads.
+	elected <-chan struct{}
 	stop    context.CancelFunc
 	done    chan error
 	// stale is the queued work that former operators left in their gauge when they were stopped. That of the active
@@ -83,7 +88,7 @@ func newBench(t *testing.T) *bench {
 }
 
 // leaseName of leader election in the bench's namespace.
-const leaseName = "manager"
+const leaseName = controllers.LeaderElectionID
 
 // startOperator runs the operator, restricted to the bench's namespace, until the test ends or it is stopped.
 func (b *bench) startOperator() {
@@ -95,24 +100,22 @@ func (b *bench) startOperator() {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	caches := controllers.CacheOptions([]string{b.namespace})
-	if b.cache != nil {
-		b.cache(&caches)
-	}
 	logger := logr.Discard()
 	lines := slog.Handler(slog.NewTextHandler(b.t.Output(), nil))
 	if b.log != nil {
 		logger, lines = logr.FromSlogHandler(b.log), slog.NewMultiHandler(lines, b.log)
 	}
-	mgr, err := ctrl.NewManager(b.recorder.Wrap(cluster), ctrl.Options{
-		Scheme:     controllers.Scheme(),
-		Logger:     logger,
-		Cache:      caches,
-		Metrics:    metricsserver.Options{BindAddress: "0"},
-		Controller: config.Controller{SkipNameValidation: new(true)},
-
-		LeaderElection: b.standby, LeaderElectionID: leaseName, LeaderElectionNamespace: b.namespace,
-	})
+	managed := controllers.ManagerOptions([]string{b.namespace}, b.standby)
+	managed.Logger, managed.Metrics = logger, metricsserver.Options{BindAddress: "0"}
+	managed.Controller = config.Controller{SkipNameValidation: new(true)}
+	managed.LeaderElectionNamespace = b.namespace
+	if b.lease > 0 {
+		managed.LeaseDuration, managed.RenewDeadline = new(b.lease), new(b.lease/2)
+	}
+	if b.cache != nil {
+		b.cache(&managed.Cache)
+	}
+	mgr, err := ctrl.NewManager(b.recorder.Wrap(cluster), managed)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -131,7 +134,7 @@ func (b *bench) startOperator() {
 	}
 	done := make(chan error, 1)
 	go func() { done <- mgr.Start(ctx) }()
-	b.stop, b.done = stop, done
+	b.stop, b.done, b.elected = stop, done, mgr.Elected()
 	b.t.Cleanup(b.stopOperator)
 	if !mgr.GetCache().WaitForCacheSync(ctx) && ctx.Err() == nil { // a kill may strike before
 		b.t.Fatal("the caches never synced")

@@ -24,9 +24,6 @@ import (
 	"github.com/deskfleet/deskfleet/internal/status"
 )
 
-// leaderElectionID names the Lease; two operators of one cluster share it.
-const leaderElectionID = "manager.deskfleet.dev"
-
 type managerOptions struct {
 	defaultsFile   string
 	namespaces     []string
@@ -117,19 +114,14 @@ func runManager(ctx context.Context, o *managerOptions) error {
 	if err != nil {
 		return err
 	}
-	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme: controllers.Scheme(),
-		Cache:  controllers.CacheOptions(o.namespaces),
-		Metrics: metricsserver.Options{
-			BindAddress: o.metricsAddress, SecureServing: true, FilterProvider: filters.WithAuthenticationAndAuthorization,
-			TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.MinVersion = tls.VersionTLS12 }},
-		},
-		HealthProbeBindAddress:        o.healthAddress,
-		LeaderElection:                o.leaderElect,
-		LeaderElectionID:              leaderElectionID,
-		LeaderElectionReleaseOnCancel: true, // the process ends right after Start returns
-		GracefulShutdownTimeout:       new(20 * time.Second),
-	})
+	options := controllers.ManagerOptions(o.namespaces, o.leaderElect)
+	options.Metrics = metricsserver.Options{
+		BindAddress: o.metricsAddress, SecureServing: true, FilterProvider: filters.WithAuthenticationAndAuthorization,
+		TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.MinVersion = tls.VersionTLS12 }},
+	}
+	options.HealthProbeBindAddress = o.healthAddress
+	options.GracefulShutdownTimeout = new(20 * time.Second)
+	mgr, err := ctrl.NewManager(config, options)
 	if err != nil {
 		return fmt.Errorf("make the manager: %w", err)
 	}
