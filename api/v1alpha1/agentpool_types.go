@@ -61,13 +61,12 @@ type HumanSettings struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=50
 	Queues []DNSLabel `json:"queues"`
-	// offerTimeoutSeconds: an offer that is not accepted within this many seconds goes to the next agent and
-	// the one who missed it is set away, 5 to 300. Default 20. No rollout.
+	// offerTimeout: an offer that is not accepted within this time goes to the next agent and the one who
+	// missed it is set away, 5s to 5m. Default 20s. No rollout.
 	// +optional
-	// +kubebuilder:default=20
-	// +kubebuilder:validation:Minimum=5
-	// +kubebuilder:validation:Maximum=300
-	OfferTimeoutSeconds int32 `json:"offerTimeoutSeconds,omitempty"`
+	// +kubebuilder:default="20s"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('5m')",messageExpression="'offerTimeout is ' + self + ': use 5s to 5m'",message="use 5s to 5m"
+	OfferTimeout Duration `json:"offerTimeout,omitempty"`
 }
 
 // Peak is a time for which more load is announced.
@@ -117,14 +116,12 @@ type PoolScaling struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=64
 	Peaks []Peak `json:"peaks,omitempty"`
-	// drainDeadlineSeconds: a worker that is to leave takes nothing new and finishes what it has; what is left
-	// after so many seconds goes on with another worker, at its old place in the queue, 0 to 86400. Default 600.
-	// No rollout.
+	// drainDeadline: a worker that is to leave takes nothing new and finishes what it has; what is left after
+	// this time goes on with another worker, at its old place in the queue, 0s to 24h. Default 10m. No rollout.
 	// +optional
-	// +kubebuilder:default=600
-	// +kubebuilder:validation:Minimum=0
-	// +kubebuilder:validation:Maximum=86400
-	DrainDeadlineSeconds *int32 `json:"drainDeadlineSeconds,omitempty"`
+	// +kubebuilder:default="10m"
+	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('24h')",messageExpression="'drainDeadline is ' + self + ': use 0s to 24h'",message="use 0s to 24h"
+	DrainDeadline *Duration `json:"drainDeadline,omitempty"`
 }
 
 // AgentPoolSpec is the desired state of a pool of agents.

@@ -185,7 +185,7 @@ func (b *bounds) text(p *apiextensionsv1.JSONSchemaProps, path *field.Path) {
 		b.try("minLength", path, "", path, field.ErrorTypeInvalid, true)
 	}
 	if p.Pattern != "" {
-		b.try("pattern", path, "\x01"+fits(8), path, field.ErrorTypeInvalid, true)
+		b.try("pattern", path, "\x01"+fits(6), path, field.ErrorTypeInvalid, true)
 	}
 }
 
@@ -203,6 +203,13 @@ func textOf(pattern string) func(length int) string {
 		return fill("a.")
 	case strings.HasPrefix(pattern, "^[a-z]{2,3}(-"): // a language tag
 		return func(length int) string { return ("en-aaaaaaaa-aaaaaaaa")[:max(2, length)] }
+	case strings.HasPrefix(pattern, "^([0-9]{1,4}h)?"): // a duration, whose longest has 16 characters
+		return func(length int) string {
+			if length <= len("00000s") {
+				return strings.Repeat("0", length-1) + "s"
+			}
+			return strings.Repeat("0", max(0, length-16)) + "0000h0000m00000s"
+		}
 	case pattern == "" || strings.HasPrefix(pattern, `^[^\x00`): // free text, counted in characters
 		return func(length int) string { return strings.Repeat("的", length) }
 	default:

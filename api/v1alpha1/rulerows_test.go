@@ -261,6 +261,18 @@ var poolRows = []ruleRow{
 		want:   []string{"spec.scaling: Forbidden: type is Human but scaling is set: people are members, not replicas; remove spec.scaling"},
 	},
 	{
+		name:   "a drain has a day at most",
+		accept: `{spec: {deskRef: {name: shop}, type: Bot, scaling: {max: 5, drainDeadline: 24h}}}`,
+		reject: `{spec: {deskRef: {name: shop}, type: Bot, scaling: {max: 5, drainDeadline: 24h1s}}}`,
+		want:   []string{"spec.scaling.drainDeadline: Invalid value: drainDeadline is 24h1s: use 0s to 24h"},
+	},
+	{
+		name:   "an offer has five seconds at least",
+		accept: `{spec: {deskRef: {name: shop}, type: Human, human: {members: [ann], queues: [general], offerTimeout: 5s}}}`,
+		reject: `{spec: {deskRef: {name: shop}, type: Human, human: {members: [ann], queues: [general], offerTimeout: 4s}}}`,
+		want:   []string{"spec.human.offerTimeout: Invalid value: offerTimeout is 4s: use 5s to 5m"},
+	},
+	{
 		name:   "min is at most max",
 		accept: `{spec: {deskRef: {name: shop}, type: Bot, scaling: {min: 5, max: 5}}}`,
 		reject: `{spec: {deskRef: {name: shop}, type: Bot, scaling: {min: 6, max: 5}}}`,

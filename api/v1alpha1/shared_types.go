@@ -1,6 +1,8 @@
 package v1alpha1
 
 import (
+	"time"
+
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -26,6 +28,22 @@ type ObjectName string
 // +kubebuilder:validation:MaxLength=16
 // +kubebuilder:validation:Pattern=`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`
 type Language string
+
+// Duration is a span of time in hours, minutes and seconds, for example "20s", "10m" or "1h30m".
+//
+// +kubebuilder:validation:MinLength=2
+// +kubebuilder:validation:MaxLength=16
+// +kubebuilder:validation:Pattern=`^([0-9]{1,4}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?$`
+type Duration string
+
+// Span is the duration as Go counts it; 0 for what the schema refuses.
+func (d Duration) Span() time.Duration {
+	span, err := time.ParseDuration(string(d))
+	if err != nil {
+		return 0
+	}
+	return span
+}
 
 // LocalObjectReference names an object in the namespace of the object that
 // holds the reference; references never cross namespaces.

@@ -747,9 +747,9 @@ func (in *PoolScaling) DeepCopyInto(out *PoolScaling) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
-	if in.DrainDeadlineSeconds != nil {
-		in, out := &in.DrainDeadlineSeconds, &out.DrainDeadlineSeconds
-		*out = new(int32)
+	if in.DrainDeadline != nil {
+		in, out := &in.DrainDeadline, &out.DrainDeadline
+		*out = new(Duration)
 		**out = **in
 	}
 }

@@ -31,8 +31,8 @@ func (r *Reconciler) look(pool *v1alpha1.AgentPool, live apply.Live) capacity.Vi
 	}
 	if s := pool.Spec.Scaling; s != nil {
 		p.Scaling = settingsOf(pool)
-		if s.DrainDeadlineSeconds != nil {
-			p.DrainDeadline = time.Duration(*s.DrainDeadlineSeconds) * time.Second
+		if s.DrainDeadline != nil {
+			p.DrainDeadline = s.DrainDeadline.Span()
 		}
 	}
 	if human := pool.Spec.Human; human != nil {

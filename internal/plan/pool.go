@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/deskfleet/deskfleet/api/v1alpha1"
 	"github.com/deskfleet/deskfleet/internal/render"
@@ -141,7 +142,7 @@ func documentBot(bot *v1alpha1.BotSettings, served map[string]bool) *runtimeconf
 }
 
 func documentHuman(spec *v1alpha1.ServiceDeskSpec, human *v1alpha1.HumanSettings, taken map[v1alpha1.DNSLabel]bool) *runtimeconfig.HumanSettings {
-	settings := &runtimeconfig.HumanSettings{OfferTimeoutSeconds: int(human.OfferTimeoutSeconds)}
+	settings := &runtimeconfig.HumanSettings{OfferTimeoutSeconds: int(human.OfferTimeout.Span() / time.Second)}
 	for _, member := range human.Members {
 		if !taken[member] {
 			taken[member] = true

@@ -215,6 +215,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: console
       type:
         scalar: string
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
+  scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.Entry
   map:
     fields:
@@ -359,10 +361,10 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
           elementRelationship: associative
-    - name: offerTimeoutSeconds
+    - name: offerTimeout
       type:
-        scalar: numeric
-      default: 20
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
+      default: 20s
     - name: queues
       type:
         list:
@@ -499,10 +501,10 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.PoolScaling
   map:
     fields:
-    - name: drainDeadlineSeconds
+    - name: drainDeadline
       type:
-        scalar: numeric
-      default: 600
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
+      default: 10m
     - name: max
       type:
         scalar: numeric

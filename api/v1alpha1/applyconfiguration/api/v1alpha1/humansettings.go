@@ -16,9 +16,9 @@ type HumanSettingsApplyConfiguration struct {
 	// queues that the pool serves, in order: when an agent has a free slot, a conversation of an earlier
 	// queue wins among equal priorities; 1 to 50. Required. No rollout.
 	Queues []apiv1alpha1.DNSLabel `json:"queues,omitempty"`
-	// offerTimeoutSeconds: an offer that is not accepted within this many seconds goes to the next agent and
-	// the one who missed it is set away, 5 to 300. Default 20. No rollout.
-	OfferTimeoutSeconds *int32 `json:"offerTimeoutSeconds,omitempty"`
+	// offerTimeout: an offer that is not accepted within this time goes to the next agent and the one who
+	// missed it is set away, 5s to 5m. Default 20s. No rollout.
+	OfferTimeout *apiv1alpha1.Duration `json:"offerTimeout,omitempty"`
 }
 
 // HumanSettingsApplyConfiguration constructs a declarative configuration of the HumanSettings type for use with
@@ -47,10 +47,10 @@ func (b *HumanSettingsApplyConfiguration) WithQueues(values ...apiv1alpha1.DNSLa
 	return b
 }
 
-// WithOfferTimeoutSeconds sets the OfferTimeoutSeconds field in the declarative configuration to the given value
+// WithOfferTimeout sets the OfferTimeout field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the OfferTimeoutSeconds field is set to the value of the last call.
-func (b *HumanSettingsApplyConfiguration) WithOfferTimeoutSeconds(value int32) *HumanSettingsApplyConfiguration {
-	b.OfferTimeoutSeconds = &value
+// If called multiple times, the OfferTimeout field is set to the value of the last call.
+func (b *HumanSettingsApplyConfiguration) WithOfferTimeout(value apiv1alpha1.Duration) *HumanSettingsApplyConfiguration {
+	b.OfferTimeout = &value
 	return b
 }

@@ -2,6 +2,10 @@
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "github.com/deskfleet/deskfleet/api/v1alpha1"
+)
+
 // PoolScalingApplyConfiguration represents a declarative configuration of the PoolScaling type for use
 // with apply.
 //
@@ -16,10 +20,9 @@ type PoolScalingApplyConfiguration struct {
 	Max *int32 `json:"max,omitempty"`
 	// peaks that are announced, at most 64. Default: none. No rollout.
 	Peaks []PeakApplyConfiguration `json:"peaks,omitempty"`
-	// drainDeadlineSeconds: a worker that is to leave takes nothing new and finishes what it has; what is left
-	// after so many seconds goes on with another worker, at its old place in the queue, 0 to 86400. Default 600.
-	// No rollout.
-	DrainDeadlineSeconds *int32 `json:"drainDeadlineSeconds,omitempty"`
+	// drainDeadline: a worker that is to leave takes nothing new and finishes what it has; what is left after
+	// this time goes on with another worker, at its old place in the queue, 0s to 24h. Default 10m. No rollout.
+	DrainDeadline *apiv1alpha1.Duration `json:"drainDeadline,omitempty"`
 }
 
 // PoolScalingApplyConfiguration constructs a declarative configuration of the PoolScaling type for use with
@@ -57,10 +60,10 @@ func (b *PoolScalingApplyConfiguration) WithPeaks(values ...*PeakApplyConfigurat
 	return b
 }
 
-// WithDrainDeadlineSeconds sets the DrainDeadlineSeconds field in the declarative configuration to the given value
+// WithDrainDeadline sets the DrainDeadline field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the DrainDeadlineSeconds field is set to the value of the last call.
-func (b *PoolScalingApplyConfiguration) WithDrainDeadlineSeconds(value int32) *PoolScalingApplyConfiguration {
-	b.DrainDeadlineSeconds = &value
+// If called multiple times, the DrainDeadline field is set to the value of the last call.
+func (b *PoolScalingApplyConfiguration) WithDrainDeadline(value apiv1alpha1.Duration) *PoolScalingApplyConfiguration {
+	b.DrainDeadline = &value
 	return b
 }
