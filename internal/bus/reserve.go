@@ -112,9 +112,9 @@ func (l *reservedLog) settle(ctx context.Context, refused error, info LogInfo) {
 	switch {
 	case before == nil && refused != nil:
 		l.logger.WarnContext(ctx, "log is nearly full, messages are refused until the archive has purged some",
-			"bytes", info.Bytes, "maxBytes", info.MaxBytes, "reservePercent", int64(l.reserve),
+			"bytes", info.Bytes, "max_bytes", info.MaxBytes, "reserve_percent", int64(l.reserve),
 			"remedy", "see whether the archive runs and purges what has ended; if it does, give the bus more storage")
 	case before != nil && refused == nil:
-		l.logger.InfoContext(ctx, "log takes messages again", "bytes", info.Bytes, "maxBytes", info.MaxBytes)
+		l.logger.InfoContext(ctx, "log takes messages again", "bytes", info.Bytes, "max_bytes", info.MaxBytes)
 	}
 }

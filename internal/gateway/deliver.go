@@ -23,6 +23,8 @@ func (s *session) Deliver(ctx context.Context, item any) error {
 		return s.stored(ctx, item)
 	case feed.Live:
 		return s.live(ctx, item)
+	case asked:
+		return s.placed(ctx, item)
 	case reset:
 		return &socket.Closing{Code: socket.CodeRestart, Reason: "the desk's log was replaced: begin anew"}
 	default:
@@ -200,8 +202,21 @@ func (s *session) join(c claimed) {
 		if err != nil || reply.Conversation == nil {
 			return // the next change of the place is pushed
 		}
-		s.sock.Push(position(c.conv, reply.Conversation.Queue, reply.Conversation.Position, reply.Conversation.Waiting))
+		s.sock.Push(asked{position(c.conv, reply.Conversation.Queue, reply.Conversation.Position, reply.Conversation.Waiting)})
 	})
+}
+
+// asked is pushed to the writer with the place that the router was asked for.
+type asked struct{ place chatwire.Position }
+
+// placed sends the place that was asked for, unless the desk has moved on: the answer and what the router pushes
+// come by different ways, and an old place would stand until the next change.
+func (s *session) placed(ctx context.Context, a asked) error {
+	v := s.view(a.place.Conversation)
+	if v.placed || !v.state.Status.Waiting() || a.place.Position == 0 {
+		return nil
+	}
+	return s.sock.Write(ctx, a.place)
 }
 
 func position(conv conversation.ID, queue string, place, waiting int) chatwire.Position {
@@ -256,7 +271,11 @@ func (s *session) live(ctx context.Context, l feed.Live) error {
 		if err != nil || !ok {
 			return nil //nolint:nilerr // what a neighbouring release pushes otherwise is left out
 		}
-		return s.sock.Write(ctx, position(conversation.ID(l.Conversation), p.Queue, p.Position, p.Waiting))
+		conv := conversation.ID(l.Conversation)
+		if v := s.views[conv]; v != nil {
+			v.placed = true
+		}
+		return s.sock.Write(ctx, position(conv, p.Queue, p.Position, p.Waiting))
 	}
 	return nil
 }

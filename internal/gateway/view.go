@@ -18,6 +18,8 @@ type view struct {
 	last uint64
 	// shown is the state that the customer was last told.
 	shown chatwire.State
+	// placed is set when the router has pushed a place in the queue.
+	placed bool
 }
 
 func newView(conv conversation.ID) *view {

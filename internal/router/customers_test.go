@@ -161,6 +161,54 @@ func TestPositions(t *testing.T) {
 	place(second, conversation.StatusOffered, 1)
 }
 
+// Who is given an agent at once is told no place, not even that the wait is over; who waited is (I-03).
+func TestNoPositionWhenASlotIsFree(t *testing.T) {
+	d := newDesk(t)
+	d.startRouter("router-0", nil)
+	bot := d.client(bus.PartyBot, "bot-0")
+	bot.signOn()
+	told := make(chan protocol.Position, 1000)
+	if _, err := d.conn.Subscribe(d.ctx, d.names.AllLive(), func(m *bus.Message) {
+		if p, ok, err := protocol.DecodePosition(m.Data); err == nil && ok {
+			told <- *p
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	slots := bot.must(protocol.Request{Type: protocol.Sync}).Agent.Slots
+	served := map[conversation.ID]bool{}
+	var first conversation.ID
+	for i := range slots {
+		first = d.post(fmt.Sprint("c-", i), "m1", "hello")
+		served[first] = true
+	}
+	waits := d.post("c-late", "m1", "hello")
+	next := func() protocol.Position {
+		t.Helper()
+		select {
+		case p := <-told:
+			return p
+		case <-d.ctx.Done():
+			t.Fatal("no place is told")
+			return protocol.Position{}
+		}
+	}
+	// Places are sent in the order of the decisions.
+	if p := next(); p.Conversation != waits || p.Position != 1 || p.Waiting != 1 {
+		t.Errorf("the first place that is told is %+v, of one who was served at once: %t", p, served[p.Conversation])
+	}
+	bot.must(protocol.Request{Type: protocol.Close, Conversation: first})
+	for {
+		p := next()
+		if served[p.Conversation] {
+			t.Errorf("one who was served at once is told %+v", p)
+		}
+		if p.Conversation == waits && p.Position == 0 {
+			return
+		}
+	}
+}
+
 func TestFigures(t *testing.T) {
 	d := newDesk(t)
 	seen := make(chan protocol.Figures, 100)

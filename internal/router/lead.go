@@ -129,6 +129,7 @@ func (s *session) promote(ctx context.Context, seq uint64) error {
 	s.leading, s.term = true, seq
 	s.settings = s.current()
 	s.figures = newCounts(s.now(), seq)
+	s.positions.since = s.now()
 	s.log.InfoContext(ctx, "router leads", "term", seq, "conversations", len(s.desk.Conversations()), "owed", len(s.owed), "messages", len(s.written))
 	s.setStatus(func(st *Status) { st.Leading = true })
 	s.desk.SeenAll(s.now())

@@ -134,6 +134,8 @@ func (s *session) logDecision(ctx context.Context, d *decided) {
 type positions struct {
 	told     map[conversation.ID]int
 	versions map[string]uint64
+	// since is when this router began to tell them: what waited before may have been told a place by another.
+	since time.Time
 }
 
 func newPositions() positions {
@@ -143,10 +145,14 @@ func newPositions() positions {
 // showPosition tells a conversation's place at once.
 func (s *session) showPosition(state *conversation.State, now time.Time) {
 	position, waiting := s.desk.Position(state.ID)
-	if position == 0 {
-		delete(s.positions.told, state.ID)
-	} else {
+	_, told := s.positions.told[state.ID]
+	if position > 0 {
 		s.positions.told[state.ID] = position
+	} else {
+		delete(s.positions.told, state.ID)
+		if !told && !state.Arrival.At.Before(s.positions.since) {
+			return // an agent was free: the wait has no end for those who never were told of one
+		}
 	}
 	s.sendPosition(state, position, waiting, now)
 }

@@ -209,6 +209,9 @@ func (s *session) outcome(w who, req *protocol.Request) protocol.Reply {
 		}
 		state, _ := s.desk.State(req.Conversation)
 		r.Conversation = s.view(&state)
+		if w.party == bus.PartyCustomer && r.Conversation.Position > 0 {
+			s.positions.told[state.ID] = r.Conversation.Position // whose end it has to be told, too
+		}
 	}
 	return r
 }
