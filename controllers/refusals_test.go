@@ -156,13 +156,18 @@ func TestAutoscalerOwnsTheReplicas(t *testing.T) {
 	if err := b.get(pool, "bots"); err != nil {
 		t.Fatal(err)
 	}
+	(&desk{bench: b}).pods("bots-a") // as a ReplicaSet does, whose Deployment changes with it
+	edit(b, &appsv1.Deployment{}, "bots-worker", func(d *appsv1.Deployment) { d.Labels["example.com/touched"] = "yes" })
 	scale := &autoscalingv1.Scale{}
-	if err := b.client.SubResource("scale").Get(t.Context(), pool, scale); err != nil {
-		t.Fatal(err)
-	}
-	if scale.Status.Replicas != 1 || scale.Spec.Replicas != 1 || scale.Status.Selector == "" {
-		t.Fatalf("/scale says %+v %+v", scale.Spec, scale.Status)
-	}
+	eventually.Nil(t, "/scale says what an autoscaler computes with", func() error {
+		if err := b.client.SubResource("scale").Get(t.Context(), pool, scale); err != nil {
+			return err
+		}
+		if scale.Status.Replicas != 1 || scale.Spec.Replicas != 1 || scale.Status.Selector == "" {
+			return fmt.Errorf("/scale says %+v %+v", scale.Spec, scale.Status)
+		}
+		return nil
+	})
 	scale.Spec.Replicas = 6
 	if err := b.client.SubResource("scale").Update(t.Context(), pool, client.WithSubResourceBody(scale), client.FieldOwner("horizontal-pod-autoscaler")); err != nil {
 		t.Fatal(err)
