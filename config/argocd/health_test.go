@@ -93,7 +93,9 @@ func TestHealthFollowsTheOperatorsConditions(t *testing.T) {
 	changedWhileStalled.Generation++
 	suspended := concluded(nil, nil)
 	suspended.Spec.Suspend = true
-	status.Suspend(suspended)
+	if _, err := status.Conclude(suspended, status.Suspended(), ""); err != nil {
+		t.Fatal(err)
+	}
 	deleted := concluded(nil, nil)
 	deleted.DeletionTimestamp = new(metav1.Unix(1_700_000_000, 0))
 

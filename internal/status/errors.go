@@ -38,14 +38,19 @@ type TerminalError struct {
 
 func (e *TerminalError) Error() string { return e.Message }
 
-// SuspendedError says that another object's spec.suspend keeps the operator from
-// doing anything for this one.
+// SuspendedError says that spec.suspend, of the object or of another one, keeps the
+// operator from doing anything for it.
 type SuspendedError struct {
 	// Message for the condition: whose spec.suspend it is.
 	Message string
 }
 
 func (e *SuspendedError) Error() string { return e.Message }
+
+// Suspended is the error of an object whose own spec.suspend is set.
+func Suspended() error {
+	return &SuspendedError{Message: "spec.suspend is true: the operator changes nothing; set it to false to resume"}
+}
 
 // shownProblems is how many problems a condition names; more would not be read.
 const shownProblems = 5

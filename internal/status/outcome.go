@@ -142,14 +142,6 @@ func Conclude(obj Object, err error, readyMessage string) (ctrl.Result, error) {
 	return v.result(), nil
 }
 
-// Suspend marks an object whose spec.suspend is set. What runs goes on running,
-// so Ready keeps its status and only says why nothing changes.
-func Suspend(obj Object) {
-	c := conditions{common: obj.Common(), generation: obj.GetGeneration()}
-	c.suspend("spec.suspend is true: the operator changes nothing; set it to false to resume")
-	obj.Common().ObservedGeneration = obj.GetGeneration()
-}
-
 // conditions writes the conditions of one object.
 type conditions struct {
 	common     *v1alpha1.CommonStatus
@@ -162,6 +154,8 @@ func (c conditions) set(kind string, value metav1.ConditionStatus, reason, messa
 	})
 }
 
+// suspend says why nothing changes. What runs goes on running, so Ready keeps its
+// status.
 func (c conditions) suspend(message string) {
 	ready := metav1.ConditionUnknown
 	if known := meta.FindStatusCondition(c.common.Conditions, v1alpha1.ConditionReady); known != nil {

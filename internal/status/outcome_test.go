@@ -144,7 +144,9 @@ func TestConclude(t *testing.T) {
 			if got := conditionsOf(d); got != row.want {
 				t.Errorf("conditions %q, expected %q", got, row.want)
 			}
-			status.Suspend(d)
+			if _, err := status.Conclude(d, status.Suspended(), ""); err != nil {
+				t.Error(err)
+			}
 			valid(t, d)
 		})
 	}
@@ -182,7 +184,9 @@ func TestEveryErrorIsSaid(t *testing.T) {
 func TestSuspendKeepsReady(t *testing.T) {
 	for _, was := range []metav1.ConditionStatus{"", metav1.ConditionTrue, metav1.ConditionFalse} {
 		d := desk(was, 1)
-		status.Suspend(d)
+		if result, err := status.Conclude(d, fmt.Errorf("pool: %w", status.Suspended()), "ready"); err != nil || !result.IsZero() {
+			t.Errorf("%v, %v", result, err)
+		}
 		valid(t, d)
 		want := was
 		if was == "" {
@@ -190,15 +194,6 @@ func TestSuspendKeepsReady(t *testing.T) {
 		}
 		if got := conditionsOf(d); got != fmt.Sprintf("%s Suspended ", want) {
 			t.Errorf("from Ready=%q: %q", was, got)
-		}
-		// The same for an object that another one's suspend concerns.
-		d = desk(was, 1)
-		if result, err := status.Conclude(d, fmt.Errorf("pool: %w", &status.SuspendedError{Message: "not mine"}), "ready"); err != nil || !result.IsZero() {
-			t.Errorf("%v, %v", result, err)
-		}
-		valid(t, d)
-		if got := conditionsOf(d); got != fmt.Sprintf("%s Suspended ", want) {
-			t.Errorf("from Ready=%q: %q by another object", was, got)
 		}
 	}
 }

@@ -307,7 +307,9 @@ func TestWarningsNeedAPerson(t *testing.T) {
 	// Nor is it news that nothing changes from now on, in whatever state the object is.
 	d = r.read()
 	before = d.DeepCopy()
-	status.Suspend(d)
+	if _, err := status.Conclude(d, status.Suspended(), ""); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := r.Write(t.Context(), before, d); err != nil {
 		t.Fatal(err)
 	}

@@ -80,16 +80,18 @@ func (l *Loop) Run(ctx context.Context, req ctrl.Request, obj status.Object, wor
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	var observed ctrl.Result
-	for _, f := range observe {
-		observed = status.Sooner(observed, f())
-	}
-	if obj.Suspended() {
-		status.Suspend(obj)
-		written, err := w.Write(ctx, before, obj)
-		return status.Sooner(written, observed), err
-	}
-	outcome, workErr := l.guarded(ctx, obj, work)
+	outcome, workErr := l.guarded(ctx, obj, func(ctx context.Context) (Outcome, error) {
+		var observed ctrl.Result
+		for _, f := range observe {
+			observed = status.Sooner(observed, f())
+		}
+		if obj.Suspended() {
+			return Outcome{Result: observed}, status.Suspended()
+		}
+		outcome, err := work(ctx)
+		outcome.Result = status.Sooner(outcome.Result, observed)
+		return outcome, err
+	})
 	after := obj
 	if panicked := (*panicError)(nil); errors.As(workErr, &panicked) {
 		// What the work had set when it broke off may be the half of something.
@@ -102,7 +104,7 @@ func (l *Loop) Run(ctx context.Context, req ctrl.Request, obj status.Object, wor
 	if err != nil {
 		return ctrl.Result{}, err // the status write fails for the same reason, if it does
 	}
-	return status.Sooner(result, written, outcome.Result, observed), writeErr
+	return status.Sooner(result, written, outcome.Result), writeErr
 }
 
 func clone(obj status.Object) (status.Object, error) {
