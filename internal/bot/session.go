@@ -108,7 +108,11 @@ func (s *session) run(ctx context.Context, finish <-chan struct{}) error {
 			return fmt.Errorf("%w: %w", errGone, err)
 		case err != nil:
 			s.worker.metrics.failures.Inc()
-			s.log.Warn("bot tries its turn again", "error", err)
+			level := slog.LevelWarn
+			if errors.Is(err, bus.ErrUnavailable) || errors.Is(err, bus.ErrFull) {
+				level = slog.LevelInfo // of the bus, which is told once and not by each conversation
+			}
+			s.log.Log(ctx, level, "bot tries its turn again", "error", err)
 			if !s.pause(ctx, finish, pause) {
 				return nil
 			}

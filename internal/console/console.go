@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	archive "github.com/deskfleet/deskfleet/internal/archive/protocol"
 	"github.com/deskfleet/deskfleet/internal/bus"
 	"github.com/deskfleet/deskfleet/internal/console/tokens"
@@ -24,7 +26,9 @@ type Console struct {
 	log      *slog.Logger
 	subjects bus.Subjects
 	tokens   *tokens.File
-	metrics  *metrics
+	// tokensMissing bounds what is logged about it: clients try again by themselves.
+	tokensMissing rate.Sometimes
+	metrics       *metrics
 
 	wrongTokens *limit.Buckets
 	connections *limit.Connections
@@ -63,9 +67,10 @@ func New(opts Options) (*Console, error) {
 	c := &Console{
 		opts: opts, log: opts.Logger, subjects: subjects,
 		tokens: tokens.NewFile(opts.Tokens, opts.TokensEvery), metrics: newMetrics(opts.Registerer),
-		wrongTokens: limit.NewBuckets(10_000),
-		connections: limit.NewConnections(opts.MaxConnections, opts.MaxConnectionsPerAddress),
-		reconnected: make(chan struct{}, 1),
+		tokensMissing: rate.Sometimes{Interval: time.Minute},
+		wrongTokens:   limit.NewBuckets(10_000),
+		connections:   limit.NewConnections(opts.MaxConnections, opts.MaxConnectionsPerAddress),
+		reconnected:   make(chan struct{}, 1),
 	}
 	if c.handler, err = c.routes(); err != nil {
 		return nil, err

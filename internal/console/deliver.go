@@ -66,8 +66,11 @@ func (s *session) follow(ctx context.Context, conv conversation.ID, after uint64
 	// Joined before it is read, so that nothing falls in between.
 	s.link.Feed.Join(s, feed.OfConversation(string(conv)))
 	stored, err := s.link.read(ctx, conv)
+	if ctx.Err() != nil {
+		return ctx.Err() // nobody is there to be told
+	}
 	if err != nil {
-		s.c.log.WarnContext(ctx, "conversation cannot be read", "conversation", conv, "error", err)
+		s.c.log.Log(ctx, problem.Level(ctx, err), "conversation cannot be read", "conversation", conv, "error", err)
 		_ = s.sock.Write(ctx, agentwire.Error{Type: agentwire.TypeError, Conversation: conv, Problem: problem.From(err)}) // closed in any case
 		return &socket.Closing{Code: socket.CodeSlow, Reason: "cannot serve now"}
 	}

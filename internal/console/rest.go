@@ -32,8 +32,8 @@ func (c *Console) api(least tokens.Role, h func(*call) (any, error)) http.Handle
 		body, err := c.answer(r, least, h)
 		if err != nil {
 			p := problem.From(err)
-			if p.Status >= http.StatusInternalServerError {
-				c.log.WarnContext(r.Context(), "request failed", "path", r.URL.Path, "error", err)
+			if p.Status >= http.StatusInternalServerError { // what was refused may hold what a customer wrote
+				c.log.Log(r.Context(), problem.Level(r.Context(), err), "request failed", "path", r.URL.Path, "error", err)
 			}
 			if p.Status == http.StatusUnauthorized {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="console"`)

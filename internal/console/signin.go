@@ -37,7 +37,7 @@ func (c *Console) signIn(token string, addr netip.Addr, now time.Time) (user, er
 	set, err := c.tokens.Users(now)
 	if err != nil && set.Len() == 0 {
 		c.metrics.signIns.WithLabelValues("unconfigured").Inc()
-		c.log.Warn("agents cannot sign in", "error", err)
+		c.tokensMissing.Do(func() { c.log.Warn("agents cannot sign in", "error", err) })
 		return user{}, problem.New(http.StatusServiceUnavailable, problem.CodeUnconfigured,
 			"the desk has no tokens of agents: tokens.yaml is missing or wrong",
 			"the desk's operator makes the Secret that agentsAuth.tokensSecretRef names").RetryAfter(30 * time.Second)

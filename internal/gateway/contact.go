@@ -26,7 +26,7 @@ type contact struct {
 func (g *Gateway) identify(token, name string, addr netip.Addr, now time.Time) (contact, error) {
 	keys, err := g.keys.Keys(now)
 	if len(keys.Current) == 0 {
-		g.log.Error("customers are refused, the key of their tokens is missing", "error", err)
+		g.keysMissing.Do(func() { g.log.Error("customers are refused, the key of their tokens is missing", "error", err) })
 		return contact{}, problem.New(http.StatusServiceUnavailable, problem.CodeUnconfigured,
 			"the desk cannot sign contact tokens: "+contacttoken.FileCurrent+" is missing or wrong",
 			"the desk's operator mounts the Secret that holds it").RetryAfter(30 * time.Second)

@@ -36,8 +36,11 @@ func (s *session) Deliver(ctx context.Context, item any) error {
 // that nothing falls between what is read and what the feed brings.
 func (s *session) begin(ctx context.Context, f *chatwire.ClientFrame) error {
 	if err := s.resume(ctx, f); err != nil {
+		if ctx.Err() != nil || errors.Is(err, socket.ErrGone) {
+			return err // nobody is there to be told
+		}
 		p := problem.From(err)
-		s.g.log.WarnContext(ctx, "customer cannot resume", "contact", s.contact.ID, "error", err)
+		s.g.log.Log(ctx, problem.Level(ctx, err), "customer cannot resume", "contact", s.contact.ID, "error", err)
 		_ = s.sock.Write(ctx, chatwire.Error{Type: chatwire.TypeError, Problem: p}) // it is closed in any case
 		return &socket.Closing{Code: socket.CodeSlow, Reason: "cannot serve now"}
 	}

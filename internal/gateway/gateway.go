@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	archive "github.com/deskfleet/deskfleet/internal/archive/protocol"
 	"github.com/deskfleet/deskfleet/internal/bus"
 	"github.com/deskfleet/deskfleet/internal/gateway/contacttoken"
@@ -22,6 +24,9 @@ import (
 // keysEvery is how often the signing keys are read again; a mounted Secret changes within a minute or two.
 const keysEvery = 5 * time.Second
 
+// complainEvery is how often a fault that lasts is logged again.
+const complainEvery = time.Minute
+
 // most keys that are remembered for rates: contacts, and addresses of new contacts.
 const mostRates = 100_000
 
@@ -32,7 +37,9 @@ type Gateway struct {
 	subjects bus.Subjects
 	desk     contacttoken.Desk
 	keys     *contacttoken.Folder
-	metrics  *metrics
+	// keysMissing bounds what is logged about it: every customer that is refused asks.
+	keysMissing rate.Sometimes
+	metrics     *metrics
 
 	messageRate *limit.Buckets
 	contactRate *limit.Buckets
@@ -68,6 +75,7 @@ func New(opts Options) (*Gateway, error) {
 		opts: opts, log: opts.Logger, subjects: subjects,
 		desk: contacttoken.Desk{Namespace: doc.Namespace, Name: doc.Desk},
 		keys: contacttoken.NewFolder(opts.Secrets, keysEvery), metrics: newMetrics(opts.Registerer),
+		keysMissing: rate.Sometimes{Interval: complainEvery},
 		messageRate: limit.NewBuckets(mostRates), contactRate: limit.NewBuckets(mostRates),
 		connections: limit.NewConnections(opts.MaxConnections, opts.MaxConnectionsPerAddress),
 	}

@@ -33,10 +33,10 @@ func (l *link) post(ctx context.Context, g *Gateway, c contact, language string,
 	case err != nil && problem.From(err).Status < http.StatusInternalServerError:
 		result = "refused"
 	case errors.Is(err, bus.ErrFull):
-		result = "full" // the log's reserve says so once
+		result = "full"
 	case err != nil:
 		result = "unavailable"
-		g.log.WarnContext(ctx, "message not stored", "contact", c.ID, "error", err)
+		g.log.Log(ctx, problem.Level(ctx, err), "message not stored", "contact", c.ID, "error", err)
 	}
 	g.metrics.messages.WithLabelValues(result).Inc()
 	return posted, err

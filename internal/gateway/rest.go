@@ -46,8 +46,8 @@ func (g *Gateway) reply(h func(r *http.Request) (status int, body any, err error
 		status, body, err := h(r)
 		if err != nil {
 			p := problem.From(err)
-			if p.Status >= http.StatusInternalServerError && !errors.Is(err, bus.ErrFull) { // the log's reserve says that once
-				g.log.WarnContext(r.Context(), "request failed", "path", r.URL.Path, "error", err)
+			if p.Status >= http.StatusInternalServerError { // what was refused may hold what a customer wrote
+				g.log.Log(r.Context(), problem.Level(r.Context(), err), "request failed", "path", r.URL.Path, "error", err)
 			}
 			if p.Status == http.StatusUnauthorized {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="desk"`)

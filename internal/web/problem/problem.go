@@ -3,9 +3,11 @@
 package problem
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"net/http"
 	"strconv"
@@ -178,6 +180,20 @@ func fromRouter(e *protocol.Error) *Problem {
 		return p.RetryAfter(unavailableRetry)
 	}
 	return p
+}
+
+// Level at which the failure of a client's request is logged. ctx is that of the client's connection or request.
+// Warnings are for those who run the desk: that a client left or asked for the wrong thing is none, and an outage
+// of the bus or a full log is told once by who notices it, not with each request.
+func Level(ctx context.Context, err error) slog.Level {
+	switch p := From(err); {
+	case ctx.Err() != nil, p.Status < http.StatusInternalServerError:
+		return slog.LevelDebug
+	case p.Status == http.StatusServiceUnavailable:
+		return slog.LevelInfo
+	default:
+		return slog.LevelWarn
+	}
 }
 
 // Write answers a request with the problem.

@@ -1,8 +1,10 @@
 package problem
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -47,6 +49,28 @@ func TestFrom(t *testing.T) {
 				t.Error("no remedy")
 			}
 		})
+	}
+}
+
+func TestLevel(t *testing.T) {
+	left, leave := context.WithCancel(t.Context())
+	leave()
+	unknown := errors.New("unknown")
+	for _, tc := range []struct {
+		name string
+		ctx  context.Context
+		err  error
+		want slog.Level
+	}{
+		{"refused", t.Context(), New(404, CodeNotFound, "", ""), slog.LevelDebug},
+		{"bus away", t.Context(), bus.ErrUnavailable, slog.LevelInfo},
+		{"log full", t.Context(), bus.ErrFull, slog.LevelInfo},
+		{"unknown", t.Context(), unknown, slog.LevelWarn},
+		{"the client has left", left, unknown, slog.LevelDebug},
+	} {
+		if got := Level(tc.ctx, tc.err); got != tc.want {
+			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
+		}
 	}
 }
 

@@ -44,7 +44,7 @@ func (r *Role) drain(server *server) {
 	select {
 	case <-r.ended:
 	case <-within.Done():
-		r.log.WarnContext(within, "sockets that did not close in time are ended")
+		r.log.InfoContext(within, "sockets that did not close in time are ended", "sockets", len(r.Open()))
 	}
 }
 

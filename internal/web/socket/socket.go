@@ -100,6 +100,9 @@ func (c *Closing) Error() string { return fmt.Sprintf("close with %d: %s", c.Cod
 // ErrSilent says that the peer did not answer a ping.
 var ErrSilent = errors.New("the peer does not answer")
 
+// ErrGone says that a frame could not be sent: the peer left, its network broke, or it does not read.
+var ErrGone = errors.New("the peer is gone")
+
 // Socket is one connection.
 type Socket struct {
 	ws   *websocket.Conn
@@ -165,7 +168,8 @@ func (s *Socket) end(code websocket.StatusCode, reason string, items ...any) {
 // Abort ends the connection without a word, as a network that fails does.
 func (s *Socket) Abort() { _ = s.ws.CloseNow() }
 
-// Write sends one frame at once. Only the session's Deliver may call it.
+// Write sends one frame at once. Only the session's Deliver may call it. Errors are ErrGone, but for a frame
+// that cannot be encoded.
 func (s *Socket) Write(ctx context.Context, frame any) error {
 	data, err := json.Marshal(frame)
 	if err != nil {
@@ -173,7 +177,10 @@ func (s *Socket) Write(ctx context.Context, frame any) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.opts.WriteTimeout)
 	defer cancel()
-	return s.ws.Write(ctx, websocket.MessageText, data)
+	if err := s.ws.Write(ctx, websocket.MessageText, data); err != nil {
+		return fmt.Errorf("%w: %w", ErrGone, err)
+	}
+	return nil
 }
 
 // Run serves the session until the connection ends or ctx does, and returns why. All its goroutines have
