@@ -55,7 +55,7 @@ type Result struct {
 	Changed []string
 	// Users are the public halves of the roles' bus identities, in a fixed order.
 	Users []runtimeconfig.BusUser
-	// RenewAt is when the next certificate must be renewed; zero for none.
+	// RenewAt is when the next certificate or key must be renewed; zero for none.
 	RenewAt time.Time
 }
 
@@ -91,8 +91,9 @@ func (r *Result) store(name string, content map[string][]byte, changed bool) {
 	}
 }
 
-func (r *Result) expires(certificate *x509.Certificate) {
-	at := renewal(certificate)
+func (r *Result) expires(certificate *x509.Certificate) { r.renewBy(renewal(certificate)) }
+
+func (r *Result) renewBy(at time.Time) {
 	if r.RenewAt.IsZero() || at.Before(r.RenewAt) {
 		r.RenewAt = at
 	}
@@ -184,7 +185,7 @@ func (r *Result) ensureRole(wanted *render.Secret, existing map[string][]byte, a
 		errs = append(errs, keep(FileNKeySeed, isUserSeed, newSeed), r.addUser(wanted, content))
 	}
 	if wanted.ContactTokenKey {
-		errs = append(errs, keep(FileContactTokenKey, isContactTokenKey, newContactTokenKey))
+		changed = r.contactTokenKeys(existing, content, now) || changed
 	}
 	if len(wanted.ServerNames) > 0 {
 		renewed, err := r.serverCertificate(wanted, existing, content, a, now)
@@ -268,18 +269,6 @@ func publicKey(seed []byte) (string, error) {
 func isUserSeed(seed []byte) bool {
 	public, err := publicKey(seed)
 	return err == nil && nkeys.IsValidPublicUserKey(public)
-}
-
-// contactTokenKeyBytes is the length of the key of an HMAC with SHA-256.
-const contactTokenKeyBytes = 32
-
-// isContactTokenKey refuses a key that was cut short: it could be guessed.
-func isContactTokenKey(key []byte) bool { return len(key) >= contactTokenKeyBytes }
-
-func newContactTokenKey() ([]byte, error) {
-	key := make([]byte, contactTokenKeyBytes)
-	_, err := rand.Read(key)
-	return key, err
 }
 
 func certificateTemplate(name string, now time.Time, validity time.Duration) *x509.Certificate {

@@ -14,13 +14,16 @@ import (
 // Files of the signing keys in the secrets folder.
 const (
 	FileCurrent = "contact-token.key"
-	// FilePrevious is accepted too while it exists: to rotate, move the key here, write a new one, and
-	// delete this file after [Validity].
+	// FileNext is accepted while it exists. To rotate, write a new key here; when all gateways have it, move
+	// FileCurrent to FilePrevious and this file to FileCurrent: tokens are signed with a key only after every
+	// gateway accepts it. The operator does so by itself.
+	FileNext = "contact-token.next.key"
+	// FilePrevious is accepted while it exists. It can go [Validity] after the rotation.
 	FilePrevious = "contact-token.previous.key"
 )
 
-// Keys sign tokens. Previous may be missing.
-type Keys struct{ Current, Previous []byte }
+// Keys of tokens. Current signs, all are accepted. Next and Previous may be missing.
+type Keys struct{ Current, Next, Previous []byte }
 
 // Folder reads the keys from a mounted folder and reads them again when they may have changed.
 type Folder struct {
@@ -55,15 +58,21 @@ func (f *Folder) Keys(now time.Time) (Keys, error) {
 }
 
 func (f *Folder) read() (Keys, error) {
-	current, err := f.readKey(FileCurrent)
-	if err != nil {
-		return Keys{}, err
+	// In this order: whatever moves on between two readings, from next to current to previous, is read at least
+	// once.
+	var keys Keys
+	for _, k := range []struct {
+		name     string
+		into     *[]byte
+		required bool
+	}{{FileNext, &keys.Next, false}, {FileCurrent, &keys.Current, true}, {FilePrevious, &keys.Previous, false}} {
+		key, err := f.readKey(k.name)
+		if err != nil && (k.required || !errors.Is(err, fs.ErrNotExist)) {
+			return Keys{}, err
+		}
+		*k.into = key
 	}
-	previous, err := f.readKey(FilePrevious)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return Keys{}, err
-	}
-	return Keys{Current: current, Previous: previous}, nil
+	return keys, nil
 }
 
 func (f *Folder) readKey(name string) ([]byte, error) {

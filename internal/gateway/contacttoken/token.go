@@ -95,7 +95,7 @@ func Issue(keys Keys, desk Desk, contact, channel, name string, now time.Time) (
 	return token, nil
 }
 
-// Verify reads a token. It accepts the former key too, so that a new key signs nobody off. Errors are
+// Verify reads a token. It accepts the former key and the next one too, so that a new key signs nobody off. Errors are
 // ErrInvalid, ErrExpired and ErrNoKey; they never hold the token.
 func Verify(keys Keys, desk Desk, channel, token string, now time.Time) (Claims, error) {
 	if len(keys.Current) != KeySize {
@@ -140,7 +140,7 @@ func read(signed, channel string, now time.Time) (Claims, error) {
 func decode64(s string) ([]byte, error) { return base64.RawURLEncoding.Strict().DecodeString(s) }
 
 func signedBy(keys Keys, desk Desk, signed string, sum []byte) bool {
-	for _, key := range [][]byte{keys.Current, keys.Previous} {
+	for _, key := range [][]byte{keys.Current, keys.Next, keys.Previous} {
 		if len(key) == KeySize && hmac.Equal(sum, mac(key, desk, signed)) {
 			return true
 		}
