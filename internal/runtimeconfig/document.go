@@ -36,6 +36,12 @@ type Document struct {
 	DisplayName string `json:"displayName"`
 	// Languages of the desk, at least one; the first is the fallback.
 	Languages []string `json:"languages"`
+	// TimeZone of the calendar and of the shifts, an IANA name; empty is UTC.
+	TimeZone string `json:"timeZone,omitempty"`
+	// Calendar of the desk; nil is always open.
+	Calendar *Calendar `json:"calendar,omitempty"`
+	// Routing holds the desk-wide rules of matching.
+	Routing Routing `json:"routing,omitzero"`
 	// WebChat bounds the chat channel.
 	WebChat WebChat `json:"webChat"`
 	// Queues of people, at least one.
@@ -78,8 +84,21 @@ type WebChat struct {
 // Queue of conversations that wait for a person.
 type Queue struct {
 	Name string `json:"name"`
-	// Priority from 0 to 100, higher first.
+	// Priority from 0 to 100: what the score of its conversations begins with.
 	Priority int `json:"priority"`
+	// Skills that agents must or should have.
+	Skills []QueueSkill `json:"skills,omitempty"`
+	// ServiceLevel promised; nil for none.
+	ServiceLevel *ServiceLevel `json:"serviceLevel,omitempty"`
+	// Relax are the rings, in order of their times.
+	Relax []Relax `json:"relax,omitempty"`
+	// MaxLength of the queue, and MaxWaitSeconds of a conversation: beyond them the last step of Overflow applies. 0 is no limit.
+	MaxLength      int `json:"maxLength,omitempty"`
+	MaxWaitSeconds int `json:"maxWaitSeconds,omitempty"`
+	// Overflow is the degradation ladder, in order of the predicted waits.
+	Overflow []Overflow `json:"overflow,omitempty"`
+	// Announce says what waiting customers are told; empty is PositionAndWait.
+	Announce Announce `json:"announce,omitempty"`
 }
 
 // PoolType is Bot or Human.
@@ -121,6 +140,20 @@ type HumanSettings struct {
 	Queues []string `json:"queues"`
 	// OfferTimeoutSeconds after which a missed offer goes to the next agent.
 	OfferTimeoutSeconds int `json:"offerTimeoutSeconds"`
+	// Skills that all members have.
+	Skills []AgentSkill `json:"skills,omitempty"`
+	// Agents are overrides of single members, sorted by name.
+	Agents []AgentSettings `json:"agents,omitempty"`
+	// WrapUpSeconds that an agent has after a conversation; its slot stays taken.
+	WrapUpSeconds int `json:"wrapUpSeconds,omitempty"`
+	// MaxMisses is the number of offers missed in a row that sets an agent away; 0 stands for 1.
+	MaxMisses int `json:"maxMisses,omitempty"`
+	// Reserved slots of each agent, by queue.
+	Reserved []Reserved `json:"reserved,omitempty"`
+	// Weights of channels; 1 where none is given.
+	Weights []Weight `json:"weights,omitempty"`
+	// Shifts of the members; none: no limits.
+	Shifts []Shift `json:"shifts,omitempty"`
 }
 
 // KnowledgeBase is the content of one knowledge base, cut into parts that fit
