@@ -281,7 +281,11 @@ type Claim struct {
 	ContactName  string `json:"contactName,omitempty"`
 	Language     string `json:"language,omitempty"`
 	// Ended is set by the router when the conversation has ended: the next message opens another one.
-	Ended bool      `json:"ended,omitempty"`
+	Ended bool `json:"ended,omitempty"`
+	// Acted is set with Ended: the sequence of the last customer's message that the router had acted on. One in the
+	// conversation behind it came between the end and this claim: it reopens the conversation, and no other one
+	// is opened. Zero in claims of releases that did not say it.
+	Acted uint64    `json:"acted,omitempty"`
 	At    time.Time `json:"at"`
 }
 

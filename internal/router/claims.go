@@ -34,10 +34,26 @@ func (s *session) claimFor(ctx context.Context, in *routing.Wrote) (bool, error)
 	}
 	err := s.writeClaim(ctx, subject, next, c.seq)
 	if errors.Is(err, bus.ErrFenced) {
-		// A gateway was faster: the tail will say with which conversation.
-		return false, nil
+		// A gateway was faster, and has taken the same conversation up again if it has seen this very message.
+		return s.claimNames(ctx, subject, in.Conversation)
 	}
 	return err == nil, err
+}
+
+// claimNames reads the claim, which the tail has not brought yet, and says whether it names the conversation.
+func (s *session) claimNames(ctx context.Context, subject string, conv conversation.ID) (bool, error) {
+	last, found, err := s.bus.Last(ctx, subject)
+	if err != nil || !found {
+		return false, err
+	}
+	c, err := conversation.DecodeClaim(last.Data)
+	if err != nil {
+		return false, nil //nolint:nilerr // worth as little as an ended one, as for gateways
+	}
+	if s.claims[subject].seq < last.Seq {
+		s.claims[subject] = claim{Claim: c, seq: last.Seq}
+	}
+	return !c.Ended && c.Conversation == conv, nil
 }
 
 // releaseAfter marks the claims of the conversations that have just ended.
@@ -74,7 +90,7 @@ func (s *session) release(ctx context.Context, id conversation.ID) error {
 		return nil
 	}
 	next := c.Claim
-	next.Ended, next.At = true, s.now().UTC()
+	next.Ended, next.Acted, next.At = true, s.cursor, s.now().UTC()
 	if err := s.writeClaim(ctx, subject, next, c.seq); err != nil && !errors.Is(err, bus.ErrFenced) {
 		return fmt.Errorf("release the claim of %s: %w", id, err)
 	}

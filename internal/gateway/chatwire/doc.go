@@ -44,7 +44,8 @@
 //
 // status is Queued (queue "bot": a bot is about to answer; otherwise people are), Bot, Offered (an agent is
 // asked), Active (the agent has joined), WrapUp, Closed, Abandoned or Reopened. After Closed or Abandoned the
-// next message opens another conversation. position 1 is next; 0 means that the conversation waits no longer.
+// next message opens another conversation, unless one came in before the end was stored: then all of them reopen
+// the conversation. position 1 is next; 0 means that the conversation waits no longer.
 //
 // problem is an object of RFC 9457 with field, value and remedy; retryAfterSeconds is set when trying again
 // may help: the client then keeps the message and sends it again, otherwise it shows it as refused.

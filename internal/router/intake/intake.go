@@ -6,6 +6,10 @@
 // with the expected last sequence, when there is none or the last one has ended; the router marks it
 // ended. Customers' messages are appended with the claim's sequence expected: a message that would slip
 // into a conversation which is just ending is refused by the log, and Post opens the next one for it.
+//
+// What a customer says around the end of a conversation is decided by the order of the log alone: a message
+// before the claim's end reopens the conversation, and whatever is said after it goes there too, even if the router
+// has not come to it; a message behind the end opens the next one.
 package intake
 
 import (
@@ -70,11 +74,11 @@ func (d Desk) OpenOrJoin(ctx context.Context, c Contact, now time.Time) (Joined,
 		return Joined{}, err
 	}
 	for range attempts {
-		latest, err := d.latest(ctx, c)
-		if err != nil || latest.Conversation != "" {
-			return latest, err
+		l, err := d.latest(ctx, c)
+		if err != nil || l.Conversation != "" {
+			return l.Joined, err
 		}
-		joined, err := d.open(ctx, c, latest, now)
+		joined, err := d.open(ctx, c, l, now)
 		if !errors.Is(err, bus.ErrFenced) {
 			return joined, err
 		}
@@ -82,40 +86,93 @@ func (d Desk) OpenOrJoin(ctx context.Context, c Contact, now time.Time) (Joined,
 	return Joined{}, fmt.Errorf("%w: %s/%s was taken %d times", ErrContended, c.Channel, c.ID, attempts)
 }
 
+// latest claim of a contact.
+type latest struct {
+	Joined
+	// ended is the claim that is over, nil when there is none.
+	ended *conversation.Claim
+}
+
 // latest claim of the contact. Its conversation is empty when none is open; Seq is what the next claim expects.
-func (d Desk) latest(ctx context.Context, c Contact) (Joined, error) {
+func (d Desk) latest(ctx context.Context, c Contact) (latest, error) {
 	subject := d.Subjects.Claim(c.Channel, c.ID)
 	last, found, err := d.Log.Last(ctx, subject)
 	if err != nil {
-		return Joined{}, fmt.Errorf("look for the open conversation of %s/%s: %w", c.Channel, c.ID, err)
+		return latest{}, fmt.Errorf("look for the open conversation of %s/%s: %w", c.Channel, c.ID, err)
 	}
-	j := Joined{Seq: last.Seq, Subject: subject}
-	if found {
-		// A claim that cannot be read is worth as little as an ended one: the contact must be served.
-		if claim, err := conversation.DecodeClaim(last.Data); err == nil && !claim.Ended {
-			j.Conversation = claim.Conversation
-		}
+	l := latest{Joined: Joined{Seq: last.Seq, Subject: subject}}
+	if !found {
+		return l, nil
 	}
-	return j, nil
+	claim, err := conversation.DecodeClaim(last.Data)
+	switch {
+	case err != nil: // worth as little as an ended one: the contact must be served
+	case claim.Ended:
+		l.ended = &claim
+	default:
+		l.Conversation = claim.Conversation
+	}
+	return l, nil
 }
 
-// open writes the claim behind the latest one.
-func (d Desk) open(ctx context.Context, c Contact, latest Joined, now time.Time) (Joined, error) {
-	id := conversation.NewID(now)
-	data, err := conversation.EncodeClaim(conversation.Claim{
-		V: conversation.Version, Conversation: id, Channel: c.Channel, Contact: c.ID,
+// open writes the claim behind the latest one: of another conversation, or of the one that has ended when a
+// message in it waits to reopen it.
+func (d Desk) open(ctx context.Context, c Contact, l latest, now time.Time) (Joined, error) {
+	reopens, err := d.reopens(ctx, l.ended)
+	if err != nil {
+		return Joined{}, fmt.Errorf("look at the end of %s: %w", l.ended.Conversation, err)
+	}
+	next := conversation.Claim{
+		V: conversation.Version, Conversation: conversation.NewID(now), Channel: c.Channel, Contact: c.ID,
 		ContactName: c.Name, Language: c.Language, At: now.UTC(),
-	})
+	}
+	if reopens {
+		next.Conversation = l.ended.Conversation
+	}
+	data, err := conversation.EncodeClaim(next)
 	if err != nil {
 		return Joined{}, err
 	}
-	seq, _, err := d.Log.Append(ctx, latest.Subject, data, bus.AppendOptions{
-		MsgID: string(id) + ":claim", ExpectLast: new(latest.Seq),
+	seq, _, err := d.Log.Append(ctx, l.Subject, data, bus.AppendOptions{
+		// A conversation that is taken up again has other claims, so its id alone would not do.
+		MsgID: fmt.Sprintf("%s:claim:%d", next.Conversation, l.Seq), ExpectLast: new(l.Seq),
 	})
 	if err != nil {
 		return Joined{}, fmt.Errorf("open a conversation for %s/%s: %w", c.Channel, c.ID, err)
 	}
-	return Joined{Conversation: id, Seq: seq, Subject: latest.Subject, Opened: true}, nil
+	return Joined{Conversation: next.Conversation, Seq: seq, Subject: l.Subject, Opened: !reopens}, nil
+}
+
+// reopens says whether a conversation that has ended holds a customer's message that the router has not acted on.
+// Nothing can come in behind the claim, so that everybody who looks finds the same.
+func (d Desk) reopens(ctx context.Context, ended *conversation.Claim) (bool, error) {
+	if ended == nil || ended.Acted == 0 {
+		return false, nil
+	}
+	subject := d.Subjects.Messages(string(ended.Conversation))
+	last, found, err := d.Log.Last(ctx, subject)
+	if err != nil || !found || last.Seq <= ended.Acted {
+		return false, err
+	}
+	seen := uint64(0)
+	for stored, err := range d.Log.Read(ctx, subject, ended.Acted+1) {
+		if err != nil {
+			return false, err
+		}
+		seen = stored.Seq
+		e, err := conversation.Decode(stored.Data)
+		if err != nil {
+			continue // the router skips it, too
+		}
+		if m, ok := e.Body.(*conversation.Message); ok && m.From.Kind == conversation.KindCustomer {
+			return true, nil
+		}
+	}
+	if seen < last.Seq {
+		// A replica that lags answered, or the archive has purged the conversation just now.
+		return false, fmt.Errorf("%w: the end of conversation %s cannot be read yet", bus.ErrUnavailable, ended.Conversation)
+	}
+	return false, nil
 }
 
 // Post stores a customer's message in the contact's open conversation. It returns after the bus has
@@ -139,10 +196,11 @@ func (d Desk) Post(ctx context.Context, c Contact, m conversation.Message, belie
 		}
 	}
 	for range attempts {
-		j, err := d.latest(ctx, c)
+		l, err := d.latest(ctx, c)
 		if err != nil {
 			return Posted{}, err
 		}
+		j := l.Joined
 		if believed != "" && believed != j.Conversation {
 			// Before another conversation is opened: one in which nothing is ever said would stay open. What the
 			// end has shut out cannot come in any more, so one look is enough.
@@ -152,7 +210,7 @@ func (d Desk) Post(ctx context.Context, c Contact, m conversation.Message, belie
 			believed = ""
 		}
 		if j.Conversation == "" {
-			j, err = d.open(ctx, c, j, now)
+			j, err = d.open(ctx, c, l, now)
 		}
 		var posted Posted
 		if err == nil {

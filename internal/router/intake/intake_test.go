@@ -49,6 +49,12 @@ func newDesk(t *testing.T) desk {
 // end does what the router does when a conversation has ended.
 func end(t *testing.T, d desk, j intake.Joined) {
 	t.Helper()
+	endActed(t, d, j, 0)
+}
+
+// endActed says too which message the router acted on last.
+func endActed(t *testing.T, d desk, j intake.Joined, acted uint64) {
+	t.Helper()
 	last, ok, err := d.Log.Last(t.Context(), j.Subject)
 	if err != nil || !ok {
 		t.Fatal(ok, err)
@@ -57,7 +63,7 @@ func end(t *testing.T, d desk, j intake.Joined) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	claim.Ended = true
+	claim.Ended, claim.Acted = true, acted
 	data, err := conversation.EncodeClaim(claim)
 	if err != nil {
 		t.Fatal(err)
@@ -170,6 +176,61 @@ func TestAMessageAtTheEndGoesToTheNextConversation(t *testing.T) {
 			}
 			if claims := d.claims(t); stored && claims != 2 || !stored && claims != 3 {
 				t.Errorf("there are %d claims", claims) // opened and ended, and the next one opened for its message
+			}
+		})
+	}
+}
+
+// A conversation that has ended is taken up again if a customer's message waits in it, and only then.
+func TestWhatReopens(t *testing.T) {
+	say := func(d desk, conv conversation.ID, kind conversation.Kind, id string) uint64 {
+		t.Helper()
+		e := conversation.NewEvent(conversation.NewID(time.Now()), conv, time.Now(), &conversation.Message{
+			From: conversation.Actor{Kind: kind, ID: "x"}, Text: "hello", ClientID: id, Channel: "web",
+		})
+		data, err := conversation.Encode(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seq, _, err := d.Log.Append(t.Context(), d.Subjects.Messages(string(conv)), data, bus.AppendOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return seq
+	}
+	for name, tc := range map[string]struct {
+		// behind are who speaks behind what the router acted on; unknown is a claim that does not say how far that is.
+		behind  []conversation.Kind
+		unknown bool
+		reopens bool
+	}{
+		"nothing":                    {},
+		"a bot":                      {behind: []conversation.Kind{conversation.KindBot, conversation.KindSystem}},
+		"the customer":               {behind: []conversation.Kind{conversation.KindCustomer}, reopens: true},
+		"the customer before a bot":  {behind: []conversation.Kind{conversation.KindCustomer, conversation.KindBot}, reopens: true},
+		"a claim of another release": {behind: []conversation.Kind{conversation.KindCustomer}, unknown: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			first, err := d.OpenOrJoin(t.Context(), li, time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			acted := say(d, first.Conversation, conversation.KindCustomer, "m1")
+			for i, kind := range tc.behind {
+				say(d, first.Conversation, kind, fmt.Sprint("b", i))
+			}
+			if tc.unknown {
+				acted = 0
+			}
+			endActed(t, d, first, acted)
+			next, err := d.OpenOrJoin(t.Context(), li, time.Now())
+			if err != nil || next.Opened == tc.reopens || (next.Conversation == first.Conversation) != tc.reopens {
+				t.Errorf("behind the end: %+v, %v; before %s", next, err, first.Conversation)
+			}
+			joined, err := d.OpenOrJoin(t.Context(), li, time.Now())
+			if err != nil || joined.Opened || joined.Conversation != next.Conversation || joined.Seq != next.Seq {
+				t.Errorf("and then: %+v, %v; want %+v", joined, err, next)
 			}
 		})
 	}
