@@ -35,6 +35,12 @@ func everyBody(t testing.TB) []conversation.Body {
 		&conversation.SignedOff{Agent: "ann", Lost: true}, &conversation.DrainSet{Agent: "bot-0", Draining: true},
 		&conversation.AgentRestored{Agent: ann, Presence: conversation.PresenceOnline, IdleSince: start},
 		&conversation.TookOver{Router: "router-0"},
+		&conversation.WrapUpStarted{Agent: ann, Until: start, Ending: &conversation.Ending{
+			By: ann.Actor(), Reason: conversation.CloseResolved, Disposition: "refunded"}},
+		&conversation.Resumed{Agent: ann}, &conversation.Relaxed{Ring: 2, Why: []string{"waited 60 s"}},
+		&conversation.Overflowed{Pool: "backup", Why: []string{"the queue is full"}},
+		&conversation.OverflowSet{Queue: "refunds", Steps: 1, PredictedWaitMillis: 61_000},
+		&conversation.QueueRestored{Queue: "refunds", Steps: 1, Handled: 3, HandleMean: 41.5, HandleSquares: 7},
 	}
 }
 

@@ -92,6 +92,8 @@ type AgentRestored struct {
 	IdleSince time.Time `json:"idleSince,omitzero"`
 	// LastGiven is when it last was given a conversation.
 	LastGiven time.Time `json:"lastGiven,omitzero"`
+	// Misses is how many offers in a row it has missed.
+	Misses int `json:"misses,omitempty"`
 }
 
 // EventType implements Body.
@@ -285,8 +287,11 @@ type Claim struct {
 	// Acted is set with Ended: the sequence of the last customer's message that the router had acted on. One in the
 	// conversation behind it came between the end and this claim: it reopens the conversation, and no other one
 	// is opened. Zero in claims of releases that did not say it.
-	Acted uint64    `json:"acted,omitempty"`
-	At    time.Time `json:"at"`
+	Acted uint64 `json:"acted,omitempty"`
+	// LastAgent is set with Ended: the person who had the conversation last. The contact's next conversation is
+	// offered to them first, within the desk's window.
+	LastAgent string    `json:"lastAgent,omitempty"`
+	At        time.Time `json:"at"`
 }
 
 // EncodeClaim renders a claim.
@@ -317,5 +322,6 @@ func (c Claim) validate() error {
 		return err
 	}
 	return firstError(checkName("channel", c.Channel), checkName("contact", c.Contact),
-		checkText("contactName", c.ContactName, MaxNameBytes), checkText("language", c.Language, MaxLanguageBytes))
+		checkText("contactName", c.ContactName, MaxNameBytes), checkText("language", c.Language, MaxLanguageBytes),
+		checkLastAgent(c.LastAgent))
 }

@@ -29,11 +29,14 @@ const (
 	TypeClosed        Type = "closed"
 	TypeAbandoned     Type = "abandoned"
 	TypeReopened      Type = "reopened"
+	TypeResumed       Type = "resumed"
 
 	TypeCustomerLeft Type = "customerLeft"
 	TypeCustomerBack Type = "customerBack"
 	TypeSaid         Type = "said"
 	TypeForgotten    Type = "forgotten"
+	TypeRelaxed      Type = "relaxed"
+	TypeOverflowed   Type = "overflowed"
 	TypeRestored     Type = "restored"
 
 	TypeSignedOn      Type = "signedOn"
@@ -42,23 +45,26 @@ const (
 	TypeDrainSet      Type = "drainSet"
 	TypeAgentRestored Type = "agentRestored"
 	TypeTookOver      Type = "tookOver"
+	TypeOverflowSet   Type = "overflowSet"
+	TypeQueueRestored Type = "queueRestored"
 )
 
 // OnOwn says whether events of the type are copied to the conversation's .own subject.
 func (t Type) OnOwn() bool {
 	switch t {
 	case TypeOpened, TypeAssigned, TypeQueued, TypeOffered, TypeOfferEnded, TypeAccepted,
-		TypePrioritised, TypeWrapUpStarted, TypeClosed, TypeAbandoned, TypeReopened:
+		TypePrioritised, TypeWrapUpStarted, TypeResumed, TypeClosed, TypeAbandoned, TypeReopened:
 		return true
 	default:
 		return false
 	}
 }
 
-// OfAgent says whether events of the type concern an agent or the router and no conversation.
+// OfAgent says whether events of the type concern an agent, a queue or the router and no conversation.
 func (t Type) OfAgent() bool {
 	switch t {
-	case TypeSignedOn, TypePresenceSet, TypeSignedOff, TypeDrainSet, TypeAgentRestored, TypeTookOver:
+	case TypeSignedOn, TypePresenceSet, TypeSignedOff, TypeDrainSet, TypeAgentRestored, TypeTookOver,
+		TypeOverflowSet, TypeQueueRestored:
 		return true
 	default:
 		return false
@@ -273,6 +279,11 @@ var bodies = map[Type]func() Body{
 	TypeDrainSet:      func() Body { return new(DrainSet) },
 	TypeAgentRestored: func() Body { return new(AgentRestored) },
 	TypeTookOver:      func() Body { return new(TookOver) },
+	TypeResumed:       func() Body { return new(Resumed) },
+	TypeRelaxed:       func() Body { return new(Relaxed) },
+	TypeOverflowed:    func() Body { return new(Overflowed) },
+	TypeOverflowSet:   func() Body { return new(OverflowSet) },
+	TypeQueueRestored: func() Body { return new(QueueRestored) },
 }
 
 func bodyOf(t Type) Body {

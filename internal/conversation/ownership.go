@@ -44,18 +44,22 @@ const (
 	CauseDrained       Cause = "drained"       // its owner was to leave, and its time to finish was over
 	CauseReopened      Cause = "reopened"      // the customer wrote after the end
 	CauseConfiguration Cause = "configuration" // its queue was removed or the bots were
+	CauseOverflow      Cause = "overflow"      // a step of its queue's degradation ladder
 )
 
 // Opened begins a conversation: it waits for a bot, or for a person where the desk has no bots.
 type Opened struct {
-	Channel     string   `json:"channel"`
-	Contact     string   `json:"contact"`
-	ContactName string   `json:"contactName,omitempty"`
-	Language    string   `json:"language,omitempty"`
-	Queue       string   `json:"queue"`
-	Priority    int      `json:"priority"`
-	Arrival     Arrival  `json:"arrival"`
-	Why         []string `json:"why,omitempty"`
+	Channel     string  `json:"channel"`
+	Contact     string  `json:"contact"`
+	ContactName string  `json:"contactName,omitempty"`
+	Language    string  `json:"language,omitempty"`
+	Queue       string  `json:"queue"`
+	Priority    int     `json:"priority"`
+	Arrival     Arrival `json:"arrival"`
+	// LastAgent is the person whom the contact talked to before, until LastAgentAt; empty when that is not known.
+	LastAgent   string    `json:"lastAgent,omitempty"`
+	LastAgentAt time.Time `json:"lastAgentAt,omitzero"`
+	Why         []string  `json:"why,omitempty"`
 }
 
 // Assigned gives the conversation to a bot worker.
@@ -74,6 +78,8 @@ type Queued struct {
 	Cause         Cause   `json:"cause"`
 	// Rule of the policy, with cause escalation.
 	Rule string `json:"rule,omitempty"`
+	// Overflow is set when a step of the degradation ladder moved it. That happens once in its life.
+	Overflow bool `json:"overflow,omitempty"`
 	// HandOff is what the giving side passes on. A requeued conversation keeps the one it has.
 	HandOff *HandOff `json:"handOff,omitempty"`
 	Why     []string `json:"why,omitempty"`
@@ -122,6 +128,10 @@ type Prioritised struct {
 // WrapUpStarted ends the talk: the agent finishes the paperwork.
 type WrapUpStarted struct {
 	Agent Agent `json:"agent"`
+	// Until is when the wrap-up ends by itself; zero when closed follows at once.
+	Until time.Time `json:"until,omitzero"`
+	// Ending is how it will be closed then; nil when closed follows at once.
+	Ending *Ending `json:"ending,omitempty"`
 }
 
 // CloseReason says why a conversation ended.
@@ -133,6 +143,7 @@ const (
 	CloseCustomer     CloseReason = "customer"     // the customer ended it
 	CloseCustomerLeft CloseReason = "customerLeft" // the customer left a bot's conversation
 	CloseIdle         CloseReason = "idle"         // nothing was said for too long in a bot's conversation
+	CloseHours        CloseReason = "closedHours"  // the desk is closed, and the customer was told
 )
 
 // Closed ends the conversation.
@@ -195,7 +206,7 @@ func (o *Opened) Validate() error {
 	if err := firstError(
 		checkName("channel", o.Channel), checkName("contact", o.Contact), checkName("queue", o.Queue),
 		checkText("contactName", o.ContactName, MaxNameBytes), checkText("language", o.Language, MaxLanguageBytes),
-		checkPriority(o.Priority), o.Arrival.validate(),
+		checkPriority(o.Priority), o.Arrival.validate(), checkLastAgent(o.LastAgent),
 	); err != nil {
 		return err
 	}
@@ -252,7 +263,9 @@ func (p *Prioritised) Validate() error {
 }
 
 // Validate implements Body.
-func (w *WrapUpStarted) Validate() error { return w.Agent.validate("agent") }
+func (w *WrapUpStarted) Validate() error {
+	return firstError(w.Agent.validate("agent"), w.Ending.validate())
+}
 
 // Validate implements Body.
 func (c *Closed) Validate() error {
@@ -270,6 +283,13 @@ func (a *Abandoned) Validate() error {
 
 // Validate implements Body.
 func (r *Reopened) Validate() error { return checkName("cause", string(r.Cause)) }
+
+func checkLastAgent(id string) error {
+	if id == "" {
+		return nil
+	}
+	return checkName("lastAgent", id)
+}
 
 func (a Arrival) validate() error {
 	if a.At.IsZero() {

@@ -49,8 +49,21 @@ type State struct {
 	Arrival       Arrival `json:"arrival,omitzero"`
 	// Agent that owns the conversation (Bot, Active, WrapUp) or is asked to (Offered); nil otherwise.
 	Agent *Agent `json:"agent,omitempty"`
-	// Deadline of the offer.
+	// Deadline of the offer, or of the wrap-up.
 	Deadline time.Time `json:"deadline,omitzero"`
+	// Ending is how the conversation will be closed when its wrap-up is over.
+	Ending *Ending `json:"ending,omitempty"`
+	// Ring is how far it has relaxed what it asks for, OverflowPool a pool that may serve it besides those of its
+	// queue. Both belong to its stay in the queue.
+	Ring         int    `json:"ring,omitempty"`
+	OverflowPool string `json:"overflowPool,omitempty"`
+	// Overflow is set when the degradation ladder has moved it to another queue.
+	Overflow bool `json:"overflow,omitempty"`
+	// LastAgent is the person who had it, or the contact's conversation before it, last, until LastAgentAt.
+	LastAgent   string    `json:"lastAgent,omitempty"`
+	LastAgentAt time.Time `json:"lastAgentAt,omitzero"`
+	// Why the agent has it or is asked, in words.
+	Why []string `json:"why,omitempty"`
 	// Passed are agents that declined or missed the conversation and may not be asked again yet.
 	Passed []Passed `json:"passed,omitempty"`
 	// HandOff is the latest one; nil while none was made.
@@ -219,7 +232,10 @@ var from = map[Type][]Status{
 	TypeAccepted:      {StatusOffered},
 	TypePrioritised:   {StatusQueued, StatusOffered, StatusBot},
 	TypeWrapUpStarted: {StatusActive},
-	TypeClosed:        {StatusBot, StatusWrapUp},
+	TypeResumed:       {StatusWrapUp},
+	TypeClosed:        {StatusBot, StatusWrapUp, StatusQueued},
+	TypeRelaxed:       {StatusQueued, StatusOffered},
+	TypeOverflowed:    {StatusQueued, StatusOffered},
 	TypeAbandoned:     {StatusQueued},
 	TypeReopened:      {StatusClosed, StatusAbandoned},
 	TypeCustomerLeft:  {StatusQueued, StatusBot, StatusOffered, StatusActive, StatusWrapUp},
@@ -243,6 +259,10 @@ func (s *State) transit(e Event) error {
 	case *Said:
 		// A new slice: the one of the state before must not change.
 		s.Said = append(slices.Clone(s.Said), SaidHash(b.Text))
+	case *Relaxed:
+		s.Ring = b.Ring
+	case *Overflowed:
+		s.OverflowPool = b.Pool
 	case *Forgotten:
 	case *Restored:
 		if b.State.ID != e.Conversation {
@@ -265,6 +285,7 @@ func (s *State) move(e Event) error {
 			return s.refuse(e, "bots take from queue "+BotQueue+" only, it is in "+s.Queue)
 		}
 		s.enter(StatusBot, e.At, &b.Agent)
+		s.Why = b.Why
 	case *Queued:
 		return s.queue(b, e)
 	case *Offered:
@@ -275,21 +296,16 @@ func (s *State) move(e Event) error {
 		if s.Agent.ID != b.Agent.ID {
 			return s.refuse(e, "it is offered to "+s.Agent.ID+", not to "+b.Agent.ID)
 		}
+		why := s.Why
 		s.enter(StatusActive, e.At, s.Agent)
-		s.Passed = nil
-	case *WrapUpStarted:
-		if s.Agent.ID != b.Agent.ID {
-			return s.refuse(e, "its owner is "+s.Agent.ID+", not "+b.Agent.ID)
-		}
-		s.enter(StatusWrapUp, e.At, s.Agent)
-	case *Closed:
-		s.enter(StatusClosed, e.At, nil)
-		s.Disposition = b.Disposition
+		s.Why, s.Passed = why, nil
+	case *WrapUpStarted, *Resumed, *Closed:
+		return s.finish(e)
 	case *Abandoned:
 		s.enter(StatusAbandoned, e.At, nil)
 	case *Reopened:
 		s.enter(StatusReopened, e.At, nil)
-		s.LeftAt, s.Disposition, s.HandOff = time.Time{}, "", nil
+		s.LeftAt, s.Disposition, s.HandOff, s.Overflow = time.Time{}, "", nil, false
 	default:
 		return s.refuse(e, "this release does not fold it")
 	}
@@ -304,6 +320,37 @@ func (s *State) open(b *Opened, at time.Time) {
 		s.Language = b.Language
 	}
 	s.Queue, s.Priority, s.Arrival = b.Queue, b.Priority, b.Arrival
+	s.LastAgent, s.LastAgentAt = b.LastAgent, b.LastAgentAt
+}
+
+// finish folds the events around the end of a talk.
+func (s *State) finish(e Event) error {
+	switch b := e.Body.(type) {
+	case *WrapUpStarted:
+		if s.Agent.ID != b.Agent.ID {
+			return s.refuse(e, "its owner is "+s.Agent.ID+", not "+b.Agent.ID)
+		}
+		why := s.Why
+		s.enter(StatusWrapUp, e.At, s.Agent)
+		s.Why, s.Deadline, s.Ending = why, b.Until, b.Ending
+	case *Resumed:
+		if s.Agent.ID != b.Agent.ID {
+			return s.refuse(e, "its owner is "+s.Agent.ID+", not "+b.Agent.ID)
+		}
+		why := s.Why
+		s.enter(StatusActive, e.At, s.Agent)
+		s.Why = why
+	case *Closed:
+		if s.Status == StatusQueued && b.Reason != CloseHours {
+			return s.refuse(e, "what waits is abandoned, or told that the desk is closed")
+		}
+		if s.Agent != nil && s.Agent.Kind == KindAgent {
+			s.LastAgent, s.LastAgentAt = s.Agent.ID, e.At
+		}
+		s.enter(StatusClosed, e.At, nil)
+		s.Disposition = b.Disposition
+	}
+	return nil
 }
 
 func (s *State) queue(b *Queued, e Event) error {
@@ -314,7 +361,12 @@ func (s *State) queue(b *Queued, e Event) error {
 	s.enter(StatusQueued, e.At, nil)
 	if b.Queue != s.Queue {
 		s.Passed = nil
+		s.Ring, s.OverflowPool = 0, ""
 	}
+	if b.Arrival != s.Arrival {
+		s.Ring = 0
+	}
+	s.Overflow = s.Overflow || b.Overflow
 	s.Queue, s.Priority, s.FixedPriority, s.Arrival = b.Queue, b.Priority, b.FixedPriority, b.Arrival
 	if b.HandOff != nil {
 		s.HandOff = b.HandOff
@@ -327,7 +379,7 @@ func (s *State) offer(b *Offered, e Event) error {
 		return s.refuse(e, "people take from their own queues, it is in "+BotQueue)
 	}
 	s.enter(StatusOffered, e.At, &b.Agent)
-	s.Deadline = b.Deadline
+	s.Deadline, s.Why = b.Deadline, b.Why
 	return nil
 }
 
@@ -352,6 +404,7 @@ func (s *State) endOffer(b *OfferEnded, e Event) error {
 
 func (s *State) enter(status Status, at time.Time, agent *Agent) {
 	s.Status, s.StatusAt, s.Agent, s.Deadline = status, at, agent, time.Time{}
+	s.Why, s.Ending = nil, nil
 }
 
 func (s *State) refuse(e Event, why string) error {
