@@ -65,7 +65,7 @@ func newDesk() *cobra.Command {
 		Long: `Desk runs all roles of a desk in this process. With -f it takes the same manifests
 as a cluster, prints the addresses of the chat and the console, and needs nothing
 else: for trying out. With --config it is the pod of a desk of profile Compact.`,
-		Args: cobra.NoArgs,
+		Args: inFiles(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case len(o.files) > 0 && o.config != "":

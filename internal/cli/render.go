@@ -36,7 +36,7 @@ the operator makes keys and certificates, and knows the UIDs of owners: Secrets
 are empty here, and no child names its owner.
 What only several objects show (a queue that no pool serves, a name that leads
 nowhere) is printed to standard error, and the exit status is 1.`,
-		Args: noneBut(func(stray string) string { return "put -f before each file or folder, as in -f " + stray }),
+		Args: inFiles(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if len(o.files) == 0 {
 				return &usageError{errors.New("-f is missing: name a file or folder with manifests")}
@@ -81,16 +81,6 @@ func runRender(o *renderOptions, stdin io.Reader, stdout, stderr io.Writer) erro
 		return fmt.Errorf("%d problems, see above", n)
 	}
 	return nil
-}
-
-// noneBut is cobra.NoArgs with an exit status of wrong usage and a remedy.
-func noneBut(remedy func(stray string) string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return nil
-		}
-		return &usageError{fmt.Errorf("%q: %s takes no arguments without a flag: %s", args[0], cmd.CommandPath(), remedy(args[0]))}
-	}
 }
 
 // loadPlans reads manifests and plans them; objects of other kinds are named on stderr.

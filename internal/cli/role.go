@@ -118,7 +118,7 @@ func newRole(role runtimeconfig.Role, short string, flags func(*pflag.FlagSet), 
 	cmd := &cobra.Command{
 		Use:   string(role),
 		Short: short,
-		Args:  cobra.NoArgs,
+		Args:  nothing(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.validate(); err != nil {
 				return err

@@ -55,12 +55,39 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return exitFailure
 }
 
+// noneBut is cobra.NoArgs with an exit status of wrong usage and a remedy.
+func noneBut(remedy func(stray string) string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		return &usageError{fmt.Errorf("%q: %s takes no arguments without a flag: %s", args[0], cmd.CommandPath(), remedy(args[0]))}
+	}
+}
+
+// nothing is for commands that take flags only.
+func nothing() cobra.PositionalArgs {
+	return noneBut(func(stray string) string { return "remove " + stray })
+}
+
+// inFiles is for commands that take manifests by -f.
+func inFiles() cobra.PositionalArgs {
+	return noneBut(func(stray string) string { return "put -f before each file or folder, as in -f " + stray })
+}
+
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "deskfleet",
 		Short: "Customer-service desks on Kubernetes",
 		Long: `Deskfleet runs customer-service desks: bots that answer from a knowledge base,
 people who take over with the whole dialogue, and capacity that follows the queue.`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return &usageError{fmt.Errorf("%q is no command: choose one of those that deskfleet --help lists", args[0])}
+		},
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}

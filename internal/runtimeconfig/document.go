@@ -4,6 +4,7 @@
 package runtimeconfig
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -220,11 +221,14 @@ type BusUser struct {
 
 // Marshal renders the document; equal documents give equal bytes.
 func (d *Document) Marshal() ([]byte, error) {
-	data, err := json.MarshalIndent(d, "", "  ")
-	if err != nil {
+	var data bytes.Buffer
+	encoder := json.NewEncoder(&data)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false) // people read it, and rules are full of && and >
+	if err := encoder.Encode(d); err != nil {
 		return nil, fmt.Errorf("render the configuration of desk %s/%s: %w", d.Namespace, d.Desk, err)
 	}
-	return append(data, '\n'), nil
+	return data.Bytes(), nil
 }
 
 // Revision is the content hash of a rendered document, 16 hexadecimal digits.
