@@ -292,3 +292,16 @@ func TestTheLongestMessage(t *testing.T) {
 		t.Errorf("one byte more gives %+v", f.Problem)
 	}
 }
+
+// TestOthersConversations: who names a conversation that it never had learns nothing of it.
+func TestOthersConversations(t *testing.T) {
+	d := start(t, routing.Times{})
+	chen := d.signedIn(t, chenToken, agentwire.Available, nil)
+	conv := d.customerSays("c-1", "m1", "Where is my order?")
+	chen.relation(conv, agentwire.Offered)
+	wu := d.signedIn(t, wuToken, agentwire.Offline, map[conversation.ID]uint64{conv: 0})
+	f := wu.relation(conv, agentwire.None)
+	if diff := cmp.Diff(agentwire.Card{Status: conversation.StatusOffered}, f.Card); diff != "" {
+		t.Errorf("the card of another's conversation (-want +got):\n%s", diff)
+	}
+}

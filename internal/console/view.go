@@ -12,6 +12,8 @@ import (
 type view struct {
 	agent string
 	state conversation.State
+	// concerned is set when the agent was offered the conversation or has owned it.
+	concerned bool
 	// seen are the client ids of messages: one that was sent again after the bus had forgotten its id is
 	// stored twice and shown once.
 	seen map[string]struct{}
@@ -53,6 +55,7 @@ func (v *view) fold(m bus.Stored) error {
 		return fmt.Errorf("event %d: %w", m.Seq, err)
 	}
 	v.state = next
+	v.concerned = v.concerned || v.relation() != agentwire.None
 	switch {
 	case !ok:
 		v.why = whyOf(e.Body)
@@ -114,6 +117,10 @@ func (v *view) frame() (agentwire.Conversation, bool) {
 		},
 	}
 	// Turns and language change with each message, and the agent sees those.
+	if !v.concerned {
+		// Only that there is such a conversation: what it is about is for those who had it.
+		f.Card = agentwire.Card{Status: s.Status}
+	}
 	same := f.Relation == v.shown.Relation && f.Card.Status == v.shown.Card.Status &&
 		f.Card.Queue == v.shown.Card.Queue && f.Card.Priority == v.shown.Card.Priority
 	return f, !same
