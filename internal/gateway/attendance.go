@@ -34,6 +34,9 @@ type attendee struct {
 	sockets int
 	// stay ends a departure that is under way.
 	stay context.CancelFunc
+	// gone ends the telling that the customer is back: without a router it would go on for ever, and a client that
+	// comes and goes would begin another one each time.
+	gone context.CancelFunc
 }
 
 func newAttendance(l *link, gateway string, leftAfter time.Duration, log *slog.Logger) *attendance {
@@ -54,6 +57,10 @@ func (a *attendance) enter(conv conversation.ID, contact string, again bool) {
 	}
 	who.sockets++
 	first := who.sockets == 1
+	back := a.link.Base
+	if first && again {
+		back, who.gone = context.WithCancel(a.link.Base)
+	}
 	if who.stay != nil {
 		who.stay()
 		who.stay = nil
@@ -65,7 +72,7 @@ func (a *attendance) enter(conv conversation.ID, contact string, again bool) {
 	a.link.Feed.Join(a, feed.OfConversation(string(conv)))
 	if again {
 		a.say(feed.LivePresent, conv)
-		a.work.Go(func() { a.tell(a.link.Base, protocol.Back, conv, contact) })
+		a.work.Go(func() { a.tell(back, protocol.Back, conv, contact) })
 	}
 }
 
@@ -77,7 +84,14 @@ func (a *attendance) leave(conv conversation.ID) {
 	if who == nil {
 		return
 	}
-	if who.sockets--; who.sockets > 0 || a.link.Base.Err() != nil {
+	if who.sockets--; who.sockets > 0 {
+		return
+	}
+	if who.gone != nil {
+		who.gone()
+		who.gone = nil
+	}
+	if a.link.Base.Err() != nil {
 		return
 	}
 	ctx, stay := context.WithCancel(a.link.Base)

@@ -42,6 +42,7 @@ type Gateway struct {
 	metrics     *metrics
 
 	messageRate *limit.Buckets
+	readRate    *limit.Buckets
 	contactRate *limit.Buckets
 	connections *limit.Connections
 	handler     http.Handler
@@ -76,7 +77,7 @@ func New(opts Options) (*Gateway, error) {
 		desk: contacttoken.Desk{Namespace: doc.Namespace, Name: doc.Desk},
 		keys: contacttoken.NewFolder(opts.Secrets, keysEvery), metrics: newMetrics(opts.Registerer),
 		keysMissing: rate.Sometimes{Interval: complainEvery},
-		messageRate: limit.NewBuckets(mostRates), contactRate: limit.NewBuckets(mostRates),
+		messageRate: limit.NewBuckets(mostRates), readRate: limit.NewBuckets(mostRates), contactRate: limit.NewBuckets(mostRates),
 		connections: limit.NewConnections(opts.MaxConnections, opts.MaxConnectionsPerAddress),
 	}
 	if g.handler, err = g.routes(); err != nil {

@@ -100,3 +100,15 @@ func (g *Gateway) checkRate(contactID string, now time.Time) error {
 	}
 	return nil
 }
+
+// readsPerMinute of whole conversations by one contact. Reading costs the desk far more than asking for it: who
+// only comes back and goes, or asks for the same over and over, must not slow the desk down for others.
+const readsPerMinute = 300
+
+func (g *Gateway) checkReads(contactID string, now time.Time) error {
+	if wait, ok := g.readRate.Take(contactID, readsPerMinute, readsPerMinute, now); !ok {
+		return problem.New(http.StatusTooManyRequests, problem.CodeRate,
+			fmt.Sprintf("a contact may read its conversations %d times a minute", readsPerMinute), "wait, then ask again").RetryAfter(wait)
+	}
+	return nil
+}

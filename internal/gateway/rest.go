@@ -169,6 +169,9 @@ func (g *Gateway) postOnce(c *call, f *chatwire.ClientFrame) (intake.Posted, err
 		return intake.Posted{}, err
 	}
 	if !latest.open || latest.conv != f.Conversation {
+		if err := g.checkReads(c.contact.ID, time.Now()); err != nil {
+			return intake.Posted{}, err
+		}
 		if posted, found, err := c.link.before(c.Context(), c.contact.ID, f); err != nil || found {
 			return posted, err
 		}
@@ -257,6 +260,9 @@ func (g *Gateway) ownConversation(c *call) (conversation.ID, error) {
 func (g *Gateway) ownRecorded(c *call) (conversation.ID, []bus.Stored, error) {
 	conv, claimed, err := g.named(c)
 	if err != nil {
+		return "", nil, err
+	}
+	if err := g.checkReads(c.contact.ID, time.Now()); err != nil {
 		return "", nil, err
 	}
 	stored, err := c.link.recorded(c.Context(), conv, c.contact.ID, claimed)

@@ -126,6 +126,9 @@ func (s *session) greet(f *chatwire.ClientFrame) error {
 	if err != nil {
 		return s.refuse(f, err)
 	}
+	if err := s.g.checkReads(c.ID, time.Now()); err != nil {
+		return s.refuse(f, err)
+	}
 	s.contact, s.language, s.greeted = c, f.Language, true
 	s.sock.Push(hello{frame: f})
 	return nil
@@ -134,7 +137,9 @@ func (s *session) greet(f *chatwire.ClientFrame) error {
 func (s *session) say(ctx context.Context, f *chatwire.ClientFrame) error {
 	posted, found, err := intake.Posted{}, false, error(nil)
 	if f.Conversation != "" && !s.isOpen(f.Conversation) {
-		posted, found, err = s.link.before(ctx, s.contact.ID, f)
+		if err = s.g.checkReads(s.contact.ID, time.Now()); err == nil {
+			posted, found, err = s.link.before(ctx, s.contact.ID, f)
+		}
 	}
 	if err == nil && !found {
 		posted, err = s.link.post(ctx, s.g, s.contact, s.language, f)

@@ -45,6 +45,8 @@ type Goodbye struct {
 type Options struct {
 	// ReadLimit of one frame in bytes [conversation.MaxEventBytes]; a longer one closes the socket.
 	ReadLimit int64
+	// FirstLimit is the ReadLimit of the first frame [16 KiB]: until it has come nobody knows who the peer is.
+	FirstLimit int64
 	// QueueLimit of frames that wait for the peer [512].
 	QueueLimit int
 	// WriteTimeout of one frame [10 s].
@@ -61,6 +63,9 @@ type Options struct {
 func (o *Options) complete() {
 	if o.ReadLimit == 0 {
 		o.ReadLimit = conversation.MaxEventBytes
+	}
+	if o.FirstLimit == 0 {
+		o.FirstLimit = 16 << 10
 	}
 	if o.QueueLimit == 0 {
 		o.QueueLimit = 512
@@ -125,7 +130,7 @@ type Socket struct {
 // New makes a socket of an accepted connection.
 func New(ws *websocket.Conn, opts Options) *Socket {
 	opts.complete()
-	ws.SetReadLimit(opts.ReadLimit)
+	ws.SetReadLimit(min(opts.FirstLimit, opts.ReadLimit))
 	return &Socket{ws: ws, opts: opts, wake: make(chan struct{}, 1)}
 }
 
@@ -219,7 +224,9 @@ func (s *Socket) receive(ctx context.Context, session Session) error {
 		if err != nil {
 			return err
 		}
-		first.Stop()
+		if first.Stop() {
+			s.ws.SetReadLimit(s.opts.ReadLimit)
+		}
 		s.receiveOne(ctx, session, kind, data)
 	}
 }
