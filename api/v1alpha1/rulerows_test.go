@@ -1,6 +1,10 @@
 package v1alpha1_test
 
-import "github.com/deskfleet/deskfleet/api/v1alpha1"
+import (
+	"slices"
+
+	"github.com/deskfleet/deskfleet/api/v1alpha1"
+)
 
 const (
 	botPool = `{spec: {deskRef: {name: shop}, type: Bot}}`
@@ -11,7 +15,7 @@ const nameMessage = `Invalid value: metadata.name is longer than 63 characters o
 
 // ruleRows hold a pair for each x-kubernetes-validations rule of the four kinds.
 var ruleRows = map[string][]ruleRow{
-	v1alpha1.KindServiceDesk:      append(deskRows, busRows...),
+	v1alpha1.KindServiceDesk:      slices.Concat(deskRows, busRows, queueRows),
 	v1alpha1.KindAgentPool:        append(poolRows, roleRows(`{deskRef: {name: shop}, type: Bot, bot: `, `}`, "spec.bot")...),
 	v1alpha1.KindKnowledgeBase:    knowledgeRows,
 	v1alpha1.KindEscalationPolicy: policyRows,

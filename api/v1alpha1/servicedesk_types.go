@@ -79,20 +79,6 @@ type Channels struct {
 	WebChat *WebChatChannel `json:"webChat,omitempty"`
 }
 
-// Queue holds conversations that wait for a person.
-type Queue struct {
-	// name of the queue, unique in the desk. Required.
-	// +required
-	Name DNSLabel `json:"name"`
-	// priority of the queue's conversations, 0 to 100: higher is offered first, equal ones first come
-	// first served. Default 50. No rollout.
-	// +optional
-	// +kubebuilder:default=50
-	// +kubebuilder:validation:Minimum=0
-	// +kubebuilder:validation:Maximum=100
-	Priority *int32 `json:"priority,omitempty"`
-}
-
 // ArchiveRole keeps closed conversations and the audit table.
 type ArchiveRole struct {
 	RoleSpec `json:",inline"`
@@ -211,7 +197,7 @@ type Retention struct {
 // +kubebuilder:validation:XValidation:rule="has(self.bus) && has(self.bus.external) == (has(oldSelf.bus) && has(oldSelf.bus.external)) || !has(self.bus) && !(has(oldSelf.bus) && has(oldSelf.bus.external))",message="bus.external cannot be added to or removed from a running desk, as its open conversations are on the bus: make a new desk",fieldPath=".bus"
 // +kubebuilder:validation:XValidation:rule="!has(self.defaultQueue) || !has(self.queues) || self.queues.exists(q, q.name == self.defaultQueue)",messageExpression="'defaultQueue is ' + self.defaultQueue + ', which is not among queues: add it there or name one of them'",message="defaultQueue must be one of queues",fieldPath=".defaultQueue"
 type ServiceDeskSpec struct {
-	// suspend stops the operator's work on this desk; what runs goes on running. Default false.
+	// suspend stops the operator's work on this desk and on its pools; what runs goes on running. Default false.
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
 	// displayName that customers see, at most 120 characters. Default: the desk's name. No rollout.
@@ -244,7 +230,12 @@ type ServiceDeskSpec struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=50
 	// +kubebuilder:validation:XValidation:rule="!self.exists(q, q.name == 'bot')",message="queues has a queue named bot: that name is the implicit queue in front of the bots; choose another"
+	// +kubebuilder:validation:XValidation:rule="self.all(q, !has(q.overflow) || q.overflow.all(s, !has(s.queue) || self.exists(o, o.name == s.queue)))",message="overflow of a queue names a queue that is not among queues: add it there or name one of them"
 	Queues []Queue `json:"queues,omitempty"`
+	// routing: the rules of matching that are one for the desk. Default: a point a minute, no sticky agent. No rollout.
+	// +optional
+	// +kubebuilder:default={}
+	Routing *Routing `json:"routing,omitempty"`
 	// defaultQueue receives hand-offs for which no rule names a queue. Default: the first of queues. No rollout.
 	// +optional
 	DefaultQueue *DNSLabel `json:"defaultQueue,omitempty"`

@@ -60,7 +60,8 @@ func Desk(in *DeskInput) (*render.Desk, string, []Problem, error) {
 		Desk:        in.Desk.Name,
 		DisplayName: spec.DisplayName,
 		WebChat:     webChat(spec),
-		Queues:      queues(spec),
+		Queues:      queues(spec, in.Pools),
+		Routing:     routing(spec.Routing),
 		Pools:       documentPools(spec, in.Pools, names(bases)),
 		Rules:       deskRules(in, &found),
 		Bus:         bus(in, spec),
@@ -265,14 +266,6 @@ func defaultQueue(spec *v1alpha1.ServiceDeskSpec) string {
 		return string(*spec.DefaultQueue)
 	}
 	return string(spec.Queues[0].Name)
-}
-
-func queues(spec *v1alpha1.ServiceDeskSpec) []runtimeconfig.Queue {
-	converted := make([]runtimeconfig.Queue, 0, len(spec.Queues))
-	for i := range spec.Queues {
-		converted = append(converted, runtimeconfig.Queue{Name: string(spec.Queues[i].Name), Priority: int(*spec.Queues[i].Priority)})
-	}
-	return converted
 }
 
 func webChat(spec *v1alpha1.ServiceDeskSpec) runtimeconfig.WebChat {

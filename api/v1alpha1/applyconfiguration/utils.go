@@ -68,6 +68,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.LocalizedTextApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LocalObjectReference"):
 		return &apiv1alpha1.LocalObjectReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("OverflowStep"):
+		return &apiv1alpha1.OverflowStepApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Peak"):
 		return &apiv1alpha1.PeakApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Placement"):
@@ -78,6 +80,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.PoolScalingStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Queue"):
 		return &apiv1alpha1.QueueApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("QueueSkill"):
+		return &apiv1alpha1.QueueSkillApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("QueueStatus"):
 		return &apiv1alpha1.QueueStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReplicatedRoleSpec"):
@@ -88,8 +92,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ResourcesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Retention"):
 		return &apiv1alpha1.RetentionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Ring"):
+		return &apiv1alpha1.RingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RoleSpec"):
 		return &apiv1alpha1.RoleSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Routing"):
+		return &apiv1alpha1.RoutingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Rule"):
 		return &apiv1alpha1.RuleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RuleActions"):
@@ -100,6 +108,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ServiceDeskSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ServiceDeskStatus"):
 		return &apiv1alpha1.ServiceDeskStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ServiceLevel"):
+		return &apiv1alpha1.ServiceLevelApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Storage"):
 		return &apiv1alpha1.StorageApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Toleration"):

@@ -131,6 +131,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: online
       type:
         scalar: numeric
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.Announcement
+  scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.ArchiveRole
   map:
     fields:
@@ -469,6 +471,31 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.Origin
   scalar: string
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.OverflowAction
+  scalar: string
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.OverflowStep
+  map:
+    fields:
+    - name: action
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.OverflowAction
+    - name: pool
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
+    - name: predictedWait
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
+    - name: queue
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
+    - name: say
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.LocalizedText
+          elementRelationship: associative
+          keys:
+          - language
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.Peak
   map:
     fields:
@@ -544,13 +571,60 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.Queue
   map:
     fields:
+    - name: announce
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Announcement
+      default: PositionAndWait
+    - name: maxLength
+      type:
+        scalar: numeric
+    - name: maxWait
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
     - name: name
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
+    - name: overflow
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.OverflowStep
+          elementRelationship: atomic
     - name: priority
       type:
         scalar: numeric
       default: 50
+    - name: relax
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Ring
+          elementRelationship: atomic
+    - name: serviceLevel
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ServiceLevel
+    - name: skills
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.QueueSkill
+          elementRelationship: associative
+          keys:
+          - name
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.QueueSkill
+  map:
+    fields:
+    - name: level
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.SkillLevel
+      default: 1
+    - name: name
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
+    - name: need
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.SkillNeed
+      default: Required
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.QueueStatus
   map:
     fields:
@@ -563,6 +637,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: waiting
       type:
         scalar: numeric
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.RelaxDrop
+  scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.ReplicatedRoleSpec
   map:
     fields:
@@ -601,6 +677,39 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 365
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.Ring
+  map:
+    fields:
+    - name: addPools
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
+          elementRelationship: associative
+    - name: after
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
+    - name: drop
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.RelaxDrop
+      default: None
+    - name: lowerLevelsBy
+      type:
+        scalar: numeric
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.Routing
+  map:
+    fields:
+    - name: ageingPerMinute
+      type:
+        scalar: numeric
+      default: 1
+    - name: reopenFor
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
+    - name: stickyFor
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
+      default: 0s
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.Rule
   map:
     fields:
@@ -738,6 +847,10 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ReplicatedRoleSpec
       default: {}
+    - name: routing
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Routing
+      default: {}
     - name: suspend
       type:
         scalar: boolean
@@ -781,6 +894,24 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: workloads
       type:
         scalar: string
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.ServiceLevel
+  map:
+    fields:
+    - name: maxAbandonmentPercent
+      type:
+        scalar: numeric
+    - name: percent
+      type:
+        scalar: numeric
+      default: 80
+    - name: within
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
+      default: 20s
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.SkillLevel
+  scalar: numeric
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.SkillNeed
+  scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.Storage
   map:
     fields:

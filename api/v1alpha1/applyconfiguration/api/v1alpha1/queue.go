@@ -13,9 +13,29 @@ import (
 type QueueApplyConfiguration struct {
 	// name of the queue, unique in the desk. Required.
 	Name *apiv1alpha1.DNSLabel `json:"name,omitempty"`
-	// priority of the queue's conversations, 0 to 100: higher is offered first, equal ones first come
-	// first served. Default 50. No rollout.
+	// priority is what the score of the queue's conversations begins with, 0 to 100; the score grows with the wait
+	// (routing.ageingPerMinute), and the highest is offered first. Default 50. No rollout.
 	Priority *int32 `json:"priority,omitempty"`
+	// skills that agents must have, or should have, to answer; at most 16. Default: none, every agent of the pools
+	// that serve the queue may answer. No rollout.
+	Skills []QueueSkillApplyConfiguration `json:"skills,omitempty"`
+	// serviceLevel that the queue promises; figures and status measure against it. Default: none. No rollout.
+	ServiceLevel *ServiceLevelApplyConfiguration `json:"serviceLevel,omitempty"`
+	// relax: rings, in the order of their times, that widen who may answer the longer a conversation waits; 1 to 8.
+	// Default: none, the queue asks for the same as long as it takes. No rollout.
+	Relax []RingApplyConfiguration `json:"relax,omitempty"`
+	// maxLength: conversations that may wait in the queue, 1 to 10000; for those beyond it the last step of overflow
+	// is taken, whatever wait is predicted. Default: no limit. No rollout.
+	MaxLength *int32 `json:"maxLength,omitempty"`
+	// maxWait: time after which the last step of overflow is taken for a conversation, whatever wait is predicted,
+	// 1s to 24h. Default: no limit. No rollout.
+	MaxWait *apiv1alpha1.Duration `json:"maxWait,omitempty"`
+	// overflow is the degradation ladder: steps, in the order of predicted waits, that are taken when the wait that is
+	// predicted for a conversation reaches them; 1 to 8. Default: none, customers wait. No rollout.
+	Overflow []OverflowStepApplyConfiguration `json:"overflow,omitempty"`
+	// announce: what waiting customers are told: PositionAndWait, Position or Nothing. Default PositionAndWait.
+	// No rollout.
+	Announce *apiv1alpha1.Announcement `json:"announce,omitempty"`
 }
 
 // QueueApplyConfiguration constructs a declarative configuration of the Queue type for use with
@@ -37,5 +57,76 @@ func (b *QueueApplyConfiguration) WithName(value apiv1alpha1.DNSLabel) *QueueApp
 // If called multiple times, the Priority field is set to the value of the last call.
 func (b *QueueApplyConfiguration) WithPriority(value int32) *QueueApplyConfiguration {
 	b.Priority = &value
+	return b
+}
+
+// WithSkills adds the given value to the Skills field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Skills field.
+func (b *QueueApplyConfiguration) WithSkills(values ...*QueueSkillApplyConfiguration) *QueueApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithSkills")
+		}
+		b.Skills = append(b.Skills, *values[i])
+	}
+	return b
+}
+
+// WithServiceLevel sets the ServiceLevel field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ServiceLevel field is set to the value of the last call.
+func (b *QueueApplyConfiguration) WithServiceLevel(value *ServiceLevelApplyConfiguration) *QueueApplyConfiguration {
+	b.ServiceLevel = value
+	return b
+}
+
+// WithRelax adds the given value to the Relax field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Relax field.
+func (b *QueueApplyConfiguration) WithRelax(values ...*RingApplyConfiguration) *QueueApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithRelax")
+		}
+		b.Relax = append(b.Relax, *values[i])
+	}
+	return b
+}
+
+// WithMaxLength sets the MaxLength field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MaxLength field is set to the value of the last call.
+func (b *QueueApplyConfiguration) WithMaxLength(value int32) *QueueApplyConfiguration {
+	b.MaxLength = &value
+	return b
+}
+
+// WithMaxWait sets the MaxWait field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MaxWait field is set to the value of the last call.
+func (b *QueueApplyConfiguration) WithMaxWait(value apiv1alpha1.Duration) *QueueApplyConfiguration {
+	b.MaxWait = &value
+	return b
+}
+
+// WithOverflow adds the given value to the Overflow field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Overflow field.
+func (b *QueueApplyConfiguration) WithOverflow(values ...*OverflowStepApplyConfiguration) *QueueApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithOverflow")
+		}
+		b.Overflow = append(b.Overflow, *values[i])
+	}
+	return b
+}
+
+// WithAnnounce sets the Announce field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Announce field is set to the value of the last call.
+func (b *QueueApplyConfiguration) WithAnnounce(value apiv1alpha1.Announcement) *QueueApplyConfiguration {
+	b.Announce = &value
 	return b
 }

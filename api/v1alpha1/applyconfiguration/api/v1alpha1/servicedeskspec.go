@@ -11,7 +11,7 @@ import (
 //
 // ServiceDeskSpec is the desired state of a desk.
 type ServiceDeskSpecApplyConfiguration struct {
-	// suspend stops the operator's work on this desk; what runs goes on running. Default false.
+	// suspend stops the operator's work on this desk and on its pools; what runs goes on running. Default false.
 	Suspend *bool `json:"suspend,omitempty"`
 	// displayName that customers see, at most 120 characters. Default: the desk's name. No rollout.
 	DisplayName *string `json:"displayName,omitempty"`
@@ -25,6 +25,8 @@ type ServiceDeskSpecApplyConfiguration struct {
 	Channels *ChannelsApplyConfiguration `json:"channels,omitempty"`
 	// queues in which conversations wait for people, 1 to 50. Default: one queue named "general". No rollout.
 	Queues []QueueApplyConfiguration `json:"queues,omitempty"`
+	// routing: the rules of matching that are one for the desk. Default: a point a minute, no sticky agent. No rollout.
+	Routing *RoutingApplyConfiguration `json:"routing,omitempty"`
 	// defaultQueue receives hand-offs for which no rule names a queue. Default: the first of queues. No rollout.
 	DefaultQueue *apiv1alpha1.DNSLabel `json:"defaultQueue,omitempty"`
 	// escalationPolicyRef: the rules that say when a person takes over. Default: only on the customer's
@@ -114,6 +116,14 @@ func (b *ServiceDeskSpecApplyConfiguration) WithQueues(values ...*QueueApplyConf
 		}
 		b.Queues = append(b.Queues, *values[i])
 	}
+	return b
+}
+
+// WithRouting sets the Routing field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Routing field is set to the value of the last call.
+func (b *ServiceDeskSpecApplyConfiguration) WithRouting(value *RoutingApplyConfiguration) *ServiceDeskSpecApplyConfiguration {
+	b.Routing = value
 	return b
 }
 
