@@ -108,11 +108,7 @@ func (s *session) run(ctx context.Context, finish <-chan struct{}) error {
 			return fmt.Errorf("%w: %w", errGone, err)
 		case err != nil:
 			s.worker.metrics.failures.Inc()
-			level := slog.LevelWarn
-			if errors.Is(err, bus.ErrUnavailable) || errors.Is(err, bus.ErrFull) {
-				level = slog.LevelInfo // of the bus, which is told once and not by each conversation
-			}
-			s.log.Log(ctx, level, "bot tries its turn again", "error", err)
+			s.log.Log(ctx, levelOf(err), "bot tries its turn again", "error", err)
 			if !s.pause(ctx, finish, pause) {
 				return nil
 			}
@@ -132,6 +128,14 @@ func (s *session) run(ctx context.Context, finish <-chan struct{}) error {
 			return nil
 		}
 	}
+}
+
+// levelOf a turn that failed: an outage of the bus and a full log are told once and not by each conversation.
+func levelOf(err error) slog.Level {
+	if errors.Is(err, bus.ErrUnavailable) || errors.Is(err, bus.ErrFull) {
+		return slog.LevelInfo
+	}
+	return slog.LevelWarn
 }
 
 // subscribe before the transcript is read, so that nothing falls in between.

@@ -85,7 +85,7 @@ func TestClientsThatLeaveAreNoWarning(t *testing.T) {
 		r.Header.Set("Authorization", "Bearer "+welcome.Token)
 		d.gw.Handler().ServeHTTP(httptest.NewRecorder(), r)
 	}
-	for _, line := range strings.Split(lines.String(), "\n") {
+	for line := range strings.SplitSeq(lines.String(), "\n") {
 		if strings.Contains(line, "level=WARN") || strings.Contains(line, "level=ERROR") {
 			t.Errorf("logged is %s", line)
 		}

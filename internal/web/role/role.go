@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -242,7 +241,7 @@ func (r *Role) listen(base context.Context) (*server, error) {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		BaseContext:       func(net.Listener) context.Context { return base },
-		ErrorLog:          log.New(serverLog{r.log}, "", 0),
+		ErrorLog:          slog.NewLogLogger(serverLog{r.log.Handler()}, slog.LevelDebug),
 	}}, nil
 }
 
