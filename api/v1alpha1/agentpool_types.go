@@ -47,6 +47,11 @@ type BotSettings struct {
 }
 
 // HumanSettings say who the agents of a pool are and how conversations are offered to them.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.agents) || self.agents.all(a, a.name in self.members)",message="agents names somebody who is not among members: add the agent to members, or mend the name",fieldPath=".agents"
+// +kubebuilder:validation:XValidation:rule="!has(self.reserved) || self.reserved.all(r, r.queue in self.queues)",message="reserved names a queue that is not among queues: the pool does not serve it; add it to queues or remove the reservation",fieldPath=".reserved"
+// +kubebuilder:validation:XValidation:rule="!has(self.agents) || !has(self.reserved) || self.agents.all(a, !has(a.concurrency) || self.reserved.map(r, r.slots).sum() <= a.concurrency)",message="agents gives somebody a concurrency below the slots that reserved keeps: raise it or reserve fewer",fieldPath=".agents"
+// +kubebuilder:validation:XValidation:rule="!has(self.agents) || !has(self.weights) || self.agents.all(a, !has(a.concurrency) || self.weights.all(w, w.slots <= a.concurrency))",message="agents gives somebody a concurrency below what weights says that a conversation takes: raise it or lower the weight",fieldPath=".agents"
 type HumanSettings struct {
 	// members: names of the agents, as the console's tokens name them, 1 to 500. Required. No rollout.
 	// +required
@@ -67,6 +72,50 @@ type HumanSettings struct {
 	// +kubebuilder:default="20s"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('5s') && duration(self) <= duration('5m')",messageExpression="'offerTimeout is ' + self + ': use 5s to 5m'",message="use 5s to 5m"
 	OfferTimeout Duration `json:"offerTimeout,omitempty"`
+	// maxMisses: offers that an agent may miss in a row before the agent is set away, 1 to 10. Default 1. No rollout.
+	// +optional
+	// +kubebuilder:default=1
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10
+	MaxMisses int32 `json:"maxMisses,omitempty"`
+	// wrapUp: time for notes after a conversation, in which its slot stays taken; an agent may end it earlier,
+	// 0s to 1h. Default 0s. No rollout.
+	// +optional
+	// +kubebuilder:default="0s"
+	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('1h')",messageExpression="'wrapUp is ' + self + ': use 0s to 1h'",message="use 0s to 1h"
+	WrapUp *Duration `json:"wrapUp,omitempty"`
+	// skills that all members have, at most 32. Default: none. No rollout.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	Skills []AgentSkill `json:"skills,omitempty"`
+	// agents: what is different for single members, at most 500. Default: nothing. No rollout.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=500
+	Agents []MemberSettings `json:"agents,omitempty"`
+	// reserved: slots of each agent that only conversations of a queue may take, so that an urgent one never waits for
+	// a long one of another queue; at most 50. Default: none. No rollout.
+	// +optional
+	// +listType=map
+	// +listMapKey=queue
+	// +kubebuilder:validation:MaxItems=50
+	Reserved []ReservedSlots `json:"reserved,omitempty"`
+	// weights: slots that one conversation of a channel takes, at most 16. Default: 1 for each channel. No rollout.
+	// +optional
+	// +listType=map
+	// +listMapKey=channel
+	// +kubebuilder:validation:MaxItems=16
+	Weights []ChannelWeight `json:"weights,omitempty"`
+	// shifts in which members are offered conversations, in the desk's timeZone, at most 32. A member of no shift is
+	// offered none. Default: no shifts, everybody who is signed on works. No rollout.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	Shifts []Shift `json:"shifts,omitempty"`
 }
 
 // Peak is a time for which more load is announced.
@@ -133,6 +182,8 @@ type PoolScaling struct {
 // +kubebuilder:validation:XValidation:rule="self.type != 'Bot' || !has(self.human)",message="type is Bot but human is set: remove spec.human, or use type Human",fieldPath=".human",reason=FieldValueForbidden
 // +kubebuilder:validation:XValidation:rule="self.type != 'Human' || self.replicas == 1",messageExpression="'type is Human but replicas is ' + (self.replicas == 0 ? '0' : 'above 1') + ': people are members, not replicas; remove spec.replicas'",message="replicas is for type Bot only",fieldPath=".replicas"
 // +kubebuilder:validation:XValidation:rule="self.type != 'Human' || !has(self.scaling)",message="type is Human but scaling is set: people are members, not replicas; remove spec.scaling",fieldPath=".scaling",reason=FieldValueForbidden
+// +kubebuilder:validation:XValidation:rule="!has(self.human) || !has(self.human.reserved) || self.human.reserved.map(r, r.slots).sum() <= self.concurrency",message="human.reserved keeps more slots of each agent than concurrency has: reserve fewer or raise concurrency",fieldPath=".human.reserved"
+// +kubebuilder:validation:XValidation:rule="!has(self.human) || !has(self.human.weights) || self.human.weights.all(w, w.slots <= self.concurrency)",message="human.weights has a channel that takes more slots than concurrency has, so that nobody could answer it: lower the weight or raise concurrency",fieldPath=".human.weights"
 type AgentPoolSpec struct {
 	// suspend stops the operator's work on this pool; what runs goes on running. Default false.
 	// +optional

@@ -185,7 +185,7 @@ func (b *bounds) text(p *apiextensionsv1.JSONSchemaProps, path *field.Path) {
 		b.try("minLength", path, "", path, field.ErrorTypeInvalid, true)
 	}
 	if p.Pattern != "" {
-		b.try("pattern", path, "\x01"+fits(6), path, field.ErrorTypeInvalid, true)
+		b.try("pattern", path, "\x01"+fits(min(6, int(*p.MaxLength)-1)), path, field.ErrorTypeInvalid, true)
 	}
 }
 
@@ -209,6 +209,12 @@ func textOf(pattern string) func(length int) string {
 				return strings.Repeat("0", length-1) + "s"
 			}
 			return strings.Repeat("0", max(0, length-16)) + "0000h0000m00000s"
+		}
+	case strings.HasSuffix(pattern, ":[0-5][0-9]$"): // a time of day
+		return func(length int) string { return ("00:00" + strings.Repeat("0", length))[:length] }
+	case strings.HasPrefix(pattern, "^([0-9]{4}-)?"): // a date, whose year may be left out
+		return func(length int) string {
+			return ("2026-01-01" + strings.Repeat("0", length))[max(0, 10-length):max(10, length)]
 		}
 	case pattern == "" || strings.HasPrefix(pattern, `^[^\x00`): // free text, counted in characters
 		return func(length int) string { return strings.Repeat("的", length) }

@@ -131,3 +131,71 @@ var queueRows = []ruleRow{
 		want:   []string{"spec.routing.reopenFor: Invalid value: reopenFor is 169h: use 1s to 168h"},
 	},
 }
+
+// aPool is a pool of two people who serve two queues, with more fields; around is what stands beside human.
+func aPool(fields, around string) string {
+	return `{spec: {deskRef: {name: shop}, type: Human, human: {members: [ann, bob], queues: [general, vip], ` + fields + `}` + around + `}}`
+}
+
+var seatRows = []ruleRow{
+	{
+		name:   "notes take an hour at most",
+		accept: aPool(`wrapUp: 1h`, ``),
+		reject: aPool(`wrapUp: 61m`, ``),
+		want:   []string{"spec.human.wrapUp: Invalid value: wrapUp is 61m: use 0s to 1h"},
+	},
+	{
+		name:   "who is different is a member",
+		accept: aPool(`agents: [{name: bob, concurrency: 2}]`, ``),
+		reject: aPool(`agents: [{name: bib, concurrency: 2}]`, ``),
+		want:   []string{"spec.human.agents: Invalid value: agents names somebody who is not among members: add the agent to members, or mend the name"},
+	},
+	{
+		name:   "who is different differs in something",
+		accept: aPool(`agents: [{name: bob, skills: [{name: refund}]}]`, ``),
+		reject: aPool(`agents: [{name: bob}]`, ``),
+		want:   []string{"spec.human.agents[0]: Invalid value: agents names bob and changes nothing: give skills or concurrency, or remove the entry"},
+	},
+	{
+		name:   "slots are reserved for a queue of the pool",
+		accept: aPool(`reserved: [{queue: vip, slots: 1}]`, ``),
+		reject: aPool(`reserved: [{queue: vips, slots: 1}]`, ``),
+		want:   []string{"spec.human.reserved: Invalid value: reserved names a queue that is not among queues: the pool does not serve it; add it to queues or remove the reservation"},
+	},
+	{
+		name:   "an agent has all the slots that are reserved",
+		accept: aPool(`reserved: [{queue: vip, slots: 1}, {queue: general, slots: 2}]`, `, concurrency: 3`),
+		reject: aPool(`reserved: [{queue: vip, slots: 2}, {queue: general, slots: 2}]`, `, concurrency: 3`),
+		want:   []string{"spec.human.reserved: Invalid value: human.reserved keeps more slots of each agent than concurrency has: reserve fewer or raise concurrency"},
+	},
+	{
+		name:   "a single agent has all the slots that are reserved, too",
+		accept: aPool(`agents: [{name: ann, concurrency: 2}], reserved: [{queue: vip, slots: 2}]`, ``),
+		reject: aPool(`agents: [{name: ann, concurrency: 1}], reserved: [{queue: vip, slots: 2}]`, ``),
+		want:   []string{"spec.human.agents: Invalid value: agents gives somebody a concurrency below the slots that reserved keeps: raise it or reserve fewer"},
+	},
+	{
+		name:   "an agent has room for a conversation of each channel",
+		accept: aPool(`weights: [{channel: WebChat, slots: 3}]`, `, concurrency: 3`),
+		reject: aPool(`weights: [{channel: WebChat, slots: 4}]`, `, concurrency: 3`),
+		want:   []string{"spec.human.weights: Invalid value: human.weights has a channel that takes more slots than concurrency has, so that nobody could answer it: lower the weight or raise concurrency"},
+	},
+	{
+		name:   "a single agent has room for a conversation of each channel, too",
+		accept: aPool(`agents: [{name: ann, concurrency: 2}], weights: [{channel: WebChat, slots: 2}]`, ``),
+		reject: aPool(`agents: [{name: ann, concurrency: 1}], weights: [{channel: WebChat, slots: 2}]`, ``),
+		want:   []string{"spec.human.agents: Invalid value: agents gives somebody a concurrency below what weights says that a conversation takes: raise it or lower the weight"},
+	},
+	{
+		name:   "a shift ends after it begins",
+		accept: aPool(`shifts: [{name: late, days: [Monday], from: "22:00", to: "30:00"}]`, ``),
+		reject: aPool(`shifts: [{name: late, days: [Monday], from: "22:00", to: "06:00"}]`, ``),
+		want:   []string{"spec.human.shifts[0].to: Invalid value: shift late ends at 06:00, not after it begins at 22:00: write a time of the next day with hours beyond 24, such as 30:00 for 06:00"},
+	},
+	{
+		name:   "a shift has a day at most",
+		accept: aPool(`shifts: [{name: all, days: [Monday], from: "09:00", to: "33:00"}]`, ``),
+		reject: aPool(`shifts: [{name: all, days: [Monday], from: "09:00", to: "33:01"}]`, ``),
+		want:   []string{"spec.human.shifts[0].to: Invalid value: shift all from 09:00 to 33:01 is longer than 24 hours: make two of it"},
+	},
+}

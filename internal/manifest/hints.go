@@ -56,6 +56,8 @@ var patternHints = map[string]string{
 	`^[a-z0-9][a-z0-9._-]*$`:                                                          "lower-case letters, digits, dots, underscores and hyphens, with a letter or a digit first",
 	`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`:                                                "a language tag such as en, zh or zh-TW",
 	`^([0-9]{1,4}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?$`:                                    "hours, minutes and seconds in this order, such as 20s, 10m or 1h30m",
+	`^([01][0-9]|2[0-3]):[0-5][0-9]$`:                                                 "a time such as 08:30, in quotes",
+	`^([0-3][0-9]|4[0-7]):[0-5][0-9]$`:                                                "a time such as 18:00, or 26:00 for 02:00 of the next day, in quotes",
 	`^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$`:                                            "text without control characters other than tab and line break",
 	`^[^\x00-\x1f\x7f]*$`:                                                             "one line of text without control characters",
 	`^https?://[A-Za-z0-9*]([-A-Za-z0-9.*]*[A-Za-z0-9])?(:[0-9]{1,5})?$`:              "an origin without a path, such as https://shop.example.com",

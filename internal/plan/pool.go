@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/deskfleet/deskfleet/api/v1alpha1"
 	"github.com/deskfleet/deskfleet/internal/render"
@@ -136,22 +135,6 @@ func documentBot(bot *v1alpha1.BotSettings, served map[string]bool) *runtimeconf
 	for _, ref := range bot.KnowledgeBaseRefs {
 		if served[string(ref.Name)] {
 			settings.KnowledgeBases = append(settings.KnowledgeBases, string(ref.Name))
-		}
-	}
-	return settings
-}
-
-func documentHuman(spec *v1alpha1.ServiceDeskSpec, human *v1alpha1.HumanSettings, taken map[v1alpha1.DNSLabel]bool) *runtimeconfig.HumanSettings {
-	settings := &runtimeconfig.HumanSettings{OfferTimeoutSeconds: int(human.OfferTimeout.Span() / time.Second)}
-	for _, member := range human.Members {
-		if !taken[member] {
-			taken[member] = true
-			settings.Members = append(settings.Members, string(member))
-		}
-	}
-	for _, queue := range human.Queues {
-		if hasQueue(spec, string(queue)) {
-			settings.Queues = append(settings.Queues, string(queue))
 		}
 	}
 	return settings

@@ -24,6 +24,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AgentPoolStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AgentsAuth"):
 		return &apiv1alpha1.AgentsAuthApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AgentSkill"):
+		return &apiv1alpha1.AgentSkillApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AgentsStatus"):
 		return &apiv1alpha1.AgentsStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ArchiveRole"):
@@ -34,6 +36,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.BusRoleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Channels"):
 		return &apiv1alpha1.ChannelsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ChannelWeight"):
+		return &apiv1alpha1.ChannelWeightApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CommonStatus"):
 		return &apiv1alpha1.CommonStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DeskEndpoints"):
@@ -68,6 +72,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.LocalizedTextApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LocalObjectReference"):
 		return &apiv1alpha1.LocalObjectReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("MemberSettings"):
+		return &apiv1alpha1.MemberSettingsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("OverflowStep"):
 		return &apiv1alpha1.OverflowStepApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Peak"):
@@ -86,6 +92,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.QueueStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReplicatedRoleSpec"):
 		return &apiv1alpha1.ReplicatedRoleSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReservedSlots"):
+		return &apiv1alpha1.ReservedSlotsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ResourceAmounts"):
 		return &apiv1alpha1.ResourceAmountsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Resources"):
@@ -110,6 +118,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ServiceDeskStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ServiceLevel"):
 		return &apiv1alpha1.ServiceLevelApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Shift"):
+		return &apiv1alpha1.ShiftApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Storage"):
 		return &apiv1alpha1.StorageApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Toleration"):

@@ -116,6 +116,16 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: waiting
       type:
         scalar: numeric
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.AgentSkill
+  map:
+    fields:
+    - name: level
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.SkillLevel
+      default: 1
+    - name: name
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.AgentsAuth
   map:
     fields:
@@ -197,6 +207,17 @@ var schemaYAML = typed.YAMLObject(`types:
       default: {}
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.BusURL
   scalar: string
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.ChannelType
+  scalar: string
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.ChannelWeight
+  map:
+    fields:
+    - name: channel
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ChannelType
+    - name: slots
+      type:
+        scalar: numeric
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.Channels
   map:
     fields:
@@ -218,6 +239,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
+  scalar: string
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.EndOfPeriod
   scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.Entry
   map:
@@ -357,6 +380,18 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.HumanSettings
   map:
     fields:
+    - name: agents
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.MemberSettings
+          elementRelationship: associative
+          keys:
+          - name
+    - name: maxMisses
+      type:
+        scalar: numeric
+      default: 1
     - name: members
       type:
         list:
@@ -373,6 +408,42 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
           elementRelationship: associative
+    - name: reserved
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ReservedSlots
+          elementRelationship: associative
+          keys:
+          - queue
+    - name: shifts
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Shift
+          elementRelationship: associative
+          keys:
+          - name
+    - name: skills
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.AgentSkill
+          elementRelationship: associative
+          keys:
+          - name
+    - name: weights
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ChannelWeight
+          elementRelationship: associative
+          keys:
+          - channel
+    - name: wrapUp
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
+      default: 0s
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.KnowledgeBase
   map:
     fields:
@@ -465,6 +536,23 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.MatchMode
   scalar: string
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.MemberSettings
+  map:
+    fields:
+    - name: concurrency
+      type:
+        scalar: numeric
+    - name: name
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
+    - name: skills
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.AgentSkill
+          elementRelationship: associative
+          keys:
+          - name
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.NodeLabelValue
   scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.ObjectName
@@ -652,6 +740,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: resources
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Resources
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.ReservedSlots
+  map:
+    fields:
+    - name: queue
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
+    - name: slots
+      type:
+        scalar: numeric
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.ResourceAmounts
   map:
     fields:
@@ -908,6 +1005,30 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
       default: 20s
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.Shift
+  map:
+    fields:
+    - name: days
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Weekday
+          elementRelationship: associative
+    - name: from
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.TimeOfDay
+    - name: members
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
+          elementRelationship: associative
+    - name: name
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
+    - name: to
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.EndOfPeriod
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.SkillLevel
   scalar: numeric
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.SkillNeed
@@ -923,6 +1044,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ObjectName
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.TaintEffect
+  scalar: string
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.TimeOfDay
   scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.Toleration
   map:
@@ -959,6 +1082,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 60
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.Weekday
+  scalar: string
 - name: io.k8s.apimachinery.pkg.api.resource.Quantity
   scalar: untyped
   list:

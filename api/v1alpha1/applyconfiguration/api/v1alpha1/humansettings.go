@@ -19,6 +19,23 @@ type HumanSettingsApplyConfiguration struct {
 	// offerTimeout: an offer that is not accepted within this time goes to the next agent and the one who
 	// missed it is set away, 5s to 5m. Default 20s. No rollout.
 	OfferTimeout *apiv1alpha1.Duration `json:"offerTimeout,omitempty"`
+	// maxMisses: offers that an agent may miss in a row before the agent is set away, 1 to 10. Default 1. No rollout.
+	MaxMisses *int32 `json:"maxMisses,omitempty"`
+	// wrapUp: time for notes after a conversation, in which its slot stays taken; an agent may end it earlier,
+	// 0s to 1h. Default 0s. No rollout.
+	WrapUp *apiv1alpha1.Duration `json:"wrapUp,omitempty"`
+	// skills that all members have, at most 32. Default: none. No rollout.
+	Skills []AgentSkillApplyConfiguration `json:"skills,omitempty"`
+	// agents: what is different for single members, at most 500. Default: nothing. No rollout.
+	Agents []MemberSettingsApplyConfiguration `json:"agents,omitempty"`
+	// reserved: slots of each agent that only conversations of a queue may take, so that an urgent one never waits for
+	// a long one of another queue; at most 50. Default: none. No rollout.
+	Reserved []ReservedSlotsApplyConfiguration `json:"reserved,omitempty"`
+	// weights: slots that one conversation of a channel takes, at most 16. Default: 1 for each channel. No rollout.
+	Weights []ChannelWeightApplyConfiguration `json:"weights,omitempty"`
+	// shifts in which members are offered conversations, in the desk's timeZone, at most 32. A member of no shift is
+	// offered none. Default: no shifts, everybody who is signed on works. No rollout.
+	Shifts []ShiftApplyConfiguration `json:"shifts,omitempty"`
 }
 
 // HumanSettingsApplyConfiguration constructs a declarative configuration of the HumanSettings type for use with
@@ -52,5 +69,86 @@ func (b *HumanSettingsApplyConfiguration) WithQueues(values ...apiv1alpha1.DNSLa
 // If called multiple times, the OfferTimeout field is set to the value of the last call.
 func (b *HumanSettingsApplyConfiguration) WithOfferTimeout(value apiv1alpha1.Duration) *HumanSettingsApplyConfiguration {
 	b.OfferTimeout = &value
+	return b
+}
+
+// WithMaxMisses sets the MaxMisses field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MaxMisses field is set to the value of the last call.
+func (b *HumanSettingsApplyConfiguration) WithMaxMisses(value int32) *HumanSettingsApplyConfiguration {
+	b.MaxMisses = &value
+	return b
+}
+
+// WithWrapUp sets the WrapUp field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the WrapUp field is set to the value of the last call.
+func (b *HumanSettingsApplyConfiguration) WithWrapUp(value apiv1alpha1.Duration) *HumanSettingsApplyConfiguration {
+	b.WrapUp = &value
+	return b
+}
+
+// WithSkills adds the given value to the Skills field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Skills field.
+func (b *HumanSettingsApplyConfiguration) WithSkills(values ...*AgentSkillApplyConfiguration) *HumanSettingsApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithSkills")
+		}
+		b.Skills = append(b.Skills, *values[i])
+	}
+	return b
+}
+
+// WithAgents adds the given value to the Agents field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Agents field.
+func (b *HumanSettingsApplyConfiguration) WithAgents(values ...*MemberSettingsApplyConfiguration) *HumanSettingsApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithAgents")
+		}
+		b.Agents = append(b.Agents, *values[i])
+	}
+	return b
+}
+
+// WithReserved adds the given value to the Reserved field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Reserved field.
+func (b *HumanSettingsApplyConfiguration) WithReserved(values ...*ReservedSlotsApplyConfiguration) *HumanSettingsApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithReserved")
+		}
+		b.Reserved = append(b.Reserved, *values[i])
+	}
+	return b
+}
+
+// WithWeights adds the given value to the Weights field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Weights field.
+func (b *HumanSettingsApplyConfiguration) WithWeights(values ...*ChannelWeightApplyConfiguration) *HumanSettingsApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithWeights")
+		}
+		b.Weights = append(b.Weights, *values[i])
+	}
+	return b
+}
+
+// WithShifts adds the given value to the Shifts field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Shifts field.
+func (b *HumanSettingsApplyConfiguration) WithShifts(values ...*ShiftApplyConfiguration) *HumanSettingsApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithShifts")
+		}
+		b.Shifts = append(b.Shifts, *values[i])
+	}
 	return b
 }
