@@ -49,6 +49,8 @@ type State struct {
 	Arrival       Arrival `json:"arrival,omitzero"`
 	// Agent that owns the conversation (Bot, Active, WrapUp) or is asked to (Offered); nil otherwise.
 	Agent *Agent `json:"agent,omitempty"`
+	// ServedAt is when its owner took it, wrap-up and what came before it included; zero while nobody has it.
+	ServedAt time.Time `json:"servedAt,omitzero"`
 	// Deadline of the offer, or of the wrap-up.
 	Deadline time.Time `json:"deadline,omitzero"`
 	// Ending is how the conversation will be closed when its wrap-up is over.
@@ -285,7 +287,7 @@ func (s *State) move(e Event) error {
 			return s.refuse(e, "bots take from queue "+BotQueue+" only, it is in "+s.Queue)
 		}
 		s.enter(StatusBot, e.At, &b.Agent)
-		s.Why = b.Why
+		s.Why, s.ServedAt = b.Why, e.At
 	case *Queued:
 		return s.queue(b, e)
 	case *Offered:
@@ -298,7 +300,7 @@ func (s *State) move(e Event) error {
 		}
 		why := s.Why
 		s.enter(StatusActive, e.At, s.Agent)
-		s.Why, s.Passed = why, nil
+		s.Why, s.Passed, s.ServedAt = why, nil, e.At
 	case *WrapUpStarted, *Resumed, *Closed:
 		return s.finish(e)
 	case *Abandoned:
@@ -405,6 +407,9 @@ func (s *State) endOffer(b *OfferEnded, e Event) error {
 func (s *State) enter(status Status, at time.Time, agent *Agent) {
 	s.Status, s.StatusAt, s.Agent, s.Deadline = status, at, agent, time.Time{}
 	s.Why, s.Ending = nil, nil
+	if agent == nil {
+		s.ServedAt = time.Time{}
+	}
 }
 
 func (s *State) refuse(e Event, why string) error {

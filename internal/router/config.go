@@ -69,31 +69,6 @@ func newPolicy(doc *runtimeconfig.Document, before policy) policy {
 	return p
 }
 
-func routingConfig(doc *runtimeconfig.Document, times routing.Times) routing.Config {
-	c := routing.Config{DefaultQueue: doc.DefaultQueue, Times: times}
-	if len(doc.Languages) > 0 {
-		c.Language = doc.Languages[0]
-	}
-	if c.DefaultQueue == "" && len(doc.Queues) > 0 {
-		c.DefaultQueue = doc.Queues[0].Name
-	}
-	for _, q := range doc.Queues {
-		c.Queues = append(c.Queues, routing.Queue{Name: q.Name, Priority: q.Priority})
-	}
-	for _, p := range doc.Pools {
-		pool := routing.Pool{Name: p.Name, Kind: conversation.KindBot, Concurrency: p.Concurrency}
-		if p.Type == runtimeconfig.PoolHuman {
-			pool.Kind = conversation.KindAgent
-		}
-		if p.Human != nil {
-			pool.Members, pool.Queues = p.Human.Members, p.Human.Queues
-			pool.OfferTimeout = time.Duration(p.Human.OfferTimeoutSeconds) * time.Second
-		}
-		c.Pools = append(c.Pools, pool)
-	}
-	return c
-}
-
 // verdict asks the policy about a conversation. m is nil when it is looked at again without a message.
 // Rules that fail are skipped by the policy; the error tells which.
 func (p *policy) verdict(s *conversation.State, m *conversation.Message, now time.Time) (routing.Verdict, error) {

@@ -16,11 +16,13 @@ type agent struct {
 	// scaling says that the draining can be undone from outside, drainingSince is the time of the mark.
 	scaling       bool
 	drainingSince time.Time
-	// pools that the agent serves in; free is its place among the free agents of each.
-	pools []*pool
-	free  []*node[*agent]
-	// slots of the agent: the most that one of its pools gives.
-	slots int
+	// profile of the agent; nil while no pool of the configuration has it. spot is its place among the free ones.
+	profile *profile
+	spot    node[*agent]
+	// used slots: the weights of what it holds.
+	used int
+	// misses in a row.
+	misses int
 	// held are the conversations that it owns or is asked for: each takes a slot.
 	held map[conversation.ID]*entry
 	// idleSince is when it last became free of conversations and able to take one, lastGiven when it last
@@ -41,8 +43,8 @@ func readier(a, b *agent) bool {
 			return c < 0
 		}
 	} else {
-		if len(a.held) != len(b.held) {
-			return len(a.held) < len(b.held)
+		if a.used != b.used {
+			return a.used < b.used
 		}
 		if c := a.lastGiven.Compare(b.lastGiven); c != 0 {
 			return c < 0
@@ -52,75 +54,113 @@ func readier(a, b *agent) bool {
 }
 
 func (a *agent) canTake() bool {
-	return a.presence == conversation.PresenceOnline && !a.draining && len(a.held) < a.slots
+	return a.presence == conversation.PresenceOnline && !a.draining && a.profile != nil && a.used < a.profile.slots
 }
 
-// unfile takes the agent out of the free agents, before anything changes that orders them.
-func (a *agent) unfile() {
-	for _, n := range a.free {
-		if n.in != nil {
-			n.remove()
+// room says whether the agent has slots for a conversation of the queue, besides those that are kept for other queues.
+func (a *agent) room(queue string, weight int) bool {
+	free := a.profile.slots - a.used
+	for _, r := range a.profile.reserved {
+		if r.Queue != queue {
+			free -= max(0, r.Slots-a.usedFor(r.Queue))
+		}
+	}
+	return free >= weight
+}
+
+func (a *agent) usedFor(queue string) int {
+	used := 0
+	for _, c := range a.held {
+		if c.state.Queue == queue {
+			used += a.profile.weight(c.state.Channel)
+		}
+	}
+	return used
+}
+
+// slots that the agent has.
+func (a *agent) slots() int {
+	if a.profile == nil {
+		return 0
+	}
+	return a.profile.slots
+}
+
+// weigh counts the used slots.
+func (a *agent) weigh() {
+	a.used = 0
+	for _, c := range a.held {
+		if a.profile == nil {
+			a.used++
+		} else {
+			a.used += a.profile.weight(c.state.Channel)
 		}
 	}
 }
 
-// file puts the agent among the free agents of its pools if it can take a conversation.
-func (a *agent) file() {
-	if !a.canTake() {
+// unfile takes the agent out of the free agents, before anything changes that orders them.
+func (d *Desk) unfile(a *agent) {
+	if a.spot.in == nil {
 		return
 	}
-	for i, p := range a.pools {
-		p.free.insert(a.free[i])
+	a.spot.remove()
+	if a.profile.free.len() == 0 {
+		d.free.clear(a.profile.index)
+	}
+}
+
+// file puts the agent among the free agents if it can take a conversation.
+func (d *Desk) file(a *agent) {
+	if a.canTake() {
+		a.profile.free.insert(&a.spot)
+		d.free.set(a.profile.index)
 	}
 }
 
 func (d *Desk) take(a *agent, c *entry, at time.Time) {
-	a.unfile()
+	d.unfile(a)
 	a.held[c.state.ID] = c
+	a.weigh()
 	a.lastGiven = at
 	a.idleSince = time.Time{}
-	a.file()
+	d.file(a)
 }
 
 func (d *Desk) release(a *agent, c *entry, at time.Time) {
-	a.unfile()
+	d.unfile(a)
 	delete(a.held, c.state.ID)
+	a.weigh()
 	if len(a.held) == 0 {
 		a.idleSince = at
 	}
-	a.file()
+	d.file(a)
 }
 
-// join gives the agent the pools that the configuration has for it.
+// join gives the agent the profile that the configuration has for it.
 func (d *Desk) join(a *agent) {
-	a.unfile()
-	for _, p := range a.pools {
-		p.agents--
+	d.unfile(a)
+	if a.profile != nil {
+		a.profile.agents--
 	}
-	a.pools, a.free, a.slots = nil, nil, 0
-	for _, p := range d.poolsInOrder {
-		if p.Kind != a.Kind {
-			continue
-		}
-		member := p.Name == a.Pool
-		if p.Kind == conversation.KindAgent {
-			member = slices.Contains(p.Members, a.ID)
-		}
-		if !member {
-			continue
-		}
-		a.pools = append(a.pools, p)
-		a.free = append(a.free, &node[*agent]{item: a})
-		a.slots = max(a.slots, p.Concurrency)
-		p.agents++
+	if a.profile = d.profileOf(a); a.profile != nil {
+		a.profile.agents++
 	}
-	a.file()
+	a.weigh()
+	d.file(a)
+}
+
+// pools of the agent, in the configuration's order.
+func (a *agent) pools() []*pool {
+	if a.profile == nil {
+		return nil
+	}
+	return a.profile.pools
 }
 
 // served lists the names of the queues that the agent serves, in order.
 func (a *agent) served() []string {
 	var names []string
-	for _, p := range a.pools {
+	for _, p := range a.pools() {
 		for _, q := range p.serves() {
 			if !slices.Contains(names, q) {
 				names = append(names, q)
@@ -165,7 +205,7 @@ func (d *Desk) foldAgent(e conversation.Event) {
 		d.foldSignedOn(&conversation.SignedOn{Agent: b.Agent, Presence: b.Presence}, e.At)
 		d.change(b.Agent.ID, func(a *agent) {
 			a.draining, a.scaling, a.drainingSince = b.Draining, b.Scaling, b.DrainingSince
-			a.idleSince, a.lastGiven = b.IdleSince, b.LastGiven
+			a.idleSince, a.lastGiven, a.misses = b.IdleSince, b.LastGiven, b.Misses
 		})
 	case *conversation.PresenceSet:
 		d.change(b.Agent, func(a *agent) { a.appear(b.Presence, e.At) })
@@ -176,9 +216,9 @@ func (d *Desk) foldAgent(e conversation.Event) {
 		})
 	case *conversation.SignedOff:
 		if a := d.agents[b.Agent]; a != nil {
-			a.unfile()
-			for _, p := range a.pools {
-				p.agents--
+			d.unfile(a)
+			if a.profile != nil {
+				a.profile.agents--
 			}
 			delete(d.agents, b.Agent)
 		}
@@ -187,9 +227,9 @@ func (d *Desk) foldAgent(e conversation.Event) {
 
 func (d *Desk) change(id string, f func(*agent)) {
 	if a := d.agents[id]; a != nil {
-		a.unfile()
+		d.unfile(a)
 		f(a)
-		a.file()
+		d.file(a)
 	}
 }
 
@@ -222,9 +262,10 @@ func (d *Desk) foldSignedOn(b *conversation.SignedOn, at time.Time) {
 	fresh := a == nil
 	if fresh {
 		a = &agent{held: map[conversation.ID]*entry{}, idleSince: at}
+		a.spot.item = a
 		d.agents[b.Agent.ID] = a
 	}
-	a.unfile()
+	d.unfile(a)
 	a.Agent = b.Agent
 	a.appear(b.Presence, at)
 	a.lastSeen = later(a.lastSeen, at)

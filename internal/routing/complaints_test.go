@@ -221,7 +221,7 @@ func TestI13HandOffsHappen(t *testing.T) {
 	s.is("a person comes", s.do(routing.SignOn{Agent: conversation.Agent{Kind: conversation.KindAgent, ID: "ann"}}), "signedOn, offered 1 ann")
 }
 
-// Higher priority first; among equals the earlier queue of the pool's list; then the arrival.
+// The better score first, whatever the queue: of equal priorities that is the earlier arrival.
 func TestOrderOfService(t *testing.T) {
 	c := peopleOnly()
 	c.Queues = append(c.Queues, routing.Queue{Name: "second", Priority: 50}, routing.Queue{Name: "vip", Priority: 90})
@@ -234,7 +234,7 @@ func TestOrderOfService(t *testing.T) {
 	s.arrives(routing.Verdict{Priority: new(95)})               // 4 general, raised by a rule
 	s.arrives(routing.Verdict{HandOff: "a queue that is gone"}) // 5 general
 	s.is("ann comes on", s.do(routing.SignOn{Agent: conversation.Agent{Kind: conversation.KindAgent, ID: "ann"}}),
-		"signedOn, offered 4 ann, offered 3 ann, offered 2 ann, offered 1 ann, offered 5 ann")
+		"signedOn, offered 4 ann, offered 3 ann, offered 1 ann, offered 2 ann, offered 5 ann")
 }
 
 // Each gift says why it is one.
@@ -255,7 +255,9 @@ func TestDecisionsSayWhy(t *testing.T) {
 	if !ok {
 		t.Fatalf("after ben declines too: %+v", out)
 	}
-	want := []string{"queue general, priority 50, waited 31s, 0 ahead", "ann: idle longest, for 30s, of 2 free"}
+	want := []string{
+		"score 50.5 = priority 50 + 0.5 for 31 s in queue general", "ann: idle longest, for 30 s, of 2 free", "ben declined or missed it",
+	}
 	if diff := cmp.Diff(want, o.Why); diff != "" {
 		t.Error(diff)
 	}

@@ -38,20 +38,24 @@ func (d *Desk) Adopt(config Config) error {
 
 // adopt replaces the configuration and keeps who waits where.
 func (d *Desk) adopt(config Config) {
-	config.Times = config.Times.withDefaults()
 	for _, a := range d.agents {
-		a.unfile()
-		a.pools, a.free = nil, nil
+		d.unfile(a)
+		a.profile = nil
 	}
-	d.config = config
-	d.pools, d.poolsInOrder = map[string]*pool{}, nil
-	for _, p := range config.Pools {
+	d.config = config.withDefaults()
+	d.profiles, d.profileByKey, d.free = nil, map[string]*profile{}, nil
+	d.pools, d.poolsInOrder, d.weighted = map[string]*pool{}, nil, map[string]bool{}
+	for _, p := range d.config.Pools {
 		if p.OfferTimeout <= 0 {
-			p.OfferTimeout = config.Times.OfferTimeout
+			p.OfferTimeout = d.config.Times.OfferTimeout
 		}
-		made := &pool{Pool: p, free: newTree(readier)}
+		made := &pool{Pool: p}
+		made.indexMembers()
 		d.pools[p.Name] = made
 		d.poolsInOrder = append(d.poolsInOrder, made)
+		for _, w := range p.Weights {
+			d.weighted[w.Channel] = true
+		}
 	}
 	slices.SortFunc(d.poolsInOrder, func(a, b *pool) int { return strings.Compare(a.Name, b.Name) })
 	d.adoptQueues()
@@ -60,29 +64,49 @@ func (d *Desk) adopt(config Config) {
 	}
 }
 
+// adoptQueues builds the lines and the classes anew: the rate of ageing, the rings and the pools may have changed.
 func (d *Desk) adoptQueues() {
 	// Bots' conversations have the middle priority until a rule says otherwise.
 	const botPriority = 50
 	wanted := append([]Queue{{Name: conversation.BotQueue, Priority: botPriority}}, d.config.Queues...)
+	all := d.inQueues()
+	d.classes, d.classByKey, d.busy = nil, map[classKey]*class{}, nil
 	for name, q := range d.queues {
 		q.pools = nil
 		gone := !slices.ContainsFunc(wanted, func(w Queue) bool { return w.Name == name })
-		if gone && q.waiting.len() == 0 && q.offered.len() == 0 && q.inProgress == 0 {
+		if gone && q.line.len() == 0 && q.inProgress == 0 {
 			delete(d.queues, name)
+			continue
 		}
+		q.Queue, q.line = Queue{Name: name, Priority: q.Priority}, newTree(earlier)
+		q.version++
 	}
 	for _, w := range wanted {
-		if q := d.queues[w.Name]; q != nil {
-			q.priority = w.Priority
-		} else {
-			d.queues[w.Name] = newQueue(w.Name, w.Priority)
+		q := d.queues[w.Name]
+		if q == nil {
+			q = newQueue(w)
+			d.queues[w.Name] = q
 		}
+		q.Queue = w
+	}
+	for _, q := range d.queues {
+		q.steps = min(q.steps, len(q.Ladder))
 	}
 	for _, p := range d.poolsInOrder {
 		for _, name := range p.serves() {
 			if q := d.queues[name]; q != nil && !slices.Contains(q.pools, p) {
 				q.pools = append(q.pools, p)
 			}
+		}
+	}
+	for _, c := range all {
+		q := d.queues[c.state.Queue]
+		c.virtual = d.virtual(&c.state)
+		q.line.insert(&c.place)
+		if c.class != nil {
+			c.class = d.classOf(q, &c.state)
+			c.class.waiting.insert(&c.spot)
+			d.busy.set(c.class.index)
 		}
 	}
 }
@@ -96,12 +120,10 @@ func (d *Desk) inQueues() []*entry {
 	slices.Sort(names)
 	var all []*entry
 	for _, name := range names {
-		for _, t := range []*tree[*entry]{d.queues[name].waiting, d.queues[name].offered} {
-			t.walk(func(c *entry) bool {
-				all = append(all, c)
-				return true
-			})
-		}
+		d.queues[name].line.walk(func(c *entry) bool {
+			all = append(all, c)
+			return true
+		})
 	}
 	return all
 }
@@ -121,6 +143,7 @@ func (d *Desk) reconsider(c *entry, now time.Time) {
 		d.moveTo(c, d.config.DefaultQueue, conversation.Queued{Cause: conversation.CauseConfiguration, Why: []string{why}}, now)
 		return
 	}
+	d.settleRing(c, now)
 	if p := d.priority(s, s.Queue); p != s.Priority {
 		d.emit(now, s.ID, &conversation.Prioritised{Priority: p, Why: []string{fmt.Sprintf("queue %s has priority %d now", s.Queue, p)}})
 	}
@@ -133,5 +156,8 @@ func (d *Desk) reconsider(c *entry, now time.Time) {
 // mayServe says whether the asked agent still serves the queue.
 func (d *Desk) mayServe(s *conversation.State) bool {
 	a := d.agents[s.Agent.ID]
-	return a != nil && slices.Contains(a.served(), s.Queue)
+	if a == nil || a.profile == nil {
+		return false
+	}
+	return d.classOf(d.queues[s.Queue], s).fits[a.profile.index].via != nil
 }

@@ -60,9 +60,9 @@ func (in Wrote) decide(d *Desk, now time.Time) error {
 // front is the queue in which conversations begin.
 func (d *Desk) front() (queue string, priority int) {
 	if d.config.hasBots() {
-		return conversation.BotQueue, d.queues[conversation.BotQueue].priority
+		return conversation.BotQueue, d.queues[conversation.BotQueue].Priority
 	}
-	return d.config.DefaultQueue, d.queues[d.config.DefaultQueue].priority
+	return d.config.DefaultQueue, d.queues[d.config.DefaultQueue].Priority
 }
 
 // Looked says that the policy was evaluated again without a new message, because time has passed.

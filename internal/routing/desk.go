@@ -19,6 +19,19 @@ type Desk struct {
 	convs        map[conversation.ID]*entry
 	timers       timers
 
+	// classes of waiting conversations and profiles of agents: who may serve whom is kept with them. busy are
+	// the classes in which something waits, free the profiles of which an agent has a slot.
+	classes      []*class
+	classByKey   map[classKey]*class
+	busy         bitset
+	profiles     []*profile
+	profileByKey map[string]*profile
+	free         bitset
+	// weighted are the channels that some pool gives a weight. loosened says that a conversation for which
+	// agents kept slots waits no longer.
+	weighted map[string]bool
+	loosened bool
+
 	// out collects the decisions of the Decide that runs; err is its first failure.
 	out []Decision
 	err error
@@ -38,54 +51,52 @@ type Decision struct {
 type entry struct {
 	state conversation.State
 	// seen are hashes of the client ids that were heard, so that a message that comes twice counts once.
-	seen  map[uint64]struct{}
-	place node[*entry]
+	seen map[uint64]struct{}
+	// virtual arrival, see score.go.
+	virtual int64
+	// place in the queue's line, and spot among those of its class who wait for an agent.
+	place, spot node[*entry]
+	class       *class
 	// idleAt is the time of the timer that watches a bot's conversation; zero when none does.
 	idleAt time.Time
 }
 
 // queue of waiting conversations.
 type queue struct {
-	name     string
-	priority int
+	Queue
+	name string
 	// pools that serve the queue, in the configuration's order.
 	pools []*pool
-	// waiting for an agent, and on offer; together they are the queue.
-	waiting, offered *tree[*entry]
-	inProgress       int
+	// line has all that wait; those on offer, too, as they return to their places if nobody accepts.
+	line                *tree[*entry]
+	offered, inProgress int
+	// steps of the ladder that apply.
+	steps int
 	// version changes whenever a position in the queue may have changed.
 	version uint64
 }
 
-func newQueue(name string, priority int) *queue {
-	return &queue{name: name, priority: priority, waiting: newTree(earlier), offered: newTree(earlier)}
-}
-
-// earlier is the order of places in a queue.
-func earlier(a, b *entry) bool {
-	if a.state.Priority != b.state.Priority {
-		return a.state.Priority > b.state.Priority
-	}
-	if c := a.state.Arrival.Compare(b.state.Arrival); c != 0 {
-		return c < 0
-	}
-	return a.state.ID < b.state.ID
+func newQueue(of Queue) *queue {
+	return &queue{Queue: of, name: of.Name, line: newTree(earlier)}
 }
 
 // pool of agents.
 type pool struct {
 	Pool
-	// free are the agents that can take a conversation now.
-	free   *tree[*agent]
-	agents int
+	// members by name, with their overrides.
+	members map[string]*Override
+}
+
+func newDesk() *Desk {
+	return &Desk{
+		queues: map[string]*queue{}, pools: map[string]*pool{},
+		agents: map[string]*agent{}, convs: map[conversation.ID]*entry{},
+	}
 }
 
 // New makes an empty desk.
 func New(config Config) (*Desk, error) {
-	d := &Desk{
-		queues: map[string]*queue{}, pools: map[string]*pool{},
-		agents: map[string]*agent{}, convs: map[conversation.ID]*entry{},
-	}
+	d := newDesk()
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
@@ -107,6 +118,7 @@ func (d *Desk) Decide(now time.Time, in Input) ([]Decision, error) {
 	if err := in.decide(d, now); err != nil {
 		return nil, err
 	}
+	d.useSlots(now)
 	if d.err != nil {
 		return nil, d.err
 	}
@@ -167,7 +179,7 @@ func (d *Desk) fold(e conversation.Event) error {
 		delete(d.convs, e.Conversation)
 		return nil
 	}
-	d.watch(c, before.Status, e.At)
+	d.watch(c, &before, e.At)
 	return nil
 }
 
@@ -185,12 +197,16 @@ func (d *Desk) next(c *entry, e conversation.Event) (before, next conversation.S
 
 // move changes the state and brings the indexes along. What the indexes do not look at leaves them alone.
 func (d *Desk) move(c *entry, next conversation.State, at time.Time) {
-	before := c.state
-	from, to := holder(&before), holder(&next)
-	same := before.Status == next.Status && before.Queue == next.Queue &&
-		before.Priority == next.Priority && before.Arrival == next.Arrival
-	if !same {
-		d.leaveQueue(c)
+	before := &c.state
+	from, to := holder(before), holder(&next)
+	sameLine := before.Queue == next.Queue && before.Priority == next.Priority && before.Arrival == next.Arrival &&
+		before.Status.Waiting() == next.Status.Waiting() && (before.Owner() == nil) == (next.Owner() == nil)
+	sameSpot := sameLine && before.Status == next.Status && before.Ring == next.Ring && before.OverflowPool == next.OverflowPool
+	if !sameSpot {
+		d.leaveSpot(c)
+	}
+	if !sameLine {
+		d.leaveLine(c, at)
 	}
 	if from != to {
 		if a := d.agents[from]; a != nil {
@@ -198,8 +214,11 @@ func (d *Desk) move(c *entry, next conversation.State, at time.Time) {
 		}
 	}
 	c.state = next
-	if !same {
-		d.enterQueue(c)
+	if !sameLine {
+		d.enterLine(c)
+	}
+	if !sameSpot {
+		d.enterSpot(c)
 	}
 	if from != to {
 		if a := d.agents[to]; a != nil {
@@ -233,12 +252,44 @@ func keepHeard(restored, heard *conversation.State) {
 
 func (d *Desk) newEntry() *entry {
 	c := &entry{}
-	c.place.item = c
+	c.place.item, c.spot.item = c, c
 	return c
 }
 
-// leaveQueue takes the conversation out of its queue, before its state changes.
-func (d *Desk) leaveQueue(c *entry) {
+// leaveSpot takes the conversation from those who wait for an agent, before its state changes.
+func (d *Desk) leaveSpot(c *entry) {
+	q := d.queues[c.state.Queue]
+	switch {
+	case q == nil:
+	case c.state.Status == conversation.StatusOffered:
+		q.offered--
+	case c.class != nil:
+		cl := c.class
+		c.class = nil
+		c.spot.remove()
+		if cl.waiting.len() == 0 {
+			d.busy.clear(cl.index)
+		}
+		d.loosened = d.loosened || cl.key.channel != ""
+	}
+}
+
+// enterSpot puts the conversation among those who wait for an agent, if it does.
+func (d *Desk) enterSpot(c *entry) {
+	q := d.queues[c.state.Queue]
+	switch {
+	case q == nil:
+	case c.state.Status == conversation.StatusOffered:
+		q.offered++
+	case c.state.Status == conversation.StatusQueued:
+		c.class = d.classOf(q, &c.state)
+		c.class.waiting.insert(&c.spot)
+		d.busy.set(c.class.index)
+	}
+}
+
+// leaveLine takes the conversation out of its queue, before its state changes.
+func (d *Desk) leaveLine(c *entry, _ time.Time) {
 	s := &c.state
 	q := d.queues[s.Queue]
 	switch {
@@ -251,8 +302,8 @@ func (d *Desk) leaveQueue(c *entry) {
 	}
 }
 
-// enterQueue puts the conversation into its queue, if its state has it there or served from there.
-func (d *Desk) enterQueue(c *entry) {
+// enterLine puts the conversation into its queue, if its state has it there or served from there.
+func (d *Desk) enterLine(c *entry) {
 	s := &c.state
 	if !s.Status.Waiting() && s.Owner() == nil {
 		return
@@ -260,19 +311,16 @@ func (d *Desk) enterQueue(c *entry) {
 	q := d.queues[s.Queue]
 	if q == nil {
 		// The queue is not, or not yet, in this replica's configuration: keep the place all the same.
-		q = newQueue(s.Queue, s.Priority)
+		q = newQueue(Queue{Name: s.Queue, Priority: s.Priority})
 		d.queues[s.Queue] = q
 	}
-	switch {
-	case s.Status == conversation.StatusQueued:
-		q.waiting.insert(&c.place)
-		q.version++
-	case s.Status == conversation.StatusOffered:
-		q.offered.insert(&c.place)
-		q.version++
-	default:
+	if !s.Status.Waiting() {
 		q.inProgress++
+		return
 	}
+	c.virtual = d.virtual(s)
+	q.line.insert(&c.place)
+	q.version++
 }
 
 // Hear folds a message into its conversation. It returns false when the message was heard before or,

@@ -1,89 +1,197 @@
 package routing
 
 import (
-	"fmt"
+	"slices"
 	"time"
 
 	"github.com/deskfleet/deskfleet/internal/conversation"
 )
 
-// matchConversation finds an agent for a conversation that came to wait. The readiest agent may have
-// to take another one first, that came to wait together with this one and goes before it.
+// holdAfter is by how much a conversation that takes several slots must be ahead for agents to keep a slot free for
+// it. Without that, conversations of one slot would take each slot as it comes, and it would wait for ever.
+const holdAfter = time.Minute
+
+// matchConversation finds an agent for a conversation that came to wait. The agent may have to take another one
+// first, that came to wait together with this one and goes before it.
 func (d *Desk) matchConversation(c *entry, now time.Time) {
+	d.settleRing(c, now)
 	for d.err == nil && c.state.Status == conversation.StatusQueued {
-		a, free := d.readiest(c, now)
-		if a == nil {
+		found := d.readiest(c, now)
+		if found.agent == nil {
 			return
 		}
-		first, via := d.best(a, now)
-		d.give(first, a, via, free, now)
+		first := d.best(found.agent, now)
+		if first != c {
+			// What is known about the choice concerns the other one.
+			found = choice{agent: found.agent}
+		}
+		d.give(first, found, now)
 	}
 }
 
-// readiest finds the agent that should take the conversation, and says how many are free for its queue.
-func (d *Desk) readiest(c *entry, now time.Time) (best *agent, free int) {
-	for _, p := range d.queues[c.state.Queue].pools {
-		free += p.free.len()
-		a, ok := p.free.find(func(a *agent) bool { return !c.state.PassedBy(a.ID, now) })
-		if ok && (best == nil || readier(a, best)) {
-			best = a
+// choice of an agent for a conversation.
+type choice struct {
+	agent *agent
+	fit   fit
+	// free agents who may serve it, the chosen one included; 0 when only one was looked at.
+	free int
+	// sticky says that the contact talked to the agent before.
+	sticky bool
+	// full are agents who have a slot, but not enough of them; at most a few.
+	full []string
+}
+
+// fewNames is how many agents are named in an explanation.
+const fewNames = 3
+
+// readiest finds the agent that should take the conversation.
+func (d *Desk) readiest(c *entry, now time.Time) choice {
+	cl := c.class
+	var best choice
+	for i := range cl.eligible.both(d.free) {
+		p, f := d.profiles[i], &cl.fits[i]
+		best.free += p.free.len()
+		if best.agent != nil && best.fit.better(f) {
+			continue
+		}
+		a, ok := p.free.find(func(a *agent) bool {
+			if c.state.PassedBy(a.ID, now) {
+				return false
+			}
+			if !a.room(cl.queue.name, f.weight) {
+				if len(best.full) < fewNames {
+					best.full = append(best.full, a.ID)
+				}
+				return false
+			}
+			return !d.holds(a, c, now)
+		})
+		if ok && (best.agent == nil || f.better(&best.fit) || readier(a, best.agent)) {
+			best.agent, best.fit = a, *f
 		}
 	}
-	return best, free
+	if a := d.preferredAgent(c, now); a != nil && best.agent != nil && a != best.agent {
+		best.agent, best.fit, best.sticky = a, cl.fits[a.profile.index], true
+	}
+	return best
+}
+
+// preferredAgent is the one whom the contact talked to before, if it can take the conversation now.
+func (d *Desk) preferredAgent(c *entry, now time.Time) *agent {
+	a := d.agents[c.state.PreferredAgent(max(d.config.StickyFor, d.reopenWindow(&c.state)))]
+	if a == nil || a.spot.in == nil || c.state.PassedBy(a.ID, now) {
+		return nil
+	}
+	f := &c.class.fits[a.profile.index]
+	if f.via == nil || !a.room(c.class.queue.name, f.weight) || d.holds(a, c, now) {
+		return nil
+	}
+	return a
+}
+
+// reopenWindow is how long the last agent goes first in a conversation that was reopened. One that was just opened
+// knows an agent only from the contact's conversation before.
+func (d *Desk) reopenWindow(s *conversation.State) time.Duration {
+	if s.LastAgentAt.Before(s.OpenedAt) {
+		return 0
+	}
+	return d.config.ReopenFor
+}
+
+// holds says whether the agent keeps its slots for a conversation that goes before c and takes more than it has free.
+func (d *Desk) holds(a *agent, c *entry, now time.Time) bool {
+	if len(d.weighted) == 0 {
+		return false
+	}
+	for i := range a.profile.classes.both(d.busy) {
+		cl := d.classes[i]
+		if f := &cl.fits[a.profile.index]; f.weight == 1 || a.room(cl.queue.name, f.weight) || !a.room(cl.queue.name, 1) {
+			continue
+		}
+		head, ok := cl.waiting.find(func(c *entry) bool { return !c.state.PassedBy(a.ID, now) })
+		if ok && c.virtual-head.virtual >= int64(holdAfter) {
+			return true
+		}
+	}
+	return false
+}
+
+// useSlots lets agents take others when what they kept slots for waits no longer.
+func (d *Desk) useSlots(now time.Time) {
+	for d.loosened && d.err == nil {
+		d.loosened = false
+		d.matchFree(now)
+	}
+}
+
+// matchFree looks for conversations for all agents who have a slot.
+func (d *Desk) matchFree(now time.Time) {
+	var free []*agent
+	for _, p := range d.profiles {
+		p.free.walk(func(a *agent) bool {
+			free = append(free, a)
+			return true
+		})
+	}
+	slices.SortFunc(free, func(a, b *agent) int {
+		if readier(a, b) {
+			return -1
+		}
+		return 1
+	})
+	for _, a := range free {
+		d.matchAgent(a, now)
+	}
 }
 
 // matchAgent gives an agent that became able to take conversations the best ones that wait for it.
 func (d *Desk) matchAgent(a *agent, now time.Time) {
 	for d.err == nil && a.canTake() {
-		c, via := d.best(a, now)
+		c := d.best(a, now)
 		if c == nil {
 			return
 		}
-		d.give(c, a, via, 1, now)
+		d.give(c, choice{agent: a}, now)
 	}
 }
 
-// best finds the conversation that an agent should take: the highest priority of its queues' heads, of
-// equal ones that of the earlier queue.
-func (d *Desk) best(a *agent, now time.Time) (best *entry, via *pool) {
-	for _, p := range a.pools {
-		for _, name := range p.serves() {
-			q := d.queues[name]
-			if q == nil {
-				continue
-			}
-			c, ok := q.waiting.find(func(c *entry) bool { return !c.state.PassedBy(a.ID, now) })
-			if ok && (best == nil || c.state.Priority > best.state.Priority) {
-				best, via = c, p
-			}
+// best finds the conversation that an agent should take: the best score of the heads of its classes, of equal ones
+// that of the earlier queue in its pools' lists.
+func (d *Desk) best(a *agent, now time.Time) *entry {
+	var best *entry
+	order := 0
+	for i := range a.profile.classes.both(d.busy) {
+		cl := d.classes[i]
+		f := &cl.fits[a.profile.index]
+		if !a.room(cl.queue.name, f.weight) {
+			continue
+		}
+		c, ok := cl.waiting.find(func(c *entry) bool { return !c.state.PassedBy(a.ID, now) })
+		switch {
+		case !ok:
+		case best == nil || c.virtual < best.virtual,
+			c.virtual == best.virtual && (f.order < order || f.order == order && earlier(c, best)):
+			best, order = c, f.order
 		}
 	}
-	return best, via
+	if best != nil && d.holds(a, best, now) {
+		return nil
+	}
+	return best
 }
 
 // give assigns the conversation to a bot or offers it to a person.
-func (d *Desk) give(c *entry, a *agent, via *pool, free int, now time.Time) {
+func (d *Desk) give(c *entry, to choice, now time.Time) {
+	a := to.agent
+	to.fit = c.class.fits[a.profile.index]
 	agent := a.Agent
-	agent.Pool = via.Name
-	why := []string{whyConversation(d.queues[c.state.Queue], c, now), whyAgent(a, free, now)}
+	agent.Pool = to.fit.via.Name
+	why := d.why(c, &to, now)
 	if a.Kind == conversation.KindBot {
 		d.emit(now, c.state.ID, &conversation.Assigned{Agent: agent, Why: why})
 		return
 	}
-	d.emit(now, c.state.ID, &conversation.Offered{Agent: agent, Deadline: now.Add(via.OfferTimeout), Why: why})
-}
-
-func whyConversation(q *queue, c *entry, now time.Time) string {
-	s := &c.state
-	return fmt.Sprintf("queue %s, priority %d, waited %s, %d ahead", s.Queue, s.Priority,
-		now.Sub(s.Arrival.At).Round(time.Second), q.waiting.rank(c))
-}
-
-func whyAgent(a *agent, free int, now time.Time) string {
-	if len(a.held) == 0 {
-		return fmt.Sprintf("%s: idle longest, for %s, of %d free", a.ID, now.Sub(a.idleSince).Round(time.Second), free)
-	}
-	return fmt.Sprintf("%s: fewest busy slots, %d of %d, of %d free", a.ID, len(a.held), a.slots, free)
+	d.emit(now, c.state.ID, &conversation.Offered{Agent: agent, Deadline: now.Add(to.fit.via.OfferTimeout), Why: why})
 }
 
 // requeue puts a conversation back at its place, from whoever has it, without matching it.
@@ -116,7 +224,7 @@ func (d *Desk) priority(s *conversation.State, queue string) int {
 		return s.Priority
 	}
 	if q := d.queues[queue]; q != nil {
-		return q.priority
+		return q.Priority
 	}
 	return s.Priority
 }

@@ -1,13 +1,14 @@
 package routing_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/deskfleet/deskfleet/internal/conversation"
@@ -22,6 +23,8 @@ type model struct {
 	config routing.Config
 	states map[conversation.ID]conversation.State
 	agents map[string]*modelAgent
+	// steps of the queues' ladders that apply.
+	steps map[string]int
 }
 
 type modelAgent struct {
@@ -30,7 +33,7 @@ type modelAgent struct {
 }
 
 func newModel(config routing.Config) *model {
-	return &model{config: config, states: map[conversation.ID]conversation.State{}, agents: map[string]*modelAgent{}}
+	return &model{config: config, states: map[conversation.ID]conversation.State{}, agents: map[string]*modelAgent{}, steps: map[string]int{}}
 }
 
 // pools that an agent serves in, by name.
@@ -56,54 +59,171 @@ func (m *model) queues(a *modelAgent) []string {
 	return names
 }
 
+func override(p *routing.Pool, agent string) routing.Override {
+	for _, o := range p.Overrides {
+		if o.Agent == agent {
+			return o
+		}
+	}
+	return routing.Override{}
+}
+
 func (m *model) slots(a *modelAgent) int {
 	slots := 0
 	for _, p := range m.pools(a) {
-		slots = max(slots, p.Concurrency)
+		own := p.Concurrency
+		if c := override(&p, a.ID).Concurrency; c > 0 {
+			own = c
+		}
+		slots = max(slots, own)
 	}
 	return slots
 }
 
-func (m *model) busy(id string) int {
+// level of an agent's skill.
+func (m *model) level(a *modelAgent, skill string) int {
+	most := 0
+	for _, p := range m.pools(a) {
+		own := 0
+		for _, s := range p.Skills {
+			if s.Name == skill {
+				own = s.Level
+			}
+		}
+		for _, s := range override(&p, a.ID).Skills {
+			if s.Name == skill {
+				own = s.Level
+			}
+		}
+		most = max(most, own)
+	}
+	return most
+}
+
+// weight of a conversation for an agent.
+func (m *model) weight(a *modelAgent, s *conversation.State) int {
+	for _, p := range m.pools(a) {
+		for _, w := range p.Weights {
+			if w.Channel == s.Channel {
+				return min(w.Slots, m.slots(a))
+			}
+		}
+	}
+	return 1
+}
+
+// busy slots of an agent: all, or those of one queue.
+func (m *model) busy(id, queue string) int {
 	n := 0
 	for _, s := range m.states {
-		if s.Agent != nil && s.Agent.ID == id {
-			n++
+		if s.Agent != nil && s.Agent.ID == id && (queue == "" || s.Queue == queue) {
+			n += m.weight(m.agents[id], &s)
 		}
 	}
 	return n
 }
 
+// room for a conversation of a queue that takes so many slots.
+func (m *model) room(a *modelAgent, queue string, weight int) bool {
+	free := m.slots(a) - m.busy(a.ID, "")
+	kept := map[string]bool{queue: true}
+	for _, p := range m.pools(a) {
+		for _, r := range p.Reserved {
+			if !kept[r.Queue] {
+				kept[r.Queue] = true
+				free -= max(0, r.Slots-m.busy(a.ID, r.Queue))
+			}
+		}
+	}
+	return free >= weight
+}
+
 func (m *model) free(a *modelAgent) bool {
-	return a.online && !a.draining && m.busy(a.ID) < m.slots(a)
+	return a.online && !a.draining && m.busy(a.ID, "") < m.slots(a)
+}
+
+func (m *model) queue(name string) routing.Queue {
+	for _, q := range m.config.Queues {
+		if q.Name == name {
+			return q
+		}
+	}
+	return routing.Queue{Name: name}
+}
+
+// may says whether the agent has the pool and the skills for a conversation.
+func (m *model) may(a *modelAgent, s *conversation.State) bool {
+	if (a.Kind == conversation.KindBot) != (s.Queue == conversation.BotQueue) {
+		return false
+	}
+	q := m.queue(s.Queue)
+	further, lowered, dropPreferred, dropAll := []string{s.OverflowPool}, 0, false, false
+	for _, r := range q.Rings[:min(s.Ring, len(q.Rings))] {
+		further = append(further, r.AddPools...)
+		lowered += r.LowerLevelsBy
+		dropAll = dropAll || r.Drop == routing.DropAll
+		dropPreferred = dropPreferred || r.Drop == routing.DropPreferred
+	}
+	for _, step := range q.Ladder[:min(m.steps[s.Queue], len(q.Ladder))] {
+		further = append(further, step.Pool)
+	}
+	serves := slices.Contains(m.queues(a), s.Queue)
+	for _, p := range m.pools(a) {
+		serves = serves || slices.Contains(further, p.Name)
+	}
+	for _, w := range q.Skills {
+		if !w.Preferred && !dropAll && m.level(a, w.Name) < max(1, w.Level-lowered) {
+			return false
+		}
+	}
+	return serves
+}
+
+// virtual is by how many nanoseconds of waiting a conversation is ahead of one that comes at the start with nothing.
+func (m *model) virtual(s *conversation.State) time.Duration {
+	rate := max(1, m.config.Ageing)
+	return s.Arrival.At.Sub(start) - time.Duration(s.Priority)*time.Minute/time.Duration(rate)
+}
+
+func (m *model) before(a *modelAgent, x, y *conversation.State) bool {
+	if vx, vy := m.virtual(x), m.virtual(y); vx != vy {
+		return vx < vy
+	}
+	served := m.queues(a)
+	if i, j := slices.Index(served, x.Queue), slices.Index(served, y.Queue); i != j && i >= 0 && j >= 0 {
+		return i < j
+	}
+	if x.Arrival.Seq != y.Arrival.Seq {
+		return x.Arrival.Seq < y.Arrival.Seq
+	}
+	return x.ID < y.ID
 }
 
 // first is the conversation that the agent should get next.
 func (m *model) first(a *modelAgent, now time.Time) conversation.ID {
 	var best *conversation.State
-	served := m.queues(a)
-	before := func(x, y *conversation.State) bool {
-		if x.Priority != y.Priority {
-			return x.Priority > y.Priority
-		}
-		if i, j := slices.Index(served, x.Queue), slices.Index(served, y.Queue); i != j {
-			return i < j
-		}
-		if c := x.Arrival.Compare(y.Arrival); c != 0 {
-			return c < 0
-		}
-		return x.ID < y.ID
-	}
+	var kept []*conversation.State
 	for _, s := range m.states {
-		if s.Status != conversation.StatusQueued || !slices.Contains(served, s.Queue) || s.PassedBy(a.ID, now) {
+		if s.Status != conversation.StatusQueued || !m.may(a, &s) || s.PassedBy(a.ID, now) {
 			continue
 		}
-		if best == nil || before(&s, best) {
+		if !m.room(a, s.Queue, m.weight(a, &s)) {
+			if m.room(a, s.Queue, 1) {
+				kept = append(kept, &s)
+			}
+			continue
+		}
+		if best == nil || m.before(a, &s, best) {
 			best = &s
 		}
 	}
 	if best == nil {
 		return ""
+	}
+	for _, s := range kept {
+		if m.virtual(best)-m.virtual(s) >= time.Minute {
+			return "" // the slots are kept for the heavier one
+		}
 	}
 	return best.ID
 }
@@ -150,7 +270,7 @@ func (m *model) followAgent(t *rapid.T, body conversation.Body) {
 	case *conversation.DrainSet:
 		m.agents[b.Agent].draining = b.Draining
 	case *conversation.SignedOff:
-		if n := m.busy(b.Agent); n > 0 {
+		if n := m.busy(b.Agent, ""); n > 0 {
 			t.Fatalf("%s is signed off and still has %d conversations", b.Agent, n)
 		}
 		delete(m.agents, b.Agent)
@@ -166,7 +286,7 @@ func (m *model) checkGiven(t *rapid.T, now time.Time, conv conversation.ID, to c
 		t.Fatalf("%s is given to %s, who is not signed on", conv, to.ID)
 	}
 	if !m.free(a) {
-		t.Fatalf("%s is given to %s: online %v, draining %v, %d of %d slots busy", conv, to.ID, a.online, a.draining, m.busy(to.ID), m.slots(a))
+		t.Fatalf("%s is given to %s: online %v, draining %v, %d of %d slots busy", conv, to.ID, a.online, a.draining, m.busy(to.ID, ""), m.slots(a))
 	}
 	if first := m.first(a, now); first != conv {
 		t.Fatalf("%s is given to %s, but %s is first in line: %+v, %+v", conv, to.ID, first, m.states[conv], m.states[first])
@@ -195,8 +315,8 @@ func (m *model) checkRest(t *rapid.T, now time.Time, d *routing.Desk) {
 				t.Fatalf("%s waits while %s is free", first, id)
 			}
 		}
-		if v, ok := d.Agent(id); !ok || v.Busy != m.busy(id) || v.Slots != m.slots(a) {
-			t.Fatalf("agent %s is %+v, want %d busy", id, v, m.busy(id))
+		if v, ok := d.Agent(id); !ok || v.Busy != m.busy(id, "") || v.Slots != m.slots(a) {
+			t.Fatalf("agent %s is %+v, want %d busy", id, v, m.busy(id, ""))
 		}
 	}
 	for _, q := range append([]string{conversation.BotQueue}, queueNames(m.config)...) {
@@ -212,10 +332,10 @@ func (m *model) checkPositions(t *rapid.T, d *routing.Desk, queue string) {
 		}
 	}
 	slices.SortFunc(line, func(x, y conversation.State) int {
-		if x.Priority != y.Priority {
-			return y.Priority - x.Priority
+		if vx, vy := m.virtual(&x), m.virtual(&y); vx != vy {
+			return cmp.Compare(vx, vy)
 		}
-		if c := x.Arrival.Compare(y.Arrival); c != 0 {
+		if c := cmp.Compare(x.Arrival.Seq, y.Arrival.Seq); c != 0 {
 			return c
 		}
 		return strings.Compare(string(x.ID), string(y.ID))
@@ -330,7 +450,7 @@ func withoutVersions(views []routing.QueueView) []routing.QueueView {
 }
 
 func same(t fataler, what string, a, b *routing.Desk) {
-	if diff := cmp.Diff(dump(t, a), dump(t, b)); diff != "" {
+	if diff := gocmp.Diff(dump(t, a), dump(t, b)); diff != "" {
 		t.Fatalf("%s: %s", what, diff)
 	}
 }

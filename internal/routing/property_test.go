@@ -25,6 +25,35 @@ func smallDesk() routing.Config {
 	}
 }
 
+// skilledDesk has everything that a desk may declare about who serves whom.
+func skilledDesk() routing.Config {
+	c := smallDesk()
+	c.Ageing = 10
+	c.Queues[1].Skills = []routing.Wanted{
+		{Skill: routing.Skill{Name: "refund", Level: 3}}, {Skill: routing.Skill{Name: "english", Level: 1}, Preferred: true},
+	}
+	c.Queues[1].Rings = []routing.Ring{
+		{After: 5 * time.Second, LowerLevelsBy: 1}, {After: 10 * time.Second, Drop: routing.DropPreferred},
+		{After: 20 * time.Second, LowerLevelsBy: 1, AddPools: []string{"second", "gone"}}, {After: 40 * time.Second, Drop: routing.DropAll},
+	}
+	c.Queues[2].Skills = []routing.Wanted{{Skill: routing.Skill{Name: "vip", Level: 1}}}
+	c.Pools[1].Concurrency = 4
+	c.Pools[1].Skills = []routing.Skill{{Name: "refund", Level: 2}}
+	c.Pools[1].Overrides = []routing.Override{{Agent: "ann", Skills: []routing.Skill{{Name: "refund", Level: 5}}, Concurrency: 3}}
+	c.Pools[1].Weights = []routing.Weight{{Channel: "mail", Slots: 2}}
+	c.Pools[1].Reserved = []routing.Reserved{{Queue: "vip", Slots: 1}}
+	c.Pools[2].Overrides = []routing.Override{{Agent: "cleo", Skills: []routing.Skill{{Name: "vip", Level: 1}, {Name: "english", Level: 2}}}}
+	return c
+}
+
+// channel of a conversation: those of mail take more slots where a pool says so.
+func channel(id conversation.ID) string {
+	if id[len(id)-1]%3 == 0 {
+		return "mail"
+	}
+	return "web"
+}
+
 // driver plays random events against a desk.
 type driver struct {
 	t     *rapid.T
@@ -38,6 +67,8 @@ type driver struct {
 	ids   int
 
 	inputs int
+	// base makes the configuration that changes are drawn from.
+	base func() routing.Config
 }
 
 // id gives the next conversation's id; a random one would make failures irreproducible.
@@ -114,7 +145,7 @@ func (d *driver) write(conv conversation.ID, verdict routing.Verdict) {
 	if rapid.Bool().Draw(d.t, "delivered twice") && d.desk.Hear(e) {
 		d.t.Fatalf("a message is heard twice")
 	}
-	d.do(routing.Wrote{Conversation: conv, Seq: d.seq, Channel: "web", Contact: "c-" + string(conv), Verdict: verdict})
+	d.do(routing.Wrote{Conversation: conv, Seq: d.seq, Channel: channel(conv), Contact: "c-" + string(conv), Verdict: verdict})
 }
 
 func (d *driver) verdict() routing.Verdict {
@@ -179,15 +210,18 @@ func (d *driver) pass() {
 }
 
 func (d *driver) configure() {
-	c := smallDesk()
+	c := d.base()
+	c.Ageing = rapid.SampledFrom([]int{0, 1, 7, 100}).Draw(d.t, "ageing")
 	c.Queues[0].Priority = rapid.SampledFrom([]int{20, 50, 90}).Draw(d.t, "priority of general")
-	switch rapid.IntRange(0, 3).Draw(d.t, "change") {
+	switch rapid.IntRange(0, 4).Draw(d.t, "change") {
 	case 0:
 		c.Queues = c.Queues[:2] // no vip
 	case 1:
 		c.Pools = c.Pools[1:] // no bots
 	case 2:
 		c.Pools[1].Queues = []string{"general"}
+	case 3:
+		c.Queues[1].Rings = nil
 	}
 	d.do(routing.Configure{Config: c})
 }
@@ -283,11 +317,12 @@ func (d *driver) endSomehow(conv conversation.ID) {
 // are offline, away or draining, places kept, first come first served; and that the log gives the desk.
 func TestInvariants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		desk, err := routing.New(smallDesk())
+		base := rapid.SampledFrom([]func() routing.Config{smallDesk, skilledDesk}).Draw(t, "desk")
+		desk, err := routing.New(base())
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := &driver{t: t, desk: desk, model: newModel(smallDesk()), now: start}
+		d := &driver{t: t, desk: desk, model: newModel(base()), now: start, base: base}
 		for range rapid.SampledFrom([]int{3, 30, 100, 250}).Draw(t, "steps") {
 			d.step()
 			d.pass()
@@ -328,7 +363,7 @@ func (d *driver) checkSnapshot() {
 
 // drainOut lets the agents work until nobody waits: whoever waits is served in the end.
 func (d *driver) drainOut() {
-	d.do(routing.Configure{Config: smallDesk()})
+	d.do(routing.Configure{Config: d.base()})
 	for range 10_000 {
 		for _, id := range append(append([]string{}, people...), bots...) {
 			d.signOn(id)

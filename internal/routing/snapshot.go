@@ -18,7 +18,7 @@ func (d *Desk) Snapshot(now time.Time) []conversation.Event {
 	for _, a := range d.sortedAgents() {
 		add("", &conversation.AgentRestored{
 			Agent: a.Agent, Presence: a.presence, Draining: a.draining, Scaling: a.scaling, DrainingSince: a.drainingSince,
-			IdleSince: a.idleSince, LastGiven: a.lastGiven,
+			IdleSince: a.idleSince, LastGiven: a.lastGiven, Misses: a.misses,
 		})
 	}
 	for _, id := range d.Conversations() {
@@ -32,10 +32,7 @@ func (d *Desk) Snapshot(now time.Time) []conversation.Event {
 // Restore replaces what was decided by a complete snapshot. What was heard stays: messages that the
 // snapshot does not know yet are younger than it.
 func (d *Desk) Restore(events []conversation.Event) error {
-	fresh := &Desk{
-		queues: map[string]*queue{}, pools: map[string]*pool{},
-		agents: map[string]*agent{}, convs: map[conversation.ID]*entry{},
-	}
+	fresh := newDesk()
 	fresh.adopt(d.config)
 	for id, c := range d.convs {
 		heard := fresh.newEntry()
@@ -51,7 +48,7 @@ func (d *Desk) Restore(events []conversation.Event) error {
 	for _, e := range events {
 		// Giving the conversations to their agents has touched the times.
 		if b, ok := e.Body.(*conversation.AgentRestored); ok {
-			fresh.change(b.Agent.ID, func(a *agent) { a.idleSince, a.lastGiven = b.IdleSince, b.LastGiven })
+			fresh.change(b.Agent.ID, func(a *agent) { a.idleSince, a.lastGiven, a.misses = b.IdleSince, b.LastGiven, b.Misses })
 		}
 	}
 	for id, c := range d.convs {

@@ -15,6 +15,7 @@ const (
 	timerLeft                     // the customer has been away for long
 	timerIdle                     // a bot's conversation may be idle
 	timerLost                     // an agent may be lost
+	timerRing                     // a conversation may relax what it asks for
 )
 
 // timer is a time at which something may be due. What is really due is decided by the state then: a
@@ -90,12 +91,15 @@ func (d *Desk) NextTimer() time.Time {
 }
 
 // watch arms the timers that a new state asks for.
-func (d *Desk) watch(c *entry, before conversation.Status, at time.Time) {
+func (d *Desk) watch(c *entry, before *conversation.State, at time.Time) {
 	s := &c.state
-	if s.Status == conversation.StatusOffered && before != s.Status {
+	if s.Status == conversation.StatusOffered && before.Status != s.Status {
 		d.arm(timer{at: s.Deadline, kind: timerOffer, conv: s.ID})
 	}
-	if s.Status == conversation.StatusQueued && before == conversation.StatusOffered {
+	if s.Status.Waiting() && (!before.Status.Waiting() || before.Queue != s.Queue || before.Ring != s.Ring || before.Arrival != s.Arrival) {
+		d.watchWait(c)
+	}
+	if s.Status == conversation.StatusQueued && before.Status == conversation.StatusOffered {
 		for _, p := range s.Passed {
 			d.arm(timer{at: p.Until, kind: timerRematch, conv: s.ID})
 		}
@@ -105,6 +109,15 @@ func (d *Desk) watch(c *entry, before conversation.Status, at time.Time) {
 	}
 	if s.Status == conversation.StatusBot && c.idleAt.IsZero() {
 		d.watchIdle(c, at.Add(d.config.Times.BotIdleAfter))
+	}
+}
+
+// watchWait arms the timers of the waiting time.
+func (d *Desk) watchWait(c *entry) {
+	s := &c.state
+	q := d.queues[s.Queue]
+	if s.Ring < len(q.Rings) {
+		d.arm(timer{at: s.Arrival.At.Add(q.Rings[s.Ring].After), kind: timerRing, conv: s.ID})
 	}
 }
 
@@ -172,7 +185,8 @@ func (d *Desk) Rearm() {
 	for _, id := range d.Conversations() {
 		c := d.convs[id]
 		c.idleAt = time.Time{}
-		d.watch(c, conversation.StatusOffered, c.state.StatusAt)
+		before := conversation.State{Status: conversation.StatusOffered}
+		d.watch(c, &before, c.state.StatusAt)
 		if c.state.Status == conversation.StatusOffered {
 			d.arm(timer{at: c.state.Deadline, kind: timerOffer, conv: id})
 		}
@@ -215,6 +229,9 @@ func (d *Desk) dueConversation(due timer, c *entry, now time.Time) {
 		}
 	case timerIdle:
 		d.dueIdle(due, c, now)
+	case timerRing:
+		d.settleRing(c, now)
+		d.matchConversation(c, now)
 	case timerLost:
 	}
 }

@@ -15,7 +15,7 @@ func (d *Desk) Position(conv conversation.ID) (position, waiting int) {
 		return 0, 0
 	}
 	q := d.queues[c.state.Queue]
-	return 1 + q.waiting.rank(c) + q.offered.rank(c), q.waiting.len() + q.offered.len()
+	return 1 + q.line.rank(c), q.line.len()
 }
 
 // QueueView is how a queue stands.
@@ -34,21 +34,19 @@ func (d *Desk) Queues() []QueueView {
 	views := make([]QueueView, 0, len(d.queues))
 	for _, q := range d.queues {
 		configured := q.name == conversation.BotQueue || d.knownQueue(q.name, "") == nil
-		if !configured && q.waiting.len()+q.offered.len()+q.inProgress == 0 {
+		if !configured && q.line.len()+q.inProgress == 0 {
 			continue // removed from the configuration, and now nothing is left of it
 		}
 		v := QueueView{
-			Name: q.name, Waiting: q.waiting.len() + q.offered.len(), Offered: q.offered.len(),
+			Name: q.name, Waiting: q.line.len(), Offered: q.offered,
 			InProgress: q.inProgress, Version: q.version,
 		}
-		for _, t := range []*tree[*entry]{q.waiting, q.offered} {
-			t.walk(func(c *entry) bool {
-				if at := c.state.Arrival.At; v.Oldest.IsZero() || at.Before(v.Oldest) {
-					v.Oldest = at
-				}
-				return true
-			})
-		}
+		q.line.walk(func(c *entry) bool {
+			if at := c.state.Arrival.At; v.Oldest.IsZero() || at.Before(v.Oldest) {
+				v.Oldest = at
+			}
+			return true
+		})
 		views = append(views, v)
 	}
 	slices.SortFunc(views, func(a, b QueueView) int { return compare(a.Name, b.Name) })
@@ -62,29 +60,11 @@ func (d *Desk) Walk(queue string, f func(position int, s *conversation.State) bo
 	if q == nil {
 		return
 	}
-	offered := make([]*entry, 0, q.offered.len())
-	q.offered.walk(func(c *entry) bool {
-		offered = append(offered, c)
-		return true
-	})
 	position := 0
-	visit := func(c *entry) bool {
+	q.line.walk(func(c *entry) bool {
 		position++
 		return f(position, &c.state)
-	}
-	more := true
-	q.waiting.walk(func(c *entry) bool {
-		for more && len(offered) > 0 && earlier(offered[0], c) {
-			more = visit(offered[0])
-			offered = offered[1:]
-		}
-		more = more && visit(c)
-		return more
 	})
-	for more && len(offered) > 0 {
-		more = visit(offered[0])
-		offered = offered[1:]
-	}
 }
 
 // AgentView is how an agent stands.
@@ -115,9 +95,9 @@ func (d *Desk) Agent(id string) (v AgentView, ok bool) {
 func (a *agent) view() AgentView {
 	v := AgentView{
 		Agent: a.Agent, Presence: a.presence, Draining: a.draining, Scaling: a.scaling, DrainingSince: a.drainingSince,
-		Queues: a.served(), Slots: a.slots, Busy: len(a.held),
+		Queues: a.served(), Slots: a.slots(), Busy: a.used,
 	}
-	for _, p := range a.pools {
+	for _, p := range a.pools() {
 		v.Pools = append(v.Pools, p.Name)
 	}
 	for _, c := range a.held {
