@@ -19,7 +19,7 @@ const (
 	// MaxHolidays is the greatest length of each of the two lists of holidays.
 	MaxHolidays = 2000
 	// MaxRules is the greatest number of holidays with a rule in each of the two lists.
-	MaxRules = 200
+	MaxRules = 100
 	// MaxExcept is the greatest number of exceptions to one recurring holiday.
 	MaxExcept = 400
 	// MaxHolidayLength is the greatest length of one holiday, in days.

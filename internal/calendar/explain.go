@@ -57,8 +57,11 @@ func (c *Calendar) closedBy(at int64) int {
 		day++ // an hour that repeats belongs to the day that has begun before it
 	}
 	onDay := c.holidayOn(day)
-	without := Calendar{location: c.location, zone: c.zone, week: c.week, holidays: c.holidays, days: c.days}
-	if !without.IsOpen(time.Unix(at, 0)) {
+	without := c.walk(at, at)
+	for i := range c.closures {
+		without.open[i] = len(c.closures[i])
+	}
+	if !without.openAt(at) {
 		return onDay
 	}
 	for _, list := range c.closures {

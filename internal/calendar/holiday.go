@@ -192,13 +192,15 @@ func (c *compiler) readPart(h *readHoliday) {
 		h.timed = true
 		h.zone = c.zone(h.field+".timeZone", h.TimeZone)
 	}
+	good := true
 	if h.From != "" {
 		h.timed = true
-		h.from, _ = c.clock(h.field+".from", h.From, secondsPerDay-secondsPerMinute)
+		h.from, good = c.clock(h.field+".from", h.From, secondsPerDay-secondsPerMinute)
 	}
 	if h.To != "" {
 		h.timed = true
-		h.to, _ = c.clock(h.field+".to", h.To, secondsPerDay)
+		to, ok := c.clock(h.field+".to", h.To, secondsPerDay)
+		h.to, good = to, ok && good
 	}
 	if !h.timed {
 		return
@@ -206,8 +208,8 @@ func (c *compiler) readPart(h *readHoliday) {
 	if len(h.Periods) > 0 || h.HoursOf != "" {
 		c.add(h.field, "write one of them", "periods or hoursOf do not go together with from, to or another timeZone")
 	}
-	if h.first == h.last && h.to <= h.from {
-		c.add(h.field+".to", "swap them, or write lastDate too", "%s is not after from, %s", quote(h.To), quote(h.From))
+	if good && h.first == h.last && h.to <= h.from {
+		c.add(h.field+".to", "swap them, or write lastDate too", "%s is not after from, %s", formatClock(h.to), formatClock(h.from))
 	}
 }
 

@@ -182,10 +182,8 @@ func (r *reader) event(e *event) {
 	h := when.holiday()
 	h.Name = name
 	if isWorkday(e, name) {
-		if h.From != "" || h.To != "" {
-			return // part of a day that is worked closes nothing
-		}
-		h.HoursOf, h.TimeZone = weekdayNames[time.Monday], ""
+		// Some feeds give them the hours of an office; the desk has its own.
+		h.HoursOf, h.From, h.To, h.TimeZone = weekdayNames[time.Monday], "", "", ""
 	}
 	except := r.days(e.except, when)
 	if rule := e.properties["RRULE"]; rule.value != "" {

@@ -20,12 +20,8 @@ type Interval struct {
 // its end: at 18:00 a desk that is open from 09:00 to 18:00 is closed.
 func (c *Calendar) IsOpen(t time.Time) bool {
 	at := t.Unix()
-	for w := c.walk(at, at); w.step(); {
-		if w.end > at {
-			return w.start <= at
-		}
-	}
-	return false
+	w := c.walk(at, at)
+	return w.openAt(at)
 }
 
 // NextOpen gives the first instant from t on at which the desk is open: t itself when it is open

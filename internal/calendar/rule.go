@@ -12,7 +12,6 @@ import (
 const (
 	maxRuleCount    = 10_000
 	maxRuleInterval = 1000
-	maxRuleParts    = 400 // of one list, such as BYMONTHDAY
 	// firstCountedYear bounds how far back a rule with COUNT begins, because it is counted from there.
 	firstCountedYear = 1900
 )
@@ -142,10 +141,12 @@ func ruleNumber(to *int, name, value string, most int) *ruleError {
 func ruleNumbers(to *[]int, name, value string, least, most int) *ruleError {
 	for item := range strings.SplitSeq(value, ",") {
 		n, err := strconv.Atoi(item)
-		if err != nil || n == 0 || n < least || n > most || len(*to) >= maxRuleParts {
+		if err != nil || n == 0 || n < least || n > most {
 			return ruleErrorf(fmt.Sprintf("write numbers from %d to %d with commas between them", least, most), "%s=%s is out of range", name, clip(value))
 		}
-		*to = append(*to, n)
+		if !slices.Contains(*to, n) {
+			*to = append(*to, n)
+		}
 	}
 	return nil
 }
@@ -163,11 +164,13 @@ func (r *rule) readUntil(value string) *ruleError {
 func (r *rule) readWeekdays(value string) *ruleError {
 	for item := range strings.SplitSeq(value, ",") {
 		w, ok := parseOrdinalWeekday(item)
-		if !ok || len(r.weekdays) >= maxRuleParts {
+		if !ok {
 			return ruleErrorf("write weekdays such as MO, 2TU (the second Tuesday) or -1SU (the last Sunday) with commas between them",
 				"BYDAY=%s is no list of weekdays", clip(value))
 		}
-		r.weekdays = append(r.weekdays, w)
+		if !slices.Contains(r.weekdays, w) {
+			r.weekdays = append(r.weekdays, w)
+		}
 	}
 	return nil
 }
@@ -221,22 +224,26 @@ func (r *rule) expand(first, at, last int64, yield func(day int64) bool) {
 // daysOf appends the days of a year on which the rule falls, in order. What the rule leaves open is
 // taken from the first day.
 func (r *rule) daysOf(days []int64, year int, firstMonth time.Month, firstDay int) []int64 {
+	newYear, nextYear := dayOf(year, time.January, 1), dayOf(year+1, time.January, 1)
 	for month := time.January; month <= time.December; month++ {
 		switch {
 		case len(r.months) > 0 && !slices.Contains(r.months, int(month)):
 			continue
 		case len(r.monthDays) == 0 && len(r.weekdays) == 0:
-			if len(r.months) > 0 || month == firstMonth {
-				if exists(year, month, firstDay) {
-					days = append(days, dayOf(year, month, firstDay))
-				}
+			if (len(r.months) > 0 || month == firstMonth) && exists(year, month, firstDay) {
+				days = append(days, dayOf(year, month, firstDay))
 			}
 			continue
 		}
-		length, begin := daysIn(year, month), dayOf(year, month, 1)
-		for dom := 1; dom <= length; dom++ {
-			day := begin + int64(dom) - 1
-			if r.onMonthDay(dom, length) && r.onWeekday(day, dom, length) {
+		begin := dayOf(year, month, 1)
+		end := begin + int64(daysIn(year, month))
+		// Weekdays are counted within the month where the rule names months, else within the year.
+		from, to := begin, end
+		if len(r.months) == 0 {
+			from, to = newYear, nextYear
+		}
+		for day := begin; day < end; day++ {
+			if r.onMonthDay(int(day-begin)+1, int(end-begin)) && r.onWeekday(day, from, to) {
 				days = append(days, day)
 			}
 		}
@@ -248,28 +255,15 @@ func (r *rule) onMonthDay(dom, length int) bool {
 	return len(r.monthDays) == 0 || slices.Contains(r.monthDays, dom) || slices.Contains(r.monthDays, dom-length-1)
 }
 
-// onWeekday counts weekdays within the month where the rule names months, else within the year.
-func (r *rule) onWeekday(day int64, dom, length int) bool {
+// onWeekday counts weekdays from the first day of a month or year and back from the day after it.
+func (r *rule) onWeekday(day, from, to int64) bool {
 	if len(r.weekdays) == 0 {
 		return true
 	}
-	weekday := weekdayOf(day)
-	for _, w := range r.weekdays {
-		if w.weekday != weekday {
-			continue
-		}
-		if w.n == 0 {
-			return true
-		}
-		if len(r.months) == 0 {
-			t := civil(day)
-			dom, length = t.YearDay(), civil(dayOf(t.Year(), time.December, 31)).YearDay()
-		}
-		if w.n == (dom-1)/7+1 || w.n == -((length-dom)/7+1) {
-			return true
-		}
-	}
-	return false
+	weekday, nth, last := weekdayOf(day), int(day-from)/7+1, -(int(to-1-day)/7 + 1)
+	return slices.ContainsFunc(r.weekdays, func(w ordinalWeekday) bool {
+		return w.weekday == weekday && (w.n == 0 || w.n == nth || w.n == last)
+	})
 }
 
 // choose applies BYSETPOS.

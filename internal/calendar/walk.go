@@ -51,7 +51,8 @@ func (c *Calendar) walk(from, to int64) walker {
 	w := walker{c: c, day: max(day, firstDay) - 1, stop: min(c.dayAt(to)+1, lastDay), rawEnd: math.MinInt64, rawStart: math.MinInt64, holiday: -1}
 	w.hint = c.zone.hintFor(max(day, firstDay) * secondsPerDay)
 	w.next = sort.Search(len(c.days), func(i int) bool { return c.days[i].day > w.day })
-	for i, list := range c.closures {
+	for i := range c.closures {
+		list := c.closures[i]
 		w.open[i] = sort.Search(len(list), func(j int) bool { return list[j].end > from-3*secondsPerDay })
 	}
 	return w
@@ -71,15 +72,26 @@ func (w *walker) step() bool {
 	return false
 }
 
+// openAt tells whether one of the intervals that are left covers an instant.
+func (w *walker) openAt(unix int64) bool {
+	for w.step() {
+		if w.end > unix {
+			return w.start <= unix
+		}
+	}
+	return false
+}
+
 // behindClosures gives the first instant from start on that no closure covers, or the end of the
 // period. It does not look beyond that end: the same closure may cover the next period too.
 func (w *walker) behindClosures(start int64) int64 {
 	for {
 		before := start
-		for i, list := range w.c.closures {
+		for i := range w.c.closures {
 			if i == imported && w.exempt {
 				continue
 			}
+			list := w.c.closures[i]
 			for w.open[i] < len(list) && list[w.open[i]].end <= start {
 				w.open[i]++
 			}
@@ -98,8 +110,8 @@ func (w *walker) behindClosures(start int64) int64 {
 
 // beforeClosures gives the end of an interval that begins behind all closures up to now.
 func (w *walker) beforeClosures(end int64) int64 {
-	for i, list := range w.c.closures {
-		if w.open[i] < len(list) && (i != imported || !w.exempt) {
+	for i := range w.c.closures {
+		if list := w.c.closures[i]; w.open[i] < len(list) && (i != imported || !w.exempt) {
 			end = min(end, list[w.open[i]].start)
 		}
 	}
