@@ -140,7 +140,8 @@ func watched(namespaces []string) map[string]cache.Config {
 // CacheOptions:
 //
 //	servicedesk       ServiceDesk → workloads, Services, configuration, Secrets, policies; wakes on its children,
-//	                  its pools, their knowledge bases and its policy
+//	                  its pools, their knowledge bases, its policy and the ConfigMap with its
+//	                  holidays
 //	agentpool         AgentPool → bot workers; wakes on its children, its desk, its knowledge bases and its siblings
 //	knowledgebase     KnowledgeBase → checked entries and their revision; wakes on the ConfigMaps that it names
 //	escalationpolicy  EscalationPolicy → compiled rules
@@ -189,7 +190,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		(&servicedesk.Reconciler{
 			Client: mgr.GetClient(), Cache: mgr.GetCache(), Live: mgr.GetAPIReader(), Gatherer: gatherer, Applier: applier, Loop: reconciles,
 			Settings: &options.Settings, Kinds: options.Kinds, Link: toDesks, Woken: desks, Now: time.Now, Log: options.Log,
-		}).Setup(mgr, perController),
+		}).Setup(mgr, metadata, perController),
 		(&agentpool.Reconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Applier: applier, Loop: reconciles,
 			Settings: &options.Settings, Capacity: toDesks.Loop, Woken: pools, Now: time.Now, Log: options.Log,

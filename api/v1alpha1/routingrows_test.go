@@ -199,3 +199,30 @@ var seatRows = []ruleRow{
 		want:   []string{"spec.human.shifts[0].to: Invalid value: shift all from 09:00 to 33:01 is longer than 24 hours: make two of it"},
 	},
 }
+
+var calendarRows = []ruleRow{
+	{
+		name:   "a period ends after it begins",
+		accept: `{spec: {calendar: {openingHours: [{days: [Friday], periods: [{from: "20:00", to: "26:00"}]}]}}}`,
+		reject: `{spec: {calendar: {openingHours: [{days: [Friday], periods: [{from: "20:00", to: "02:00"}]}]}}}`,
+		want:   []string{"spec.calendar.openingHours[0].periods[0].to: Invalid value: the period from 20:00 to 02:00 does not end after it begins: write a time of the next day with hours beyond 24, such as 26:00 for 02:00"},
+	},
+	{
+		name:   "a period has a day at most",
+		accept: `{spec: {calendar: {holidays: {dates: [{from: 10-01, periods: [{from: "08:00", to: "32:00"}]}]}}}}`,
+		reject: `{spec: {calendar: {holidays: {dates: [{from: 10-01, periods: [{from: "08:00", to: "32:01"}]}]}}}}`,
+		want:   []string{"spec.calendar.holidays.dates[0].periods[0].to: Invalid value: the period from 08:00 to 32:01 is longer than 24 hours: make two of it"},
+	},
+	{
+		name:   "a holiday has its years or none",
+		accept: `{spec: {calendar: {holidays: {dates: [{from: 12-24, to: 01-02}]}}}}`,
+		reject: `{spec: {calendar: {holidays: {dates: [{from: 12-24, to: "2027-01-02"}]}}}}`,
+		want:   []string{"spec.calendar.holidays.dates[0].to: Invalid value: the holiday is from 12-24 to 2027-01-02: give both dates with a year, or both without"},
+	},
+	{
+		name:   "a holiday ends after it begins",
+		accept: `{spec: {calendar: {holidays: {dates: [{from: "2026-12-24", to: "2026-12-24"}]}}}}`,
+		reject: `{spec: {calendar: {holidays: {dates: [{from: "2026-12-24", to: "2026-01-02"}]}}}}`,
+		want:   []string{"spec.calendar.holidays.dates[0].to: Invalid value: the holiday ends on 2026-01-02, before it begins on 2026-12-24: to is the last day"},
+	},
+}

@@ -213,6 +213,16 @@ type ServiceDeskSpec struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	Languages []Language `json:"languages,omitempty"`
+	// timeZone of the calendar and of the pools' shifts, an IANA name such as Asia/Shanghai. Default UTC. No rollout.
+	// +optional
+	// +kubebuilder:default=UTC
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^[A-Za-z][-+A-Za-z0-9_]*(/[A-Za-z0-9][-+A-Za-z0-9_]*)*$`
+	TimeZone string `json:"timeZone,omitempty"`
+	// calendar: when people answer, and what happens when they do not. Default: they answer round the clock. No rollout.
+	// +optional
+	Calendar *Calendar `json:"calendar,omitempty"`
 	// profile: Distributed (a workload a role) or Compact (one pod runs all roles but the bots, recovery by
 	// restart). Default Distributed. Immutable.
 	// +optional

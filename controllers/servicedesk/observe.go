@@ -57,7 +57,23 @@ func (s *scope) observe(ctx context.Context) error {
 	if ref := s.desk.Spec.EscalationPolicyRef; ref != nil {
 		s.input.Policy, err = references.Optional(ctx, s.Client, s.desk.Namespace, string(ref.Name), &v1alpha1.EscalationPolicy{})
 	}
-	return errors.Join(err, s.observeKnowledge(ctx, pools))
+	return errors.Join(err, s.observeHolidays(ctx), s.observeKnowledge(ctx, pools))
+}
+
+// observeHolidays reads the ConfigMap that the calendar names. It comes from the API
+// server: users' ConfigMaps are watched by their metadata only.
+func (s *scope) observeHolidays(ctx context.Context) error {
+	name := plan.HolidaysOf(s.desk)
+	if name == "" {
+		return nil
+	}
+	configMap, err := references.Optional(ctx, s.Live, s.desk.Namespace, name, &corev1.ConfigMap{})
+	if err != nil || configMap == nil {
+		return err
+	}
+	s.input.Holidays = map[string]string{} // a ConfigMap without data is there all the same
+	maps.Copy(s.input.Holidays, configMap.Data)
+	return nil
 }
 
 // observeConfiguration reads what orders the desk's documents.

@@ -22,6 +22,8 @@ type DeskInput struct {
 	Pools []*v1alpha1.AgentPool
 	// Policy that the desk names; nil while it does not exist.
 	Policy *v1alpha1.EscalationPolicy
+	// Holidays is the data of the ConfigMap that the calendar names; nil while it does not exist.
+	Holidays map[string]string
 	// Contents of the knowledge bases that the pools name and whose revision the desk does not serve yet, by name.
 	Contents map[string]*KnowledgeContent
 	// Live is what the desk's children serve now, by knowledge base, of the bases that still exist: it is kept
@@ -54,11 +56,14 @@ func Desk(in *DeskInput) (*render.Desk, string, []Problem, error) {
 	if err != nil {
 		return nil, "", nil, err
 	}
+	zone, hours := deskCalendar(in, spec, &found)
 	document := &runtimeconfig.Document{
 		Version:     runtimeconfig.Version,
 		Namespace:   in.Desk.Namespace,
 		Desk:        in.Desk.Name,
 		DisplayName: spec.DisplayName,
+		TimeZone:    zone,
+		Calendar:    hours,
 		WebChat:     webChat(spec),
 		Queues:      queues(spec, in.Pools),
 		Routing:     routing(spec.Routing),

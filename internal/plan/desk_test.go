@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"pgregory.net/rapid"
 
@@ -46,9 +47,15 @@ func input(t *testing.T) *plan.DeskInput {
 	policy.Status.LastGoodGeneration, policy.Status.LastGoodRules = 1, policy.Spec.Rules
 	return &plan.DeskInput{
 		Desk: o.ServiceDesks[0], Pools: o.AgentPools, Policy: policy,
+		Holidays: holidayData(o.ConfigMaps),
 		Contents: map[string]*plan.KnowledgeContent{"faq": content("faq", 2)},
 		Users:    []runtimeconfig.BusUser{{Role: runtimeconfig.RoleGateway, PublicKey: "UGATEWAY"}},
 	}
+}
+
+func holidayData(configMaps []*corev1.ConfigMap) map[string]string {
+	i := slices.IndexFunc(configMaps, func(c *corev1.ConfigMap) bool { return c.Name == "holidays" })
+	return configMaps[i].Data
 }
 
 // content is n entries of a knowledge base.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -106,6 +107,7 @@ func (p *Plans) desk(o *Objects, desk *v1alpha1.ServiceDesk, contents map[object
 			in.Policy = policy
 		}
 	}
+	in.Holidays = holidays(o, desk)
 	var used []*KnowledgeContent
 	for _, name := range KnowledgeNames(in.Pools) {
 		if content := contents[objectKey{desk.Namespace, name}]; content != nil {
@@ -121,6 +123,19 @@ func (p *Plans) desk(o *Objects, desk *v1alpha1.ServiceDesk, contents map[object
 	if planned != nil {
 		p.Desks = append(p.Desks, planned)
 		p.Knowledge[planned] = used
+	}
+	return nil
+}
+
+// holidays is the data of the ConfigMap that a desk's calendar names; nil where the files hold none.
+func holidays(o *Objects, desk *v1alpha1.ServiceDesk) map[string]string {
+	ref := HolidaysOf(desk)
+	for _, c := range o.ConfigMaps {
+		if ref != "" && c.Namespace == desk.Namespace && c.Name == ref {
+			data := map[string]string{} // a ConfigMap without data is there all the same
+			maps.Copy(data, c.Data)
+			return data
+		}
 	}
 	return nil
 }

@@ -40,15 +40,34 @@ func offline(t *testing.T, manifests string) *plan.Plans {
 	return plans
 }
 
-// TestProblems holds every problem word for word: object, field, what is wrong
-// with which value, and what to do.
+// problemRow is a set of manifests and every problem of it, word for word: object, field, what is wrong with
+// which value, and what to do.
+type problemRow struct {
+	name      string
+	manifests string
+	want      []string
+}
+
+func checkProblems(t *testing.T, rows []problemRow) {
+	t.Helper()
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			plans := offline(t, row.manifests)
+			got := make([]string, 0, len(plans.Problems))
+			for _, p := range plans.Problems {
+				got = append(got, p.String())
+			}
+			slices.Sort(got)
+			if diff := cmp.Diff(row.want, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("problems (-expected +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestProblems(t *testing.T) {
 	entries := "    - {id: %s, questions: [\"Q?\"], answer: \"A.\"}\n"
-	for _, row := range []struct {
-		name      string
-		manifests string
-		want      []string
-	}{
+	checkProblems(t, []problemRow{
 		{name: "none", manifests: fmt.Sprintf(aDesk, "escalationPolicyRef: {name: shop}") + people +
 			fmt.Sprintf(aPool, "bots", "type: Bot, bot: {knowledgeBaseRefs: [{name: faq}]}") +
 			fmt.Sprintf(aBase, "configMaps: [{name: faq}]") + fmt.Sprintf(aMap, fmt.Sprintf(entries, "one")) +
@@ -96,19 +115,7 @@ func TestProblems(t *testing.T) {
 			`ServiceDesk shop: spec.queues: rule "a" of EscalationPolicy shop hands off to queue "vip", which the desk does not have; ` +
 				"add the queue to the desk, or change spec.rules[0](a).then.handOff.queue of the policy; until then the rule hands off to general",
 		}},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			plans := offline(t, row.manifests)
-			got := make([]string, 0, len(plans.Problems))
-			for _, p := range plans.Problems {
-				got = append(got, p.String())
-			}
-			slices.Sort(got)
-			if diff := cmp.Diff(row.want, got, cmpopts.EquateEmpty()); diff != "" {
-				t.Errorf("problems (-expected +got):\n%s", diff)
-			}
-		})
-	}
+	})
 }
 
 // TestBrokenEntryIsPlaced: the author of entries in a ConfigMap is told where to look.

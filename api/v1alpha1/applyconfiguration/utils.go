@@ -34,12 +34,18 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.BotSettingsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BusRole"):
 		return &apiv1alpha1.BusRoleApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Calendar"):
+		return &apiv1alpha1.CalendarApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Channels"):
 		return &apiv1alpha1.ChannelsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ChannelWeight"):
 		return &apiv1alpha1.ChannelWeightApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Closed"):
+		return &apiv1alpha1.ClosedApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CommonStatus"):
 		return &apiv1alpha1.CommonStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ConfigMapKeyReference"):
+		return &apiv1alpha1.ConfigMapKeyReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DeskEndpoints"):
 		return &apiv1alpha1.DeskEndpointsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Entry"):
@@ -58,6 +64,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.GatewayReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HandOffAction"):
 		return &apiv1alpha1.HandOffActionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Holiday"):
+		return &apiv1alpha1.HolidayApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Holidays"):
+		return &apiv1alpha1.HolidaysApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HumanSettings"):
 		return &apiv1alpha1.HumanSettingsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("KnowledgeBase"):
@@ -74,10 +84,14 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.LocalObjectReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("MemberSettings"):
 		return &apiv1alpha1.MemberSettingsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("OpeningHours"):
+		return &apiv1alpha1.OpeningHoursApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("OverflowStep"):
 		return &apiv1alpha1.OverflowStepApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Peak"):
 		return &apiv1alpha1.PeakApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Period"):
+		return &apiv1alpha1.PeriodApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Placement"):
 		return &apiv1alpha1.PlacementApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PoolScaling"):

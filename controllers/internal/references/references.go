@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/deskfleet/deskfleet/api/v1alpha1"
+	"github.com/deskfleet/deskfleet/internal/plan"
 )
 
 // Fields by which the cache indexes the four kinds.
@@ -19,6 +20,8 @@ const (
 	PoolKnowledge = "spec.bot.knowledgeBaseRefs.name"
 	// DeskPolicy indexes ServiceDesks by the policy that they name.
 	DeskPolicy = "spec.escalationPolicyRef.name"
+	// DeskHolidays indexes ServiceDesks by the ConfigMap with their holidays.
+	DeskHolidays = "spec.calendar.holidays.configMapRef.name"
 	// KnowledgeConfigMap indexes KnowledgeBases by the ConfigMaps that they name.
 	KnowledgeConfigMap = "spec.sources.configMaps.name"
 )
@@ -37,6 +40,12 @@ func Index(ctx context.Context, indexer client.FieldIndexer) error {
 				return nil
 			}
 			return []string{string(d.Spec.EscalationPolicyRef.Name)}
+		})},
+		{&v1alpha1.ServiceDesk{}, DeskHolidays, of(func(d *v1alpha1.ServiceDesk) []string {
+			if name := plan.HolidaysOf(d); name != "" {
+				return []string{name}
+			}
+			return nil
 		})},
 		{&v1alpha1.KnowledgeBase{}, KnowledgeConfigMap, of(func(k *v1alpha1.KnowledgeBase) []string { return names(k.Spec.Sources.ConfigMaps) })},
 	} {

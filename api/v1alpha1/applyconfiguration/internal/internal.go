@@ -207,6 +207,22 @@ var schemaYAML = typed.YAMLObject(`types:
       default: {}
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.BusURL
   scalar: string
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.Calendar
+  map:
+    fields:
+    - name: closed
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Closed
+      default: {}
+    - name: holidays
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Holidays
+    - name: openingHours
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.OpeningHours
+          elementRelationship: atomic
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.ChannelType
   scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.ChannelWeight
@@ -225,6 +241,33 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.WebChatChannel
       default: {}
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.Closed
+  map:
+    fields:
+    - name: behaviour
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ClosedBehaviour
+      default: Message
+    - name: say
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.LocalizedText
+          elementRelationship: associative
+          keys:
+          - language
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.ClosedBehaviour
+  scalar: string
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.ConfigMapKeyReference
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+      default: holidays.ics
+    - name: name
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ObjectName
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
   scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.DeletionPolicy
@@ -377,6 +420,38 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: queue
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.Holiday
+  map:
+    fields:
+    - name: from
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.HolidayDate
+    - name: name
+      type:
+        scalar: string
+    - name: periods
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Period
+          elementRelationship: atomic
+    - name: to
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.HolidayDate
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.HolidayDate
+  scalar: string
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.Holidays
+  map:
+    fields:
+    - name: configMapRef
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ConfigMapKeyReference
+    - name: dates
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Holiday
+          elementRelationship: atomic
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.HumanSettings
   map:
     fields:
@@ -557,6 +632,21 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.ObjectName
   scalar: string
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.OpeningHours
+  map:
+    fields:
+    - name: days
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Weekday
+          elementRelationship: associative
+    - name: periods
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Period
+          elementRelationship: atomic
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.Origin
   scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.OverflowAction
@@ -599,6 +689,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: start
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.Period
+  map:
+    fields:
+    - name: from
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.TimeOfDay
+    - name: to
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.EndOfPeriod
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.Placement
   map:
     fields:
@@ -878,6 +977,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.BusRole
       default: {}
+    - name: calendar
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Calendar
     - name: channels
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Channels
@@ -951,6 +1053,10 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: suspend
       type:
         scalar: boolean
+    - name: timeZone
+      type:
+        scalar: string
+      default: UTC
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.ServiceDeskStatus
   map:
     fields:

@@ -18,6 +18,10 @@ type ServiceDeskSpecApplyConfiguration struct {
 	// languages that the desk speaks, the first is used when a customer's is not among them; at most 16.
 	// Default ["en"]. No rollout.
 	Languages []apiv1alpha1.Language `json:"languages,omitempty"`
+	// timeZone of the calendar and of the pools' shifts, an IANA name such as Asia/Shanghai. Default UTC. No rollout.
+	TimeZone *string `json:"timeZone,omitempty"`
+	// calendar: when people answer, and what happens when they do not. Default: they answer round the clock. No rollout.
+	Calendar *CalendarApplyConfiguration `json:"calendar,omitempty"`
 	// profile: Distributed (a workload a role) or Compact (one pod runs all roles but the bots, recovery by
 	// restart). Default Distributed. Immutable.
 	Profile *apiv1alpha1.Profile `json:"profile,omitempty"`
@@ -87,6 +91,22 @@ func (b *ServiceDeskSpecApplyConfiguration) WithLanguages(values ...apiv1alpha1.
 	for i := range values {
 		b.Languages = append(b.Languages, values[i])
 	}
+	return b
+}
+
+// WithTimeZone sets the TimeZone field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TimeZone field is set to the value of the last call.
+func (b *ServiceDeskSpecApplyConfiguration) WithTimeZone(value string) *ServiceDeskSpecApplyConfiguration {
+	b.TimeZone = &value
+	return b
+}
+
+// WithCalendar sets the Calendar field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Calendar field is set to the value of the last call.
+func (b *ServiceDeskSpecApplyConfiguration) WithCalendar(value *CalendarApplyConfiguration) *ServiceDeskSpecApplyConfiguration {
+	b.Calendar = value
 	return b
 }
 
