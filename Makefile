@@ -111,6 +111,10 @@ bench-routing: ## Measure matching of waiting conversations and agents
 $(BENCHES): bench-%:
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $(TESTFLAGS) ./internal/$*
 
+.PHONY: bench-load
+bench-load: ## Put a desk of one process under load: exactness, latency, throughput beside the bus alone
+	$(GO) build -o bin/deskfleet . && bin/deskfleet bench load $(BENCHFLAGS)
+
 ##@ Build
 
 .PHONY: build

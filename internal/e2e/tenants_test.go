@@ -43,7 +43,7 @@ func TestDesksOfTwoNamespacesAreBlindToEachOther(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer customer.Leave()
+		t.Cleanup(customer.Leave)
 		customers[namespace] = customer
 		if err := customer.Say(ctx, "When are you open?"); err != nil {
 			t.Fatal(err)
