@@ -47,7 +47,7 @@
 // strangers, so the libraries at hand were tried on hostile input first: github.com/emersion/go-ical
 // (2025) panics on a parameter that no colon follows and needs 40 s for one parameter of 300 kB;
 // github.com/arran4/golang-ical 0.3.4 gives up the whole feed at the first odd line, and a desk would
-// be open on every holiday for the sake of one. github.com/teambition/rrule-go 1.8.2 is sound on dates
-// but has had no release since 2023, and of its seven frequencies holidays need one; our yearly rules
-// were compared with it.
+// be open on every holiday for the sake of one; github.com/teambition/rrule-go 1.8.2 panics on the
+// twentieth last Saturday of a month, wants BYDAY=-1SA,SU to be both, and has had no release since
+// 2023. What remains of it here is yearly rules, which agree with it on all rules that it understands.
 package calendar

@@ -136,6 +136,29 @@ func TestZoneTable(t *testing.T) {
 					t.Fatalf("%s at %d: offset %d, want %d", name, unix, got, want)
 				}
 			}
+			checkFirstInstant(t, z, at)
+		}
+	}
+}
+
+// checkFirstInstant holds the instants of local times around a clock change against their definition:
+// the first at which the clock shows that time or a later one, whatever the hint.
+func checkFirstInstant(t *testing.T, z *zone, change int64) {
+	t.Helper()
+	local := change + z.offsetAt(change)
+	for by := int64(-3 * secondsPerHour); by <= 3*secondsPerHour; by += 10 * secondsPerMinute {
+		first, last := 0, len(z.segments)-1
+		unix := z.instant(local+by, &first)
+		if other := z.instant(local+by, &last); other != unix || first != last || z.hintFor(local+by) != first {
+			t.Fatalf("instant %d or %d of local %d", unix, other, local+by)
+		}
+		if shown := unix + z.offsetAt(unix); shown < local+by {
+			t.Fatalf("at %d the clock shows %d, not yet %d", unix, shown, local+by)
+		}
+		for _, before := range []int64{1, 30 * secondsPerMinute, secondsPerHour, 3 * secondsPerHour} {
+			if shown := unix - before + z.offsetAt(unix-before); shown >= local+by {
+				t.Fatalf("at %d the clock shows %d already, which is not before %d", unix-before, shown, local+by)
+			}
 		}
 	}
 }
