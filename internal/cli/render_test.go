@@ -21,6 +21,8 @@ func TestRender(t *testing.T) {
 		t.Fatal(err)
 	}
 	unreachable := strings.Replace(string(minimal), "queues: [general]", "queues: [vip]", 1)
+	skilled := strings.Replace(string(minimal), "escalationPolicyRef: {name: hello}",
+		"escalationPolicyRef: {name: hello}\n  queues: [{name: general, skills: [{name: refund, level: 4}], relax: [{after: 30s, lowerLevelsBy: 1, addPools: [backup]}]}]", 1)
 	for _, row := range []struct {
 		name  string
 		args  []string
@@ -39,6 +41,12 @@ func TestRender(t *testing.T) {
 				`ServiceDesk hello: spec.queues[0].name: queue "general" is served by no AgentPool of type Human`,
 				"add the queue to spec.human.queues of an AgentPool of this desk",
 				`AgentPool hello-people: spec.human.queues[0]: ServiceDesk hello has no queue "vip"`,
+				"Error: 2 problems, see above",
+			}, renders: []string{"name: hello-gateway"}},
+		{name: "skills that nobody has", args: []string{"-f", "-"}, stdin: skilled, status: 1,
+			says: []string{
+				`ServiceDesk hello: spec.queues[0].skills: queue "general" requires refund at level 3 after all rings, and no member of AgentPool hello-people has that; nearest is alice of hello-people, who lacks refund`,
+				"ServiceDesk hello: spec.queues[0].relax[0].addPools[0]: AgentPool backup of ServiceDesk hello does not exist in namespace default",
 				"Error: 2 problems, see above",
 			}, renders: []string{"name: hello-gateway"}},
 		{name: "broken files", args: []string{"-f", filepath.Join(samples, "broken")}, status: 1,

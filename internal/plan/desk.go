@@ -83,6 +83,7 @@ func Desk(in *DeskInput) (*render.Desk, string, []Problem, error) {
 	for i := range bases {
 		document.Knowledge = append(document.Knowledge, bases[i].Base)
 	}
+	poolsNamed(&found, in.Desk, in.Pools)
 	reachability(&found, spec, in.Pools)
 	data, err := generate(document, in)
 	if err != nil {
@@ -245,25 +246,6 @@ func liveRules(document *runtimeconfig.Document) (rules []escalation.Rule, kept 
 		return nil, ""
 	}
 	return document.Rules, "; the desk keeps the rules that it has"
-}
-
-// reachability finds queues from which no conversation can ever reach a person.
-func reachability(found *problems, spec *v1alpha1.ServiceDeskSpec, pools []*v1alpha1.AgentPool) {
-	served := map[v1alpha1.DNSLabel]bool{}
-	for _, pool := range pools {
-		if pool.Spec.Human != nil {
-			for _, queue := range pool.Spec.Human.Queues {
-				served[queue] = true
-			}
-		}
-	}
-	for i := range spec.Queues {
-		if queue := spec.Queues[i].Name; !served[queue] {
-			found.add(Waiting, v1alpha1.ReasonQueueUnreachable, fmt.Sprintf("spec.queues[%d].name", i),
-				"add the queue to spec.human.queues of an AgentPool of this desk, or remove it here",
-				"queue %q is served by no AgentPool of type Human: its conversations would wait for ever", queue)
-		}
-	}
 }
 
 func defaultQueue(spec *v1alpha1.ServiceDeskSpec) string {

@@ -37,6 +37,7 @@ func Pool(in *PoolInput) (*render.Pool, []Problem) {
 	if human := pool.Spec.Human; human != nil {
 		queueProblems(&found, human, in.Desk)
 		memberProblems(&found, in)
+		shiftProblems(&found, human)
 	}
 	return &render.Pool{Owner: ownerOf(v1alpha1.KindAgentPool, pool), Spec: pool.Spec, Desk: in.Desk.Spec}, found.sorted()
 }
@@ -84,6 +85,23 @@ func memberProblems(found *problems, in *PoolInput) {
 			found.add(Terminal, v1alpha1.ReasonInvalidSpec, fmt.Sprintf("spec.human.members[%d]", i),
 				"remove the agent from one of the two pools",
 				"agent %q is a member of AgentPool %s too", member, name)
+		}
+	}
+}
+
+// shiftProblems finds members of shifts who are none of the pool.
+func shiftProblems(found *problems, human *v1alpha1.HumanSettings) {
+	members := map[v1alpha1.DNSLabel]bool{}
+	for _, member := range human.Members {
+		members[member] = true
+	}
+	for i := range human.Shifts {
+		for j, member := range human.Shifts[i].Members {
+			if !members[member] {
+				found.add(Terminal, v1alpha1.ReasonInvalidSpec, fmt.Sprintf("spec.human.shifts[%d].members[%d]", i, j),
+					"add the agent to spec.human.members, or mend the name; until then the shift goes without",
+					"shift %q names agent %q, who is not among spec.human.members", human.Shifts[i].Name, member)
+			}
 		}
 	}
 }
