@@ -23,6 +23,7 @@ type agent struct {
 	used int
 	// misses in a row.
 	misses int
+	duty   duty
 	// held are the conversations that it owns or is asked for: each takes a slot.
 	held map[conversation.ID]*entry
 	// idleSince is when it last became free of conversations and able to take one, lastGiven when it last
@@ -145,6 +146,7 @@ func (d *Desk) join(a *agent) {
 	if a.profile = d.profileOf(a); a.profile != nil {
 		a.profile.agents++
 	}
+	a.duty = duty{shifts: shiftsOf(a)}
 	a.weigh()
 	d.file(a)
 }
@@ -207,6 +209,13 @@ func (d *Desk) foldAgent(e conversation.Event) {
 			a.draining, a.scaling, a.drainingSince = b.Draining, b.Scaling, b.DrainingSince
 			a.idleSince, a.lastGiven, a.misses = b.IdleSince, b.LastGiven, b.Misses
 		})
+	case *conversation.OverflowSet:
+		d.setSteps(b.Queue, b.Steps)
+	case *conversation.QueueRestored:
+		if q := d.queues[b.Queue]; q != nil {
+			q.handle = sample{n: b.Handled, mean: b.HandleMean, squares: b.HandleSquares}
+			d.setSteps(b.Queue, b.Steps)
+		}
 	case *conversation.PresenceSet:
 		d.change(b.Agent, func(a *agent) { a.appear(b.Presence, e.At) })
 	case *conversation.DrainSet:
@@ -245,7 +254,7 @@ func (a *agent) drain(b *conversation.DrainSet, at time.Time) {
 
 func (a *agent) appear(p conversation.Presence, at time.Time) {
 	if a.presence != p {
-		a.presence = p
+		a.presence, a.misses = p, 0
 		a.rest(at)
 	}
 }
@@ -273,6 +282,7 @@ func (d *Desk) foldSignedOn(b *conversation.SignedOn, at time.Time) {
 	if fresh {
 		d.watchAgent(a)
 	}
+	d.watchShift(a, at)
 }
 
 func later(a, b time.Time) time.Time {

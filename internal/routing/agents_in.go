@@ -211,7 +211,7 @@ func (d *Desk) takeBack(a *agent, cause conversation.Cause, now time.Time, why s
 	for _, c := range back {
 		if c.state.Status == conversation.StatusWrapUp {
 			// The talk is over, only the paperwork is lost.
-			d.emit(now, c.state.ID, &conversation.Closed{By: conversation.Actor{Kind: conversation.KindSystem}, Reason: conversation.CloseResolved})
+			d.emit(now, c.state.ID, closedAs(&c.state))
 			continue
 		}
 		d.requeue(c, cause, now, why)

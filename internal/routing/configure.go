@@ -22,6 +22,7 @@ func (in Configure) decide(d *Desk, now time.Time) error {
 		d.reconsider(c, now)
 	}
 	for _, a := range d.sortedAgents() {
+		d.watchShift(a, now)
 		d.matchAgent(a, now)
 	}
 	return nil

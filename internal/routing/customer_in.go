@@ -28,7 +28,10 @@ type Wrote struct {
 	Seq uint64
 	// Channel, Contact, ContactName and Language open the conversation if it is new.
 	Channel, Contact, ContactName, Language string
-	Verdict                                 Verdict
+	// LastAgent is the person whom the contact talked to before, until LastAgentAt; empty when that is not known.
+	LastAgent   string
+	LastAgentAt time.Time
+	Verdict     Verdict
 }
 
 func (in Wrote) decide(d *Desk, now time.Time) error {
@@ -42,7 +45,11 @@ func (in Wrote) decide(d *Desk, now time.Time) error {
 		d.emit(now, in.Conversation, &conversation.Opened{
 			Channel: in.Channel, Contact: in.Contact, ContactName: in.ContactName, Language: in.Language,
 			Queue: front, Priority: priority, Arrival: conversation.Arrival{At: now, Seq: in.Seq},
+			LastAgent: in.LastAgent, LastAgentAt: in.LastAgentAt,
 		})
+		if !d.begins(c, now) {
+			return nil
+		}
 	case c.state.Status.Ended():
 		front, priority := d.front()
 		d.emit(now, in.Conversation, &conversation.Reopened{Cause: conversation.CauseReopened, Seq: in.Seq})
@@ -50,6 +57,11 @@ func (in Wrote) decide(d *Desk, now time.Time) error {
 			Queue: front, Priority: priority, Arrival: conversation.Arrival{At: now, Seq: in.Seq},
 			Cause: conversation.CauseReopened, Why: []string{"the customer wrote after the end"},
 		})
+		if !d.begins(c, now) {
+			return nil
+		}
+	case c.state.Status == conversation.StatusWrapUp:
+		d.emit(now, in.Conversation, &conversation.Resumed{Agent: *c.state.Agent})
 	case !c.state.LeftAt.IsZero():
 		d.emit(now, in.Conversation, &conversation.CustomerBack{})
 	}
@@ -114,6 +126,13 @@ func (d *Desk) obeyHandOff(c *entry, v Verdict, now time.Time) {
 	}
 	if to == "" || s.Queue == to {
 		return
+	}
+	if s.Queue == conversation.BotQueue {
+		if d.turnsAway(now) {
+			d.turnAway(c, now)
+			return
+		}
+		d.tellClosed(c, now)
 	}
 	asked, owner := s.Agent, s.Owner()
 	if s.Status == conversation.StatusOffered {

@@ -72,6 +72,9 @@ type queue struct {
 	offered, inProgress int
 	// steps of the ladder that apply.
 	steps int
+	// handle times of what was served from the queue, in seconds, and how fast it is served.
+	handle  sample
+	service service
 	// version changes whenever a position in the queue may have changed.
 	version uint64
 }
@@ -173,11 +176,19 @@ func (d *Desk) fold(e conversation.Event) error {
 	if fresh {
 		d.convs[e.Conversation] = c
 	}
-	_, forgotten := e.Body.(*conversation.Forgotten)
 	d.move(c, next, e.At)
-	if forgotten {
+	switch b := e.Body.(type) {
+	case *conversation.Forgotten:
 		delete(d.convs, e.Conversation)
 		return nil
+	case *conversation.OfferEnded:
+		if a := d.agents[b.Agent.ID]; a != nil && b.Outcome == conversation.OutcomeExpired {
+			a.misses++
+		}
+	case *conversation.Accepted:
+		if a := d.agents[b.Agent.ID]; a != nil {
+			a.misses = 0
+		}
 	}
 	d.watch(c, &before, e.At)
 	return nil
@@ -203,22 +214,29 @@ func (d *Desk) move(c *entry, next conversation.State, at time.Time) {
 		before.Status.Waiting() == next.Status.Waiting() && (before.Owner() == nil) == (next.Owner() == nil)
 	sameSpot := sameLine && before.Status == next.Status && before.Ring == next.Ring && before.OverflowPool == next.OverflowPool
 	if !sameSpot {
-		d.leaveSpot(c)
+		d.leaveSpot(c, at)
 	}
 	if !sameLine {
-		d.leaveLine(c, at)
+		d.leaveLine(c)
+	}
+	if from != to && before.Owner() != nil {
+		d.handled(before, at)
 	}
 	if from != to {
 		if a := d.agents[from]; a != nil {
 			d.release(a, c, at)
 		}
 	}
+	answered := before.Status.Waiting() && next.Owner() != nil
 	c.state = next
 	if !sameLine {
 		d.enterLine(c)
 	}
 	if !sameSpot {
-		d.enterSpot(c)
+		d.enterSpot(c, at)
+	}
+	if q := d.queues[next.Queue]; answered && q != nil {
+		q.service.answered(at)
 	}
 	if from != to {
 		if a := d.agents[to]; a != nil {
@@ -257,7 +275,7 @@ func (d *Desk) newEntry() *entry {
 }
 
 // leaveSpot takes the conversation from those who wait for an agent, before its state changes.
-func (d *Desk) leaveSpot(c *entry) {
+func (d *Desk) leaveSpot(c *entry, at time.Time) {
 	q := d.queues[c.state.Queue]
 	switch {
 	case q == nil:
@@ -271,11 +289,12 @@ func (d *Desk) leaveSpot(c *entry) {
 			d.busy.clear(cl.index)
 		}
 		d.loosened = d.loosened || cl.key.channel != ""
+		q.service.backlog(q.line.len()-q.offered > 1, at)
 	}
 }
 
 // enterSpot puts the conversation among those who wait for an agent, if it does.
-func (d *Desk) enterSpot(c *entry) {
+func (d *Desk) enterSpot(c *entry, at time.Time) {
 	q := d.queues[c.state.Queue]
 	switch {
 	case q == nil:
@@ -285,11 +304,23 @@ func (d *Desk) enterSpot(c *entry) {
 		c.class = d.classOf(q, &c.state)
 		c.class.waiting.insert(&c.spot)
 		d.busy.set(c.class.index)
+		q.service.backlog(true, at)
+	}
+}
+
+// handled notes how long an owner had the conversation.
+func (d *Desk) handled(s *conversation.State, at time.Time) {
+	since := s.ServedAt
+	if since.IsZero() { // in logs of releases that did not say it
+		since = s.StatusAt
+	}
+	if q := d.queues[s.Queue]; q != nil {
+		q.handle.add(max(0, at.Sub(since).Seconds()))
 	}
 }
 
 // leaveLine takes the conversation out of its queue, before its state changes.
-func (d *Desk) leaveLine(c *entry, _ time.Time) {
+func (d *Desk) leaveLine(c *entry) {
 	s := &c.state
 	q := d.queues[s.Queue]
 	switch {

@@ -18,6 +18,7 @@ func (d *Desk) matchConversation(c *entry, now time.Time) {
 	for d.err == nil && c.state.Status == conversation.StatusQueued {
 		found := d.readiest(c, now)
 		if found.agent == nil {
+			d.ladder(c, now)
 			return
 		}
 		first := d.best(found.agent, now)
@@ -64,7 +65,7 @@ func (d *Desk) readiest(c *entry, now time.Time) choice {
 				}
 				return false
 			}
-			return !d.holds(a, c, now)
+			return a.onDuty(cl.queue, now) && !d.holds(a, c, now)
 		})
 		if ok && (best.agent == nil || f.better(&best.fit) || readier(a, best.agent)) {
 			best.agent, best.fit = a, *f
@@ -83,7 +84,7 @@ func (d *Desk) preferredAgent(c *entry, now time.Time) *agent {
 		return nil
 	}
 	f := &c.class.fits[a.profile.index]
-	if f.via == nil || !a.room(c.class.queue.name, f.weight) || d.holds(a, c, now) {
+	if f.via == nil || !a.room(c.class.queue.name, f.weight) || !a.onDuty(c.class.queue, now) || d.holds(a, c, now) {
 		return nil
 	}
 	return a
@@ -163,7 +164,7 @@ func (d *Desk) best(a *agent, now time.Time) *entry {
 	for i := range a.profile.classes.both(d.busy) {
 		cl := d.classes[i]
 		f := &cl.fits[a.profile.index]
-		if !a.room(cl.queue.name, f.weight) {
+		if !a.room(cl.queue.name, f.weight) || !a.onDuty(cl.queue, now) {
 			continue
 		}
 		c, ok := cl.waiting.find(func(c *entry) bool { return !c.state.PassedBy(a.ID, now) })

@@ -25,6 +25,8 @@ type model struct {
 	agents map[string]*modelAgent
 	// steps of the queues' ladders that apply.
 	steps map[string]int
+	// handled are the mean handle times of the queues in seconds, and how many values count.
+	handled map[string][2]float64
 }
 
 type modelAgent struct {
@@ -33,7 +35,7 @@ type modelAgent struct {
 }
 
 func newModel(config routing.Config) *model {
-	return &model{config: config, states: map[conversation.ID]conversation.State{}, agents: map[string]*modelAgent{}, steps: map[string]int{}}
+	return &model{config: config, states: map[conversation.ID]conversation.State{}, agents: map[string]*modelAgent{}, steps: map[string]int{}, handled: map[string][2]float64{}}
 }
 
 // pools that an agent serves in, by name.
@@ -199,6 +201,27 @@ func (m *model) before(a *modelAgent, x, y *conversation.State) bool {
 	return x.ID < y.ID
 }
 
+// shift of the agent at now: whether it is on, and until when; zero for no end.
+func (m *model) shift(a *modelAgent, now time.Time) (on bool, end time.Time) {
+	on = true
+	for _, p := range m.pools(a) {
+		for _, s := range p.Shifts {
+			if slices.Contains(s.Members, a.ID) {
+				on, end = s.Hours.At(now)
+			}
+		}
+	}
+	return on, end
+}
+
+// lasts says whether the agent's shift lasts for a conversation of the queue.
+func (m *model) lasts(a *modelAgent, queue string, now time.Time) bool {
+	on, end := m.shift(a, now)
+	// At most half of the shift, whose length is taken as 16 hours halved until it fits into the 40 seconds.
+	handle := min(time.Duration(m.handled[queue][0]*float64(time.Second)), 16*time.Hour>>11/2)
+	return on && (end.IsZero() || !now.Add(handle).After(end))
+}
+
 // first is the conversation that the agent should get next.
 func (m *model) first(a *modelAgent, now time.Time) conversation.ID {
 	var best *conversation.State
@@ -211,6 +234,9 @@ func (m *model) first(a *modelAgent, now time.Time) conversation.ID {
 			if m.room(a, s.Queue, 1) {
 				kept = append(kept, &s)
 			}
+			continue
+		}
+		if !m.lasts(a, s.Queue, now) {
 			continue
 		}
 		if best == nil || m.before(a, &s, best) {
@@ -251,6 +277,12 @@ func (m *model) follow(t *rapid.T, now time.Time, d routing.Decision) {
 		t.Fatalf("%s lost its place: %v, was %v", d.Conversation, next.Arrival, before.Arrival)
 	}
 	m.states[d.Conversation] = next
+	if before.Owner() != nil && next.Owner() == nil {
+		h := m.handled[before.Queue]
+		h[1] = h[1]*(1-1.0/200) + 1
+		h[0] += (now.Sub(before.ServedAt).Seconds() - h[0]) / h[1]
+		m.handled[before.Queue] = h
+	}
 	if _, ok := d.Body.(*conversation.Forgotten); ok {
 		delete(m.states, d.Conversation)
 	}
@@ -274,6 +306,8 @@ func (m *model) followAgent(t *rapid.T, body conversation.Body) {
 			t.Fatalf("%s is signed off and still has %d conversations", b.Agent, n)
 		}
 		delete(m.agents, b.Agent)
+	case *conversation.OverflowSet:
+		m.steps[b.Queue] = b.Steps
 	default:
 		t.Fatalf("%s concerns no conversation", body.EventType())
 	}
@@ -310,7 +344,8 @@ func (m *model) checkQueued(t *rapid.T, conv conversation.ID, b *conversation.Qu
 // is over their slots, and positions are right.
 func (m *model) checkRest(t *rapid.T, now time.Time, d *routing.Desk) {
 	for id, a := range m.agents {
-		if m.free(a) {
+		// Shortly before the end of a shift it depends on the handle times, which change without the agent.
+		if _, end := m.shift(a, now); m.free(a) && end.IsZero() {
 			if first := m.first(a, now); first != "" {
 				t.Fatalf("%s waits while %s is free", first, id)
 			}

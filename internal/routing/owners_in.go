@@ -143,6 +143,13 @@ func (in HandOff) decide(d *Desk, now time.Time) error {
 		return err
 	}
 	a := d.agents[in.Agent]
+	if c.state.Status == conversation.StatusBot {
+		if d.turnsAway(now) {
+			d.turnAway(c, now)
+			return nil
+		}
+		d.tellClosed(c, now)
+	}
 	d.moveTo(c, to, conversation.Queued{
 		Cause: conversation.CauseHandOff, HandOff: in.HandOff,
 		Why: []string{clip(fmt.Sprintf("%s: %s", in.HandOff.Reason.Code, in.HandOff.Reason.Words))},
@@ -203,7 +210,7 @@ func (in Close) decide(d *Desk, now time.Time) error {
 		if err != nil {
 			return err
 		}
-		d.closeBy(c, in.By, conversation.CloseResolved, in.Disposition, in.Comment, now)
+		d.closeBy(c, conversation.Ending{By: in.By, Reason: conversation.CloseResolved, Disposition: in.Disposition, Comment: in.Comment}, now)
 		return nil
 	}
 	c, err := d.ofContact(in.Conversation, in.By.ID)
@@ -214,7 +221,10 @@ func (in Close) decide(d *Desk, now time.Time) error {
 		d.abandon(c, now, "the customer ended it while waiting")
 		return nil
 	}
-	d.closeBy(c, in.By, conversation.CloseCustomer, in.Disposition, in.Comment, now)
+	if c.state.Status == conversation.StatusWrapUp {
+		return nil // it is ending already
+	}
+	d.closeBy(c, conversation.Ending{By: in.By, Reason: conversation.CloseCustomer, Disposition: in.Disposition, Comment: in.Comment}, now)
 	return nil
 }
 
@@ -233,14 +243,42 @@ func (d *Desk) ofContact(id conversation.ID, contact string) (*entry, error) {
 	return c, nil
 }
 
-// closeBy ends a conversation that somebody owns. Wrap-up takes no time yet.
-func (d *Desk) closeBy(c *entry, by conversation.Actor, reason conversation.CloseReason, disposition, comment string, now time.Time) {
+// closeBy ends a conversation that somebody owns. A person's talk ends with a wrap-up, if the pool gives time for it:
+// until that is over a message of the customer brings the conversation back to its owner.
+func (d *Desk) closeBy(c *entry, ending conversation.Ending, now time.Time) {
 	s := &c.state
 	a := d.agents[s.Agent.ID]
 	if s.Status == conversation.StatusActive {
-		d.emit(now, s.ID, &conversation.WrapUpStarted{Agent: *s.Agent})
+		w := &conversation.WrapUpStarted{Agent: *s.Agent}
+		if p := d.pools[s.Agent.Pool]; p != nil && p.WrapUp > 0 {
+			w.Until, w.Ending = now.Add(p.WrapUp), &ending
+		}
+		d.emit(now, s.ID, w)
+		if w.Ending != nil {
+			return
+		}
 	}
-	d.emit(now, s.ID, &conversation.Closed{By: by, Reason: reason, Disposition: disposition, Comment: comment})
+	if s.Ending != nil && ending.Disposition == "" && ending.Comment == "" {
+		ending.Disposition, ending.Comment = s.Ending.Disposition, s.Ending.Comment
+	}
+	d.emit(now, s.ID, &conversation.Closed{By: ending.By, Reason: ending.Reason, Disposition: ending.Disposition, Comment: ending.Comment})
+	if a != nil {
+		d.matchAgent(a, now)
+	}
+}
+
+// closedAs is how a conversation in wrap-up ends without another word.
+func closedAs(s *conversation.State) *conversation.Closed {
+	if e := s.Ending; e != nil {
+		return &conversation.Closed{By: e.By, Reason: e.Reason, Disposition: e.Disposition, Comment: e.Comment}
+	}
+	return &conversation.Closed{By: conversation.Actor{Kind: conversation.KindSystem}, Reason: conversation.CloseResolved}
+}
+
+// endWrapUp closes a conversation whose wrap-up is over.
+func (d *Desk) endWrapUp(c *entry, now time.Time) {
+	a := d.agents[c.state.Agent.ID]
+	d.emit(now, c.state.ID, closedAs(&c.state))
 	if a != nil {
 		d.matchAgent(a, now)
 	}

@@ -42,8 +42,40 @@ func skilledDesk() routing.Config {
 	c.Pools[1].Overrides = []routing.Override{{Agent: "ann", Skills: []routing.Skill{{Name: "refund", Level: 5}}, Concurrency: 3}}
 	c.Pools[1].Weights = []routing.Weight{{Channel: "mail", Slots: 2}}
 	c.Pools[1].Reserved = []routing.Reserved{{Queue: "vip", Slots: 1}}
+	c.Pools[1].WrapUp = 5 * time.Second
+	c.Pools[1].MaxMisses = 2
+	c.StickyFor = time.Minute
+	c.Pools[2].Shifts = []routing.Shift{{Name: "late", Members: []string{"cleo"}, Hours: every{on: 40 * time.Second, off: 20 * time.Second}}}
+	c.Queues[0].MaxLength, c.Queues[0].MaxWait = 6, time.Minute
+	c.Queues[0].Ladder = []routing.Step{
+		{PredictedWait: 5 * time.Second, Action: routing.ActionPool, Pool: "bots"}, // of the wrong kind: skipped
+		{PredictedWait: 10 * time.Second, Action: routing.ActionMessage, Say: []routing.Text{{Language: "en", Text: "It takes long."}}},
+		{PredictedWait: 20 * time.Second, Action: routing.ActionQueue, Queue: "refunds"},
+	}
+	c.Queues[1].Ladder = []routing.Step{{PredictedWait: 10 * time.Second, Action: routing.ActionPool, Pool: "second"}}
+	c.Queues[1].MaxWait = 90 * time.Second
 	c.Pools[2].Overrides = []routing.Override{{Agent: "cleo", Skills: []routing.Skill{{Name: "vip", Level: 1}, {Name: "english", Level: 2}}}}
 	return c
+}
+
+// closedDesk is closed half of the time.
+func closedDesk() routing.Config {
+	c := skilledDesk()
+	c.Hours = every{on: time.Minute, off: time.Minute}
+	c.Closed = routing.Closed{Behaviour: routing.ClosedBotOnly, Say: []routing.Text{{Language: "en", Text: "We are closed."}}}
+	return c
+}
+
+// every opens and closes in turns from the start on.
+type every struct{ on, off time.Duration }
+
+// At implements routing.Hours.
+func (e every) At(t time.Time) (open bool, change time.Time) {
+	into := t.Sub(start) % (e.on + e.off)
+	if into < e.on {
+		return true, t.Add(e.on - into)
+	}
+	return false, t.Add(e.on + e.off - into)
 }
 
 // channel of a conversation: those of mail take more slots where a pool says so.
@@ -242,7 +274,9 @@ func (d *driver) restart() {
 
 func (d *driver) step() {
 	conv := d.conversation()
-	switch rapid.IntRange(3, 21).Draw(d.t, "event") {
+	switch rapid.IntRange(2, 21).Draw(d.t, "event") {
+	case 2:
+		d.do(routing.Review{})
 	case 3:
 		d.writeAgain(conv)
 	case 4, 5:
@@ -317,7 +351,7 @@ func (d *driver) endSomehow(conv conversation.ID) {
 // are offline, away or draining, places kept, first come first served; and that the log gives the desk.
 func TestInvariants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		base := rapid.SampledFrom([]func() routing.Config{smallDesk, skilledDesk}).Draw(t, "desk")
+		base := rapid.SampledFrom([]func() routing.Config{smallDesk, skilledDesk, closedDesk}).Draw(t, "desk")
 		desk, err := routing.New(base())
 		if err != nil {
 			t.Fatal(err)

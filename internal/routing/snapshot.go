@@ -21,6 +21,13 @@ func (d *Desk) Snapshot(now time.Time) []conversation.Event {
 			IdleSince: a.idleSince, LastGiven: a.lastGiven, Misses: a.misses,
 		})
 	}
+	for _, v := range d.Queues() {
+		if q := d.queues[v.Name]; q.handle.n > 0 || q.steps > 0 {
+			add("", &conversation.QueueRestored{
+				Queue: q.name, Steps: q.steps, Handled: q.handle.n, HandleMean: q.handle.mean, HandleSquares: q.handle.squares,
+			})
+		}
+	}
 	for _, id := range d.Conversations() {
 		if s := d.convs[id].state; s.Status != conversation.StatusNone {
 			add(id, &conversation.Restored{State: s})

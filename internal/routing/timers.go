@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/deskfleet/deskfleet/internal/conversation"
@@ -16,6 +17,9 @@ const (
 	timerIdle                     // a bot's conversation may be idle
 	timerLost                     // an agent may be lost
 	timerRing                     // a conversation may relax what it asks for
+	timerWait                     // a conversation has waited as long as its queue allows
+	timerWrapUp                   // a wrap-up is over
+	timerShift                    // an agent's shift begins or ends
 )
 
 // timer is a time at which something may be due. What is really due is decided by the state then: a
@@ -104,6 +108,9 @@ func (d *Desk) watch(c *entry, before *conversation.State, at time.Time) {
 			d.arm(timer{at: p.Until, kind: timerRematch, conv: s.ID})
 		}
 	}
+	if s.Status == conversation.StatusWrapUp && !s.Deadline.IsZero() {
+		d.arm(timer{at: s.Deadline, kind: timerWrapUp, conv: s.ID})
+	}
 	if !s.LeftAt.IsZero() {
 		d.watchLeft(c)
 	}
@@ -118,6 +125,9 @@ func (d *Desk) watchWait(c *entry) {
 	q := d.queues[s.Queue]
 	if s.Ring < len(q.Rings) {
 		d.arm(timer{at: s.Arrival.At.Add(q.Rings[s.Ring].After), kind: timerRing, conv: s.ID})
+	}
+	if q.MaxWait > 0 {
+		d.arm(timer{at: s.Arrival.At.Add(q.MaxWait), kind: timerWait, conv: s.ID})
 	}
 }
 
@@ -193,6 +203,7 @@ func (d *Desk) Rearm() {
 	}
 	for _, a := range d.sortedAgents() {
 		d.watchAgent(a)
+		d.watchShift(a, a.lastSeen)
 	}
 }
 
@@ -203,9 +214,14 @@ type Tick struct{}
 func (Tick) decide(d *Desk, now time.Time) error {
 	for len(d.timers) > 0 && !d.timers[0].at.After(now) && d.err == nil {
 		due := d.timers.pop()
-		if due.kind == timerLost {
+		switch due.kind {
+		case timerLost:
 			d.dueLost(due, now)
 			continue
+		case timerShift:
+			d.dueShift(due, now)
+			continue
+		default:
 		}
 		if c := d.convs[due.conv]; c != nil {
 			d.dueConversation(due, c, now)
@@ -229,15 +245,19 @@ func (d *Desk) dueConversation(due timer, c *entry, now time.Time) {
 		}
 	case timerIdle:
 		d.dueIdle(due, c, now)
-	case timerRing:
+	case timerRing, timerWait:
 		d.settleRing(c, now)
 		d.matchConversation(c, now)
-	case timerLost:
+	case timerWrapUp:
+		if s.Status == conversation.StatusWrapUp && !s.Deadline.After(now) {
+			d.endWrapUp(c, now)
+		}
+	case timerLost, timerShift: // they concern an agent
 	}
 }
 
-// expire ends an offer that was missed: the agent is set away, because the next offer would be missed
-// as well, and the conversation goes to the next one.
+// expire ends an offer that was missed, and the conversation goes to the next agent. Whoever has missed as many in
+// a row as the pool allows is set away, because the next offer would be missed as well.
 func (d *Desk) expire(c *entry, now time.Time) {
 	asked := *c.state.Agent
 	why := "the offer was not answered within " + c.state.Deadline.Sub(c.state.StatusAt).String()
@@ -245,17 +265,35 @@ func (d *Desk) expire(c *entry, now time.Time) {
 		Agent: asked, Outcome: conversation.OutcomeExpired,
 		NotBefore: now.Add(d.config.Times.NotAgain), Why: []string{why},
 	})
-	if a := d.agents[asked.ID]; a != nil {
+	a := d.agents[asked.ID]
+	if a == nil {
+		d.matchConversation(c, now)
+		return
+	}
+	most := 1
+	if p := d.pools[asked.Pool]; p != nil {
+		most = max(1, p.MaxMisses)
+	}
+	if a.misses >= most {
+		if most > 1 {
+			why = fmt.Sprintf("%d offers in a row were not answered", a.misses)
+		}
 		d.setAway(a, now, why)
 	}
 	d.matchConversation(c, now)
+	if a.presence == conversation.PresenceOnline {
+		d.matchAgent(a, now)
+	}
 }
 
 func (d *Desk) endLeft(c *entry, now time.Time) {
 	s := &c.state
 	why := "the customer left " + now.Sub(s.LeftAt).Round(0).String() + " ago"
 	if s.Status == conversation.StatusBot {
-		d.closeBy(c, conversation.Actor{Kind: conversation.KindSystem}, conversation.CloseCustomerLeft, "", "", now)
+		d.closeBy(c, conversation.Ending{By: conversation.Actor{Kind: conversation.KindSystem}, Reason: conversation.CloseCustomerLeft}, now)
+		return
+	}
+	if d.keepUntilOpen(c, now) {
 		return
 	}
 	d.abandon(c, now, why)
@@ -275,7 +313,7 @@ func (d *Desk) dueIdle(t timer, c *entry, now time.Time) {
 		d.watchIdle(c, due)
 		return
 	}
-	d.closeBy(c, conversation.Actor{Kind: conversation.KindSystem}, conversation.CloseIdle, "", "", now)
+	d.closeBy(c, conversation.Ending{By: conversation.Actor{Kind: conversation.KindSystem}, Reason: conversation.CloseIdle}, now)
 }
 
 func (d *Desk) dueLost(t timer, now time.Time) {
