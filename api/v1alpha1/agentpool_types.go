@@ -109,8 +109,8 @@ type HumanSettings struct {
 	// +listMapKey=channel
 	// +kubebuilder:validation:MaxItems=16
 	Weights []ChannelWeight `json:"weights,omitempty"`
-	// shifts in which members are offered conversations, in the desk's timeZone, at most 32. A member of no shift is
-	// offered none. Default: no shifts, everybody who is signed on works. No rollout.
+	// shifts in which members are offered conversations, in the desk's timeZone, at most 32: nothing is offered outside
+	// them, nor what would likely pass their end. Who is in no shift has no limits. Default: no shifts. No rollout.
 	// +optional
 	// +listType=map
 	// +listMapKey=name

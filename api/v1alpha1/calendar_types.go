@@ -115,23 +115,24 @@ type Holidays struct {
 type ClosedBehaviour string
 
 const (
-	// ClosedMessage tells the customer that the desk is closed.
+	// ClosedMessage tells the customer and ends the conversation.
 	ClosedMessage ClosedBehaviour = "Message"
-	// ClosedBotOnly lets the bots answer, and tells the customer when they would hand off.
+	// ClosedBotOnly lets the bots answer; who would come to wait for people is told, and the conversation ends.
 	ClosedBotOnly ClosedBehaviour = "BotOnly"
-	// ClosedCallback keeps the conversation until the desk opens.
+	// ClosedCallback lets the bots answer; who comes to wait for people is told, and waits for the desk to open.
 	ClosedCallback ClosedBehaviour = "Callback"
 )
 
-// Closed says what happens outside the hours.
+// Closed says what happens outside the hours. Conversations that people have already go on.
 type Closed struct {
-	// behaviour: Message (the customer is told and nobody waits for people), BotOnly (bots answer; when they would hand
-	// off the customer is told) or Callback (the conversation waits until the desk opens). Default Message. No rollout.
+	// behaviour towards customers: Message tells them and ends the conversation, BotOnly lets bots answer and ends it
+	// where they would hand off, Callback lets bots answer and keeps it until the desk opens. Default Message.
+	// No rollout.
 	// +optional
 	// +kubebuilder:default=Message
 	Behaviour ClosedBehaviour `json:"behaviour,omitempty"`
-	// say: what the customer is told, one text a language, at most 16. Default: that the desk is closed and when it
-	// opens. No rollout.
+	// say: what the customer is told, one text a language, at most 16. Default: nothing, the conversation just ends or
+	// waits. No rollout.
 	// +optional
 	// +listType=map
 	// +listMapKey=language
@@ -150,7 +151,7 @@ type Calendar struct {
 	// holidays on which other hours hold. Default: none. No rollout.
 	// +optional
 	Holidays *Holidays `json:"holidays,omitempty"`
-	// closed: what happens outside the hours. Default: the customer is told. No rollout.
+	// closed: what happens outside the hours. Default: the conversation ends. No rollout.
 	// +optional
 	// +kubebuilder:default={}
 	Closed *Closed `json:"closed,omitempty"`

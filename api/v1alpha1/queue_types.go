@@ -230,9 +230,10 @@ type Routing struct {
 	// +kubebuilder:default="0s"
 	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('720h')",messageExpression="'stickyFor is ' + self + ': use 0s to 720h'",message="use 0s to 720h"
 	StickyFor *Duration `json:"stickyFor,omitempty"`
-	// reopenFor: a message within this time after the end goes on with the same conversation, with the same agent
-	// first, 1s to 168h. Default: only a message that was sent before the customer saw the end. No rollout.
+	// reopenFor: a conversation that goes on within this time after its end is offered to its last agent first, 1s to
+	// 168h. Default 10m. No rollout.
 	// +optional
+	// +kubebuilder:default="10m"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('168h')",messageExpression="'reopenFor is ' + self + ': use 1s to 168h'",message="use 1s to 168h"
 	ReopenFor *Duration `json:"reopenFor,omitempty"`
 }

@@ -10,32 +10,27 @@ import (
 )
 
 // reachability finds queues from which no conversation can ever reach a person:
-// whatever a ring or an overflow that surely comes widens, nobody serves them or
-// nobody can do what they ask for.
+// whatever rings and overflow widen, nobody serves them or nobody can do what they
+// ask for. While nobody is there who may serve a queue its predicted wait is longer
+// than any, so that all steps of its overflow are taken.
 func reachability(found *problems, spec *v1alpha1.ServiceDeskSpec, pools []*v1alpha1.AgentPool) {
 	staff := staffOf(pools)
 	for i := range spec.Queues {
 		q := &spec.Queues[i]
-		if next := lastResort(spec, q); next != nil && reaches(next, staff) == nil {
-			continue
-		}
-		if missing := reaches(q, staff); missing != nil {
+		if missing := reaches(q, staff); missing != nil && !movesOn(spec, q, staff) {
 			missing.report(found, i, q)
 		}
 	}
 }
 
-// lastResort is the queue that conversations surely move to, whatever wait is predicted; nil for none.
-func lastResort(spec *v1alpha1.ServiceDeskSpec, q *v1alpha1.Queue) *v1alpha1.Queue {
-	if q.MaxWait == nil || len(q.Overflow) == 0 || q.Overflow[len(q.Overflow)-1].Queue == nil {
-		return nil
-	}
-	name := *q.Overflow[len(q.Overflow)-1].Queue
-	i := slices.IndexFunc(spec.Queues, func(o v1alpha1.Queue) bool { return o.Name == name })
-	if i < 0 {
-		return nil
-	}
-	return &spec.Queues[i]
+// movesOn reports whether the queue overflows to one that reaches somebody. It is one hop: what that queue overflows to
+// does not count.
+func movesOn(spec *v1alpha1.ServiceDeskSpec, q *v1alpha1.Queue, staff []member) bool {
+	return slices.ContainsFunc(q.Overflow, func(s v1alpha1.OverflowStep) bool {
+		return s.Queue != nil && slices.ContainsFunc(spec.Queues, func(o v1alpha1.Queue) bool {
+			return o.Name == *s.Queue && reaches(&o, staff) == nil
+		})
+	})
 }
 
 // member of a pool of people, with what the pool and its own entry say.
@@ -46,8 +41,6 @@ type member struct {
 	slots      int32
 	reserved   []v1alpha1.ReservedSlots
 	weights    []v1alpha1.ChannelWeight
-	// rostered: the pool has no shifts, or the member is in one.
-	rostered bool
 }
 
 // staffOf lists the members of all pools, each once: an agent of two pools belongs to the first.
@@ -70,9 +63,6 @@ func staffOf(pools []*v1alpha1.AgentPool) []member {
 			taken[name] = true
 			m := member{pool: v1alpha1.DNSLabel(pool.Name), name: name, queues: human.Queues, slots: pool.Spec.Concurrency, reserved: human.Reserved, weights: human.Weights}
 			m.skills = map[v1alpha1.DNSLabel]v1alpha1.SkillLevel{}
-			m.rostered = len(human.Shifts) == 0 || slices.ContainsFunc(human.Shifts, func(s v1alpha1.Shift) bool {
-				return len(s.Members) == 0 || slices.Contains(s.Members, name)
-			})
 			m.override(human.Skills, own[name])
 			staff = append(staff, m)
 		}
@@ -124,7 +114,7 @@ func (m *member) lacks(wants []v1alpha1.QueueSkill) []v1alpha1.QueueSkill {
 }
 
 // lastRing is what a queue requires once all its rings have widened it, and the pools that may answer besides those that
-// serve it: those of the rings, and that of a last step that surely comes.
+// serve it: those of the rings and of overflow.
 func lastRing(q *v1alpha1.Queue) (wants []v1alpha1.QueueSkill, further []v1alpha1.DNSLabel) {
 	var lower v1alpha1.SkillLevel
 	for i := range q.Relax {
@@ -134,8 +124,10 @@ func lastRing(q *v1alpha1.Queue) (wants []v1alpha1.QueueSkill, further []v1alpha
 			lower += v1alpha1.SkillLevel(*r.LowerLevelsBy)
 		}
 	}
-	if q.MaxWait != nil && len(q.Overflow) > 0 && q.Overflow[len(q.Overflow)-1].Pool != nil {
-		further = append(further, *q.Overflow[len(q.Overflow)-1].Pool)
+	for i := range q.Overflow {
+		if pool := q.Overflow[i].Pool; pool != nil {
+			further = append(further, *pool)
+		}
 	}
 	if slices.ContainsFunc(q.Relax, func(r v1alpha1.Ring) bool { return r.Drop == v1alpha1.DropAll }) {
 		return nil, further
@@ -150,10 +142,9 @@ func lastRing(q *v1alpha1.Queue) (wants []v1alpha1.QueueSkill, further []v1alpha
 
 // unreached says why a queue reaches nobody.
 type unreached struct {
-	// serving are the members of the pools that may answer, able those of them who have the skills, and can those of
-	// these who have a slot for the queue; of a queue that is reached none is empty.
-	serving, able, can []member
-	wants              []v1alpha1.QueueSkill
+	// serving are the members of the pools that may answer, able those of them who have the skills.
+	serving, able []member
+	wants         []v1alpha1.QueueSkill
 }
 
 // reaches is nil when a conversation of the queue can reach a member.
@@ -171,13 +162,9 @@ func reaches(q *v1alpha1.Queue, staff []member) *unreached {
 			continue
 		}
 		u.able = append(u.able, *m)
-		if !m.roomFor(q.Name) {
-			continue
-		}
-		if m.rostered {
+		if m.roomFor(q.Name) {
 			return nil
 		}
-		u.can = append(u.can, *m)
 	}
 	return u
 }
@@ -197,14 +184,10 @@ func (u *unreached) report(found *problems, i int, q *v1alpha1.Queue) {
 			fmt.Sprintf("add what is missing to spec.human.skills or spec.human.agents of AgentPool %s, or relax it in %s.relax", best.pool, at),
 			"queue %q requires %s%s, and no member of AgentPool %s has that; nearest is %s of %s, who lacks %s%s",
 			q.Name, skillNames(u.wants), afterRings(q), poolNames(u.serving), best.name, best.pool, best.shortOf(lacking), forever)
-	case len(u.can) == 0:
+	default:
 		found.add(Waiting, v1alpha1.ReasonQueueUnreachable, at+".name",
 			fmt.Sprintf("reserve fewer slots in spec.human.reserved, or raise spec.concurrency, of AgentPool %s", u.able[0].pool),
 			"queue %q finds no room: AgentPool %s reserves the slots of its members who could answer for other queues%s", q.Name, poolNames(u.able), forever)
-	default:
-		found.add(Waiting, v1alpha1.ReasonQueueUnreachable, at+".name",
-			fmt.Sprintf("add %s to spec.human.shifts of AgentPool %s", u.can[0].name, u.can[0].pool),
-			"queue %q can be answered by members of AgentPool %s only who are in no shift%s", q.Name, poolNames(u.can), forever)
 	}
 }
 

@@ -902,6 +902,7 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: reopenFor
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
+      default: 10m
     - name: stickyFor
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration

@@ -12,7 +12,7 @@ type CalendarApplyConfiguration struct {
 	OpeningHours []OpeningHoursApplyConfiguration `json:"openingHours,omitempty"`
 	// holidays on which other hours hold. Default: none. No rollout.
 	Holidays *HolidaysApplyConfiguration `json:"holidays,omitempty"`
-	// closed: what happens outside the hours. Default: the customer is told. No rollout.
+	// closed: what happens outside the hours. Default: the conversation ends. No rollout.
 	Closed *ClosedApplyConfiguration `json:"closed,omitempty"`
 }
 

@@ -9,13 +9,14 @@ import (
 // ClosedApplyConfiguration represents a declarative configuration of the Closed type for use
 // with apply.
 //
-// Closed says what happens outside the hours.
+// Closed says what happens outside the hours. Conversations that people have already go on.
 type ClosedApplyConfiguration struct {
-	// behaviour: Message (the customer is told and nobody waits for people), BotOnly (bots answer; when they would hand
-	// off the customer is told) or Callback (the conversation waits until the desk opens). Default Message. No rollout.
+	// behaviour towards customers: Message tells them and ends the conversation, BotOnly lets bots answer and ends it
+	// where they would hand off, Callback lets bots answer and keeps it until the desk opens. Default Message.
+	// No rollout.
 	Behaviour *apiv1alpha1.ClosedBehaviour `json:"behaviour,omitempty"`
-	// say: what the customer is told, one text a language, at most 16. Default: that the desk is closed and when it
-	// opens. No rollout.
+	// say: what the customer is told, one text a language, at most 16. Default: nothing, the conversation just ends or
+	// waits. No rollout.
 	Say []LocalizedTextApplyConfiguration `json:"say,omitempty"`
 }
 

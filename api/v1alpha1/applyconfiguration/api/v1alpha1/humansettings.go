@@ -33,8 +33,8 @@ type HumanSettingsApplyConfiguration struct {
 	Reserved []ReservedSlotsApplyConfiguration `json:"reserved,omitempty"`
 	// weights: slots that one conversation of a channel takes, at most 16. Default: 1 for each channel. No rollout.
 	Weights []ChannelWeightApplyConfiguration `json:"weights,omitempty"`
-	// shifts in which members are offered conversations, in the desk's timeZone, at most 32. A member of no shift is
-	// offered none. Default: no shifts, everybody who is signed on works. No rollout.
+	// shifts in which members are offered conversations, in the desk's timeZone, at most 32: nothing is offered outside
+	// them, nor what would likely pass their end. Who is in no shift has no limits. Default: no shifts. No rollout.
 	Shifts []ShiftApplyConfiguration `json:"shifts,omitempty"`
 }
 

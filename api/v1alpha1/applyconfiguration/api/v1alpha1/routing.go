@@ -18,8 +18,8 @@ type RoutingApplyConfiguration struct {
 	// stickyFor: a contact who returns within this time after a conversation is offered to the same agent first,
 	// 0s (off) to 720h. Default 0s. No rollout.
 	StickyFor *apiv1alpha1.Duration `json:"stickyFor,omitempty"`
-	// reopenFor: a message within this time after the end goes on with the same conversation, with the same agent
-	// first, 1s to 168h. Default: only a message that was sent before the customer saw the end. No rollout.
+	// reopenFor: a conversation that goes on within this time after its end is offered to its last agent first, 1s to
+	// 168h. Default 10m. No rollout.
 	ReopenFor *apiv1alpha1.Duration `json:"reopenFor,omitempty"`
 }
 
