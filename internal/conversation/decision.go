@@ -288,10 +288,11 @@ type Claim struct {
 	// conversation behind it came between the end and this claim: it reopens the conversation, and no other one
 	// is opened. Zero in claims of releases that did not say it.
 	Acted uint64 `json:"acted,omitempty"`
-	// LastAgent is set with Ended: the person who had the conversation last. The contact's next conversation is
-	// offered to them first, within the desk's window.
-	LastAgent string    `json:"lastAgent,omitempty"`
-	At        time.Time `json:"at"`
+	// LastAgent is the person who had a conversation of the contact last, until LastAgentAt; it is set when one ends
+	// and handed on by every claim. The contact's next conversation is offered to them first, within the desk's window.
+	LastAgent   string    `json:"lastAgent,omitempty"`
+	LastAgentAt time.Time `json:"lastAgentAt,omitzero"`
+	At          time.Time `json:"at"`
 }
 
 // EncodeClaim renders a claim.

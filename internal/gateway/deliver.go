@@ -205,7 +205,11 @@ func (s *session) join(c claimed) {
 		if err != nil || reply.Conversation == nil {
 			return // the next change of the place is pushed
 		}
-		s.sock.Push(asked{position(c.conv, reply.Conversation.Queue, reply.Conversation.Position, reply.Conversation.Waiting)})
+		s.sock.Push(asked{chatwire.Position{
+			Type: chatwire.TypePosition, Conversation: c.conv, Queue: reply.Conversation.Queue,
+			Position: reply.Conversation.Position, Waiting: reply.Conversation.Waiting,
+			ExpectedWaitSeconds: reply.Conversation.ExpectedWaitSeconds,
+		}})
 	})
 }
 
@@ -220,10 +224,6 @@ func (s *session) placed(ctx context.Context, a asked) error {
 		return nil
 	}
 	return s.sock.Write(ctx, a.place)
-}
-
-func position(conv conversation.ID, queue string, place, waiting int) chatwire.Position {
-	return chatwire.Position{Type: chatwire.TypePosition, Conversation: conv, Queue: queue, Position: place, Waiting: waiting}
 }
 
 // stored sends what the feed brought, unless it was read from the log already.
@@ -278,7 +278,10 @@ func (s *session) live(ctx context.Context, l feed.Live) error {
 		if v := s.views[conv]; v != nil {
 			v.placed = true
 		}
-		return s.sock.Write(ctx, position(conv, p.Queue, p.Position, p.Waiting))
+		return s.sock.Write(ctx, chatwire.Position{
+			Type: chatwire.TypePosition, Conversation: conv, Queue: p.Queue, Position: p.Position, Waiting: p.Waiting,
+			ExpectedWaitSeconds: p.ExpectedWaitSeconds,
+		})
 	}
 	return nil
 }

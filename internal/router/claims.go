@@ -16,6 +16,7 @@ import (
 func (s *session) claimFor(ctx context.Context, in *routing.Wrote) (bool, error) {
 	subject := s.subjects.Claim(in.Channel, in.Contact)
 	c, known := s.claims[subject]
+	in.LastAgent, in.LastAgentAt = c.LastAgent, c.LastAgentAt
 	if known && !c.Ended {
 		if c.Conversation == in.Conversation {
 			if in.ContactName == "" {
@@ -31,6 +32,7 @@ func (s *session) claimFor(ctx context.Context, in *routing.Wrote) (bool, error)
 	next := conversation.Claim{
 		V: conversation.Version, Conversation: in.Conversation, Channel: in.Channel, Contact: in.Contact,
 		ContactName: in.ContactName, Language: in.Language, At: s.now().UTC(),
+		LastAgent: c.LastAgent, LastAgentAt: c.LastAgentAt,
 	}
 	err := s.writeClaim(ctx, subject, next, c.seq)
 	if errors.Is(err, bus.ErrFenced) {
@@ -91,6 +93,9 @@ func (s *session) release(ctx context.Context, id conversation.ID) error {
 	}
 	next := c.Claim
 	next.Ended, next.Acted, next.At = true, s.cursor, s.now().UTC()
+	if state.LastAgent != "" {
+		next.LastAgent, next.LastAgentAt = state.LastAgent, state.LastAgentAt
+	}
 	if err := s.writeClaim(ctx, subject, next, c.seq); err != nil && !errors.Is(err, bus.ErrFenced) {
 		return fmt.Errorf("release the claim of %s: %w", id, err)
 	}
@@ -151,7 +156,7 @@ func (s *session) forget(ctx context.Context, id conversation.ID) error {
 	}
 	subject := s.subjects.Claim(state.Channel, state.Contact)
 	c, known := s.claims[subject]
-	if !known || c.Conversation != id || !c.Ended {
+	if !known || c.Conversation != id || !c.Ended || s.sticks(&c) {
 		return nil
 	}
 	// A claim that is written meanwhile is later and stays.
@@ -161,4 +166,31 @@ func (s *session) forget(ctx context.Context, id conversation.ID) error {
 	}
 	delete(s.claims, subject)
 	return nil
+}
+
+// sticks says whether a claim still tells whom its contact goes to first.
+func (s *session) sticks(c *claim) bool {
+	window := s.settings.routing.StickyFor
+	return c.LastAgent != "" && window > 0 && s.now().Sub(c.LastAgentAt) <= window
+}
+
+// sweepEvery so many seconds claims are looked at that outlived their conversations, for the sake of the last agent.
+const sweepEvery = 60
+
+// sweepClaims purges the claims of forgotten conversations that tell nothing any more, a few at a time.
+func (s *session) sweepClaims(ctx context.Context) {
+	most := 200
+	for subject, c := range s.claims {
+		if _, known := s.desk.State(c.Conversation); known || !c.Ended || s.sticks(&c) {
+			continue
+		}
+		if most--; most < 0 {
+			return
+		}
+		if err := s.bus.PurgeUpTo(ctx, subject, c.seq); err != nil {
+			s.log.WarnContext(ctx, "claim was not purged", "conversation", c.Conversation, "error", err)
+			return // next time
+		}
+		delete(s.claims, subject)
+	}
 }

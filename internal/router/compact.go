@@ -98,6 +98,7 @@ func (s *session) takeConfig(ctx context.Context, config runtimeconfig.Snapshot)
 	}
 	var err error
 	if s.leading {
+		s.figures.promise(&s.settings.routing)
 		err = s.must(routing.Configure{Config: s.settings.routing})
 	} else {
 		err = s.desk.Adopt(s.settings.routing)

@@ -20,7 +20,9 @@ type settings struct {
 	// data is the document as it travels over the bus.
 	data    []byte
 	routing routing.Config
-	policy  policy
+	// hoursProblem says which opening hours or shifts do not run as written; empty when all do.
+	hoursProblem string
+	policy       policy
 }
 
 // policy is the escalation policy that runs.
@@ -44,6 +46,7 @@ func newSettings(config runtimeconfig.Snapshot, before policy, times routing.Tim
 	if err := s.routing.Validate(); err != nil {
 		return settings{}, fmt.Errorf("configuration %s: %w", s.revision, err)
 	}
+	s.hoursProblem = setHours(&s.routing, doc)
 	s.policy = newPolicy(doc, before)
 	return s, nil
 }

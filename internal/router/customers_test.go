@@ -245,8 +245,10 @@ func TestFigures(t *testing.T) {
 	})
 	ann.must(protocol.Request{Type: protocol.Close, Conversation: first})
 	until("one is handled", func(f *protocol.Figures) bool {
-		got := []any{f.Pools[1].Handled, f.Counters.Closed, f.Counters.BotClosed, refunds(f).InProgress}
-		return cmp.Equal(got, []any{uint64(1), uint64(1), uint64(0), 0})
+		q := refunds(f)
+		got := []any{f.Pools[1].Handled, f.Counters.Closed, f.Counters.BotClosed, q.InProgress, q.Offers}
+		// The time of the talk, and not of the wrap-up alone, which took none here.
+		return cmp.Equal(got, []any{uint64(1), uint64(1), uint64(0), 0, uint64(2)}) && f.Pools[1].HandleSeconds > 0 && q.HandleMeanSeconds > 0
 	})
 }
 

@@ -17,12 +17,45 @@ type counts struct {
 	desk   protocol.Counters
 	queues map[string]*protocol.QueueFigures
 	pools  map[string]*protocol.PoolFigures
+	// levels of the queues, and the times within which they promise an answer.
+	levels map[string]*levels
+	within map[string]time.Duration
 }
 
-func newCounts(since time.Time, term uint64) counts {
-	return counts{
-		since: since.UTC(), term: term,
+func newCounts(since time.Time, term uint64, config *routing.Config) counts {
+	c := counts{
+		since: since.UTC(), term: term, levels: map[string]*levels{},
 		queues: map[string]*protocol.QueueFigures{}, pools: map[string]*protocol.PoolFigures{},
+	}
+	c.promise(config)
+	return c
+}
+
+// promise takes over the service levels of a configuration.
+func (c *counts) promise(config *routing.Config) {
+	c.within = map[string]time.Duration{}
+	for i := range config.Queues {
+		if q := &config.Queues[i]; q.Within > 0 {
+			c.within[q.Name] = q.Within
+		}
+	}
+}
+
+// level notes that a wait has ended: with an answer, or given up.
+func (c *counts) level(queue string, at time.Time, waited time.Duration, answered bool) {
+	within, promised := c.within[queue]
+	if !promised || !answered && waited < within {
+		return // who gives up before tells nothing about the promise
+	}
+	l := c.levels[queue]
+	if l == nil {
+		l = &levels{}
+		c.levels[queue] = l
+	}
+	good := answered && waited <= within
+	l.add(at, good)
+	if good {
+		c.queue(queue).AnsweredInTime++
 	}
 }
 
@@ -50,9 +83,13 @@ func (c *counts) count(d *decided, m *Metrics) {
 		c.answered(d, m)
 	case *conversation.Offered:
 		c.desk.Offers++
+		c.queue(d.Before.Queue).Offers++
+		m.offered(d.Before.Queue, "made")
 	case *conversation.OfferEnded:
+		m.offered(d.Before.Queue, string(b.Outcome))
 		if b.Outcome == conversation.OutcomeExpired {
 			c.desk.OffersExpired++
+			c.queue(d.Before.Queue).OffersExpired++
 		}
 	case *conversation.Accepted:
 		c.answered(d, m)
@@ -65,6 +102,7 @@ func (c *counts) count(d *decided, m *Metrics) {
 	case *conversation.Abandoned:
 		c.desk.Abandoned++
 		c.queue(d.Before.Queue).Abandoned++
+		c.level(d.Before.Queue, d.at, max(0, d.at.Sub(d.Before.Arrival.At)), false)
 	case *conversation.SignedOff:
 		if b.Lost {
 			c.desk.AgentsLost++
@@ -87,6 +125,7 @@ func (c *counts) answered(d *decided, m *Metrics) {
 	q := c.queue(d.Before.Queue)
 	q.Answered++
 	q.AnsweredWaitMillis += waited.Milliseconds()
+	c.level(d.Before.Queue, d.at, waited, true)
 	m.waited(waited)
 }
 
@@ -101,8 +140,12 @@ func (c *counts) handled(d *decided) {
 		p = &protocol.PoolFigures{}
 		c.pools[owner.Pool] = p
 	}
-	// Wrap-up begins when the talk ends; the talk is what a slot is needed for.
-	seconds := max(0, d.at.Sub(d.Before.StatusAt).Seconds())
+	// All the time that a slot was taken, wrap-up included.
+	since := d.Before.ServedAt
+	if since.IsZero() { // taken under a release that did not say it
+		since = d.Before.StatusAt
+	}
+	seconds := max(0, d.at.Sub(since).Seconds())
 	p.Handled++
 	p.HandleSeconds += seconds
 	p.HandleSecondsSquared += seconds * seconds
@@ -117,6 +160,13 @@ func (s *session) report(now time.Time) protocol.Figures {
 	for _, q := range s.desk.Queues() {
 		v := *s.figures.queue(q.Name)
 		v.Name, v.Waiting, v.Offered, v.InProgress, v.OldestArrival = q.Name, q.Waiting, q.Offered, q.InProgress, q.Oldest
+		v.HandleMeanSeconds, v.HandleVariance, v.OverflowSteps = q.HandleMean, q.HandleVariance, q.Steps
+		if l := s.figures.levels[q.Name]; l != nil {
+			v.ServiceLevelOf, v.ServiceLevelPercent = l.sum(now)
+		}
+		if wait, known := s.desk.NewcomersWait(q.Name, now); known {
+			v.ExpectedWaitSeconds = new(wait.Seconds())
+		}
 		f.Queues = append(f.Queues, v)
 	}
 	agents := s.desk.Agents()
@@ -188,7 +238,13 @@ func (s *session) eachSecond(ctx context.Context) error {
 	if s.ticks%storageEvery == 1 {
 		s.storage.ask()
 	}
+	if err := s.must(routing.Review{}); err != nil {
+		return err
+	}
 	s.showPositions(now)
+	if s.ticks%sweepEvery == 0 {
+		s.sweepClaims(ctx)
+	}
 	s.storeCursor = s.ticks%cursorEvery == 0
 	if err := s.capacity(now); err != nil {
 		return err

@@ -128,7 +128,7 @@ func (s *session) takeOver(ctx context.Context) error {
 func (s *session) promote(ctx context.Context, seq uint64) error {
 	s.leading, s.term = true, seq
 	s.settings = s.current()
-	s.figures = newCounts(s.now(), seq)
+	s.figures = newCounts(s.now(), seq, &s.settings.routing)
 	s.positions.since = s.now()
 	s.log.InfoContext(ctx, "router leads", "term", seq, "conversations", len(s.desk.Conversations()), "owed", len(s.owed), "messages", len(s.written))
 	s.setStatus(func(st *Status) { st.Leading = true })

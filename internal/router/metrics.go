@@ -20,6 +20,10 @@ type Metrics struct {
 	agents    *prometheus.GaugeVec
 	slots     *prometheus.GaugeVec
 	used      *prometheus.GaugeVec
+	offers    *prometheus.CounterVec
+	level     *prometheus.GaugeVec
+	expected  *prometheus.GaugeVec
+	overflow  *prometheus.GaugeVec
 }
 
 // NewMetrics registers the metrics. It panics if they are registered already.
@@ -50,7 +54,14 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		slots:    gauge("deskfleet_pool_slots", "Slots of the online agents, by pool.", "pool"),
 		used:     gauge("deskfleet_pool_slots_used", "Slots that are taken, by pool.", "pool"),
 	}
-	reg.MustRegister(m.leading, m.decisions, m.rebuilds, m.dropped, m.wait, m.waiting, m.progress, m.agents, m.slots, m.used)
+	m.offers = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "deskfleet_queue_offers_total", Help: "Offers to people by queue and what became of them: made, then declined, expired or revoked.",
+	}, []string{"queue", "outcome"})
+	m.level = gauge("deskfleet_queue_service_level_ratio", "Share of the last five minutes' conversations that were answered in time, by queue.", "queue")
+	m.expected = gauge("deskfleet_queue_expected_wait_seconds", "Expected wait of who comes now, by queue; missing while nothing tells.", "queue")
+	m.overflow = gauge("deskfleet_queue_overflow_steps", "Steps of the degradation ladder that apply, by queue.", "queue")
+	reg.MustRegister(m.leading, m.decisions, m.rebuilds, m.dropped, m.wait, m.waiting, m.progress, m.agents, m.slots, m.used,
+		m.offers, m.level, m.expected, m.overflow)
 	return m
 }
 
@@ -64,8 +75,19 @@ func (m *Metrics) lead(leading bool) {
 	}
 	m.leading.Set(0)
 	// A standby has no say about the desk.
-	for _, v := range []*prometheus.GaugeVec{m.waiting, m.progress, m.agents, m.slots, m.used} {
+	for _, v := range m.gauges() {
 		v.Reset()
+	}
+}
+
+func (m *Metrics) gauges() []*prometheus.GaugeVec {
+	return []*prometheus.GaugeVec{m.waiting, m.progress, m.agents, m.slots, m.used, m.level, m.expected, m.overflow}
+}
+
+// offered counts an offer. The queues are those of the configuration.
+func (m *Metrics) offered(queue, outcome string) {
+	if m != nil {
+		m.offers.WithLabelValues(queue, outcome).Inc()
 	}
 }
 
@@ -97,14 +119,19 @@ func (m *Metrics) figures(f *protocol.Figures) {
 	if m == nil {
 		return
 	}
-	m.waiting.Reset()
-	m.progress.Reset()
+	for _, v := range m.gauges() {
+		v.Reset()
+	}
 	for _, q := range f.Queues {
 		m.waiting.WithLabelValues(q.Name).Set(float64(q.Waiting))
 		m.progress.WithLabelValues(q.Name).Set(float64(q.InProgress))
-	}
-	for _, v := range []*prometheus.GaugeVec{m.agents, m.slots, m.used} {
-		v.Reset()
+		m.overflow.WithLabelValues(q.Name).Set(float64(q.OverflowSteps))
+		if q.ServiceLevelOf > 0 {
+			m.level.WithLabelValues(q.Name).Set(q.ServiceLevelPercent / 100)
+		}
+		if q.ExpectedWaitSeconds != nil {
+			m.expected.WithLabelValues(q.Name).Set(*q.ExpectedWaitSeconds)
+		}
 	}
 	for _, p := range f.Pools {
 		m.agents.WithLabelValues(p.Name, "online").Set(float64(p.Online))

@@ -3,7 +3,6 @@ package router
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/deskfleet/deskfleet/internal/bus"
 	"github.com/deskfleet/deskfleet/internal/conversation"
@@ -30,7 +29,7 @@ func (s *session) publish(ctx context.Context, d *decided) {
 	s.pushFor(d, &after)
 	if d.Before.Status != after.Status || d.Before.Queue != after.Queue || d.Before.Priority != after.Priority {
 		if now, ok := s.desk.State(d.Conversation); ok {
-			s.showPosition(&now, time.Now())
+			s.showPosition(&now, s.now())
 		}
 	}
 }
@@ -38,7 +37,9 @@ func (s *session) publish(ctx context.Context, d *decided) {
 // pushFor tells the agents that a decision gives something to or takes something from.
 func (s *session) pushFor(d *decided, after *conversation.State) {
 	view := s.view(after)
-	view.Why = whyOf(d.Body)
+	if why := whyOf(d.Body); why != nil {
+		view.Why = why
+	}
 	switch b := d.Body.(type) {
 	case *conversation.Offered:
 		s.push(bus.PartyAgent, b.Agent.ID, protocol.Push{Type: protocol.PushOffer, Conversation: view})
@@ -48,6 +49,12 @@ func (s *session) pushFor(d *decided, after *conversation.State) {
 		s.push(bus.PartyBot, b.Agent.ID, protocol.Push{Type: protocol.PushAssigned, Conversation: view})
 	case *conversation.Accepted:
 		s.push(bus.PartyAgent, b.Agent.ID, protocol.Push{Type: protocol.PushAssigned, Conversation: view})
+	case *conversation.WrapUpStarted:
+		if b.Ending != nil { // closed does not follow at once
+			s.push(partyOf(b.Agent.Kind), b.Agent.ID, protocol.Push{Type: protocol.PushAssigned, Conversation: view})
+		}
+	case *conversation.Resumed:
+		s.push(partyOf(b.Agent.Kind), b.Agent.ID, protocol.Push{Type: protocol.PushAssigned, Conversation: view})
 	case *conversation.Prioritised:
 		// The copy has moved the sequence that fences the owner.
 		if owner := after.Owner(); owner != nil {
@@ -81,6 +88,12 @@ func whyOf(body conversation.Body) []string {
 	case *conversation.SignedOff:
 		return b.Why
 	case *conversation.DrainSet:
+		return b.Why
+	case *conversation.Relaxed:
+		return b.Why
+	case *conversation.Overflowed:
+		return b.Why
+	case *conversation.OverflowSet:
 		return b.Why
 	default:
 		return nil
@@ -117,6 +130,8 @@ func (s *session) logDecision(ctx context.Context, d *decided) {
 		args = append(args, "agent", b.Agent, "lost", b.Lost)
 	case *conversation.DrainSet:
 		args = append(args, "agent", b.Agent, "draining", b.Draining)
+	case *conversation.OverflowSet:
+		args = append(args, "queue", b.Queue, "steps", b.Steps)
 	case *conversation.OfferEnded:
 		args = append(args, "agent", b.Agent.ID, "outcome", b.Outcome)
 	default:
@@ -128,63 +143,6 @@ func (s *session) logDecision(ctx context.Context, d *decided) {
 		args = append(args, "why", why)
 	}
 	s.log.InfoContext(ctx, "decision", args...)
-}
-
-// positions are the places that customers were last told.
-type positions struct {
-	told     map[conversation.ID]int
-	versions map[string]uint64
-	// since is when this router began to tell them: what waited before may have been told a place by another.
-	since time.Time
-}
-
-func newPositions() positions {
-	return positions{told: map[conversation.ID]int{}, versions: map[string]uint64{}}
-}
-
-// showPosition tells a conversation's place at once.
-func (s *session) showPosition(state *conversation.State, now time.Time) {
-	position, waiting := s.desk.Position(state.ID)
-	_, told := s.positions.told[state.ID]
-	if position > 0 {
-		s.positions.told[state.ID] = position
-	} else {
-		delete(s.positions.told, state.ID)
-		if !told && !state.Arrival.At.Before(s.positions.since) {
-			return // an agent was free: the wait has no end for those who never were told of one
-		}
-	}
-	s.sendPosition(state, position, waiting, now)
-}
-
-func (s *session) sendPosition(state *conversation.State, position, waiting int, now time.Time) {
-	s.send(s.subjects.Live(string(state.ID)), protocol.Position{
-		V: protocol.Version, Type: protocol.LivePosition, Conversation: state.ID, Status: state.Status,
-		Queue: state.Queue, Position: position, Waiting: waiting, At: now.UTC(),
-	})
-}
-
-// frontOfQueue are the places that are told each second; those further back every fifth.
-const frontOfQueue = 200
-
-// showPositions tells the places that have changed in the queues that have changed.
-func (s *session) showPositions(now time.Time) {
-	all := s.ticks%5 == 0
-	for _, q := range s.desk.Queues() {
-		if s.positions.versions[q.Name] == q.Version {
-			continue
-		}
-		if all || q.Waiting <= frontOfQueue {
-			s.positions.versions[q.Name] = q.Version
-		}
-		s.desk.Walk(q.Name, func(position int, state *conversation.State) bool {
-			if s.positions.told[state.ID] != position {
-				s.positions.told[state.ID] = position
-				s.sendPosition(state, position, q.Waiting, now)
-			}
-			return all || position < frontOfQueue
-		})
-	}
 }
 
 // endedOldestFirst lists ended conversations: those that were not looked at for longest first.

@@ -210,7 +210,10 @@ func (s *session) outcome(w who, req *protocol.Request) protocol.Reply {
 		state, _ := s.desk.State(req.Conversation)
 		r.Conversation = s.view(&state)
 		if w.party == bus.PartyCustomer && r.Conversation.Position > 0 {
-			s.positions.told[state.ID] = r.Conversation.Position // whose end it has to be told, too
+			p := s.placeOf(&state, r.Conversation.Position, s.now())
+			if r.Conversation.Position, r.Conversation.ExpectedWaitSeconds = p.position, p.seconds; p.position > 0 {
+				s.positions.told[state.ID] = p // whose end it has to be told, too
+			}
 		}
 	}
 	return r
@@ -229,11 +232,15 @@ func (s *session) agentView(w who) *protocol.Agent {
 
 func (s *session) view(state *conversation.State) *protocol.Conversation {
 	position, waiting := s.desk.Position(state.ID)
+	expected := 0
+	if wait, known := s.desk.ExpectedWait(state.ID, s.now()); known && position > 0 {
+		expected = rounded(wait)
+	}
 	return &protocol.Conversation{
 		ID: state.ID, Status: state.Status, Channel: state.Channel, Contact: state.Contact, ContactName: state.ContactName,
 		Language: state.Language, Queue: state.Queue, Priority: state.Priority, OpenedAt: state.OpenedAt,
 		ArrivedAt: state.Arrival.At, Agent: state.Agent, OwnSeq: state.OwnSeq, MsgSeq: state.MsgSeq,
 		Deadline: state.Deadline, HandOff: state.HandOff, Position: position, Waiting: waiting,
-		Turns: state.Turns, Misses: state.Misses,
+		Turns: state.Turns, Misses: state.Misses, Why: state.Why, Ring: state.Ring, ExpectedWaitSeconds: expected,
 	}
 }

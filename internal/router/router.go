@@ -187,6 +187,9 @@ func (r *Router) configure(config runtimeconfig.Snapshot) error {
 	if next.policy.problem != "" {
 		r.log.Error("escalation policy does not run as written, the last good one does", "revision", next.revision, "problem", next.policy.problem)
 	}
+	if next.hoursProblem != "" {
+		r.log.Error("opening hours or shifts do not run as written", "revision", next.revision, "problem", next.hoursProblem)
+	}
 	return nil
 }
 

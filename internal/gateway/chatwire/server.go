@@ -118,6 +118,8 @@ type Position struct {
 	Queue        string          `json:"queue,omitempty"`
 	Position     int             `json:"position"`
 	Waiting      int             `json:"waiting"`
+	// ExpectedWaitSeconds from now on, rounded up; left out when that is not known or not announced.
+	ExpectedWaitSeconds int `json:"expectedWaitSeconds,omitempty"`
 }
 
 // Error is a refusal.
@@ -159,6 +161,7 @@ type ServerFrame struct {
 	On               bool                   `json:"on"`
 	Position         int                    `json:"position"`
 	Waiting          int                    `json:"waiting"`
+	ExpectedWait     int                    `json:"expectedWaitSeconds"`
 	Problem          *problem.Problem       `json:"problem"`
 	Reason           string                 `json:"reason"`
 	RetryAfterMillis int64                  `json:"retryAfterMillis"`

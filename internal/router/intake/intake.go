@@ -129,6 +129,9 @@ func (d Desk) open(ctx context.Context, c Contact, l latest, now time.Time) (Joi
 	if reopens {
 		next.Conversation = l.ended.Conversation
 	}
+	if l.ended != nil { // the contact may go to the same person again
+		next.LastAgent, next.LastAgentAt = l.ended.LastAgent, l.ended.LastAgentAt
+	}
 	data, err := conversation.EncodeClaim(next)
 	if err != nil {
 		return Joined{}, err

@@ -60,6 +60,23 @@ type QueueFigures struct {
 	Abandoned uint64 `json:"abandoned"`
 	// AnsweredWaitMillis is the sum of the waits of the answered ones.
 	AnsweredWaitMillis int64 `json:"answeredWaitMillis"`
+	// Offers to people, and those of them that ran out, since Figures.Since.
+	Offers        uint64 `json:"offers,omitempty"`
+	OffersExpired uint64 `json:"offersExpired,omitempty"`
+	// AnsweredInTime are those that were answered within the queue's service level, since Figures.Since. It counts
+	// nothing where none is promised.
+	AnsweredInTime uint64 `json:"answeredInTime,omitempty"`
+	// ServiceLevelOf is how many were answered, or given up later than the service level allows, in the last five
+	// minutes; ServiceLevelPercent is the share of them that was answered in time. 0 of 0 says nothing.
+	ServiceLevelOf      int     `json:"serviceLevelOf,omitempty"`
+	ServiceLevelPercent float64 `json:"serviceLevelPercent,omitempty"`
+	// ExpectedWaitSeconds of who comes now; nil while nothing tells, or nobody is there.
+	ExpectedWaitSeconds *float64 `json:"expectedWaitSeconds,omitempty"`
+	// HandleMeanSeconds and HandleVariance (in seconds squared) of the handle times, of which old ones count less and less.
+	HandleMeanSeconds float64 `json:"handleMeanSeconds,omitempty"`
+	HandleVariance    float64 `json:"handleVariance,omitempty"`
+	// OverflowSteps of the queue's degradation ladder that apply.
+	OverflowSteps int `json:"overflowSteps,omitempty"`
 }
 
 // PoolFigures of one pool. An agent in several pools counts in each of them.

@@ -150,15 +150,20 @@ type Conversation struct {
 	OwnSeq uint64 `json:"ownSeq,omitempty"`
 	// MsgSeq is the sequence of the last message that the router has seen.
 	MsgSeq uint64 `json:"msgSeq,omitempty"`
-	// Deadline of an offer.
+	// Deadline of an offer, or of the wrap-up.
 	Deadline time.Time             `json:"deadline,omitzero"`
 	HandOff  *conversation.HandOff `json:"handOff,omitempty"`
-	Why      []string              `json:"why,omitempty"`
+	// Why the agent has it or is asked, one line for each part of the decision; in pushes, why it was taken away.
+	Why []string `json:"why,omitempty"`
 	// Position in the queue from 1, and how many wait there; 0 when it does not wait.
 	Position int `json:"position,omitempty"`
 	Waiting  int `json:"waiting,omitempty"`
-	Turns    int `json:"turns,omitempty"`
-	Misses   int `json:"misses,omitempty"`
+	// ExpectedWaitSeconds from now until an agent has it, rounded up; 0 when that is not known.
+	ExpectedWaitSeconds int `json:"expectedWaitSeconds,omitempty"`
+	// Ring is how far it has relaxed what it asks for.
+	Ring   int `json:"ring,omitempty"`
+	Turns  int `json:"turns,omitempty"`
+	Misses int `json:"misses,omitempty"`
 }
 
 // PushType says what an agent is told.
@@ -204,7 +209,9 @@ type Position struct {
 	Queue        string              `json:"queue,omitempty"`
 	Position     int                 `json:"position"`
 	Waiting      int                 `json:"waiting"`
-	At           time.Time           `json:"at"`
+	// ExpectedWaitSeconds from At on, rounded up; 0 when that is not known or the queue does not announce it.
+	ExpectedWaitSeconds int       `json:"expectedWaitSeconds,omitempty"`
+	At                  time.Time `json:"at"`
 }
 
 // ErrMalformed is wrapped by all errors of decoding.
