@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -19,7 +20,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 )
 
-// postgresCluster is a private PostgreSQL without a network, for one run of the tests.
+// postgresCluster is a private PostgreSQL for one run of the tests. On the loopback it asks for passwords.
 type postgresCluster struct {
 	dsn     string
 	missing string // why there is none
@@ -97,19 +98,34 @@ func (c *postgresCluster) run(bin string, as *syscall.Credential) error {
 		return cmd
 	}
 	data := filepath.Join(dir, "data")
-	err = command("initdb", "--pgdata="+data, "--username=desk", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync").Run()
+	err = command("initdb", "--pgdata="+data, "--username=desk", "--auth-local=trust", "--auth-host=scram-sha-256",
+		"--encoding=UTF8", "--locale=C", "--no-sync").Run()
 	if err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, c.journal.String())
 	}
-	c.server = command("postgres", "-D", data, "-c", "listen_addresses=", "-c", "unix_socket_directories="+dir,
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	c.server = command("postgres", "-D", data, "-c", "listen_addresses=127.0.0.1", "-c", "port="+port, "-c", "unix_socket_directories="+dir,
 		"-c", "fsync=off", "-c", "max_connections=60")
 	if err := c.server.Start(); err != nil {
 		return err
 	}
 	c.exited = make(chan error, 1)
 	go func() { c.exited <- c.server.Wait() }()
-	c.dsn = "host=" + dir + " user=desk dbname=postgres"
+	c.dsn = "host=" + dir + " port=" + port + " user=desk dbname=postgres"
 	return c.ready()
+}
+
+// freePort of the loopback. Another process may take it before the server does: then the server does not start.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, errors.Join(err, l.Close())
 }
 
 func (c *postgresCluster) ready() error {

@@ -14,6 +14,8 @@ const (
 	batchEntries = 256
 	batchBytes   = 4 << 20
 	waitEntries  = 64
+	// writeTimeout of one transaction: a database that is gone without a word must show.
+	writeTimeout = time.Minute
 )
 
 // follow stores what the log gets until ctx ends. Whatever goes wrong, it begins again from the position that
@@ -31,19 +33,37 @@ func (r *role) follow(ctx context.Context) {
 		if errors.Is(err, bus.ErrLogReplaced) {
 			continue // the position tells so too, and is moved then
 		}
+		if errors.Is(err, ErrMoved) {
+			// During a rollout two archives store for a moment. What this one wanted to store is stored: it is no
+			// problem of the database, and the next write shows none.
+			r.fail(ctx, "store", err)
+			err = nil
+			if !pauseFor(ctx, retryFirst) {
+				return
+			}
+			continue
+		}
 		r.setProblem(err)
 		r.fail(ctx, "store", err)
 		if progress {
 			pause = retryFirst
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !pauseFor(ctx, pause) {
 			return
-		case <-timer.C:
 		}
 		pause = min(2*pause, retryMost)
+	}
+}
+
+// pauseFor is false when ctx ended.
+func pauseFor(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
 	}
 }
 
@@ -155,6 +175,8 @@ func (r *role) storeQueue(ctx context.Context, position Position, queue <-chan t
 
 func (r *role) storeBatch(ctx context.Context, position Position, batch []bus.Stored) (Position, error) {
 	start := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
 	position, written, err := r.store.Write(ctx, position, batch[len(batch)-1].Seq, batch)
 	if err != nil {
 		return position, fmt.Errorf("%w: %w", errWrite, err)

@@ -43,6 +43,8 @@ func testSubjects(t testing.TB) bus.Subjects {
 type database struct {
 	t    testing.TB
 	open func(context.Context, bus.Subjects) (*DB, error)
+	// dsn of PostgreSQL.
+	dsn string
 }
 
 // store opens the database; the test's end closes it.
@@ -70,7 +72,7 @@ func onEach(t *testing.T, f func(t *testing.T, d database)) {
 func newSQLite(t testing.TB) database {
 	// A folder whose name would be taken for a query, were it not escaped.
 	file := filepath.Join(t.TempDir(), "a?b=%41 #1", "archive.db")
-	return database{t, func(ctx context.Context, s bus.Subjects) (*DB, error) { return OpenSQLite(ctx, file, s) }}
+	return database{t: t, open: func(ctx context.Context, s bus.Subjects) (*DB, error) { return OpenSQLite(ctx, file, s) }}
 }
 
 var (
@@ -91,5 +93,5 @@ func newPostgres(t testing.TB) database {
 	schema := fmt.Sprintf("desk_%d", schemas.Add(1))
 	cluster.exec(t, "CREATE SCHEMA "+schema)
 	dsn := cluster.dsn + " search_path=" + schema
-	return database{t, func(ctx context.Context, s bus.Subjects) (*DB, error) { return OpenPostgres(ctx, dsn, s, quiet) }}
+	return database{t: t, dsn: dsn, open: func(ctx context.Context, s bus.Subjects) (*DB, error) { return OpenPostgres(ctx, dsn, s, quiet) }}
 }

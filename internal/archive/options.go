@@ -24,7 +24,8 @@ type Options struct {
 	BusMetrics *bus.Metrics
 	// Source of the configuration. Required.
 	Source runtimeconfig.Source
-	// Open the desk's database, such as OpenSQLite. The role closes it. Required.
+	// Open the desk's database, such as OpenSQLite, and bring its schema up to date. An error that wraps ErrNotYet
+	// is shown by the health, and Open is called again. The role closes the store. Required.
 	Open func(context.Context, bus.Subjects) (Store, error)
 	// Logger [slog.Default].
 	Logger *slog.Logger
@@ -32,6 +33,11 @@ type Options struct {
 	Registerer prometheus.Registerer
 	// Health that the role adds its checks to; nil for none.
 	Health *telemetry.Health
+	// Beside other roles in one process: what the archive lacks is shown but takes the process out of no service,
+	// as customers are served without an archive.
+	Beside bool
+	// OpenEvery is the pause between two tries to open the database [2 s].
+	OpenEvery time.Duration
 	// Grace after the last event of an ended conversation before it leaves the log [1 min]: gateways and
 	// consoles that are still showing it read it from there.
 	Grace time.Duration
@@ -70,7 +76,8 @@ func (o *Options) complete() error {
 		value *time.Duration
 		usual time.Duration
 	}{
-		{&o.Grace, time.Minute}, {&o.PurgeEvery, 5 * time.Second}, {&o.RetentionEvery, time.Hour}, {&o.VerifyEvery, 24 * time.Hour},
+		{&o.OpenEvery, 2 * time.Second}, {&o.Grace, time.Minute}, {&o.PurgeEvery, 5 * time.Second},
+		{&o.RetentionEvery, time.Hour}, {&o.VerifyEvery, 24 * time.Hour},
 	} {
 		if *d.value <= 0 {
 			*d.value = d.usual

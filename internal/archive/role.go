@@ -58,8 +58,8 @@ func Run(ctx context.Context, opts Options) error {
 	}
 	r := &role{opts: opts, log: opts.Logger, metrics: newMetrics(opts.Registerer), subjects: subjects, failures: map[string]string{}}
 	r.addChecks()
-	if r.store, err = opts.Open(ctx, subjects); err != nil {
-		return err
+	if r.store, err = r.openStore(ctx); err != nil {
+		return ended(ctx, err)
 	}
 	defer func() {
 		if err := r.store.Close(); err != nil {
@@ -73,6 +73,24 @@ func Run(ctx context.Context, opts Options) error {
 	r.desk = r.conn.Log(subjects.Stream())
 	r.dialled.Store(true)
 	return r.run(ctx)
+}
+
+// openStore waits for a database that may come later. Until then nothing leaves the log.
+func (r *role) openStore(ctx context.Context) (Store, error) {
+	for {
+		store, err := r.opts.Open(ctx, r.subjects)
+		if !errors.Is(err, ErrNotYet) {
+			if err == nil {
+				r.setProblem(nil)
+			}
+			return store, err
+		}
+		r.setProblem(err)
+		r.fail(ctx, "open", err)
+		if !pauseFor(ctx, r.opts.OpenEvery) {
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // run everything until ctx ends.
@@ -180,13 +198,17 @@ func (r *role) addChecks() {
 	if h == nil {
 		return
 	}
-	h.Require("bus", func(context.Context) error {
+	require := h.Require
+	if r.opts.Beside {
+		require = h.Report
+	}
+	require("bus", func(context.Context) error {
 		if !r.dialled.Load() || !r.conn.Connected() {
 			return errors.New("there is no connection to the bus; it is tried again all the time")
 		}
 		return nil
 	})
-	h.Require("storing", func(context.Context) error {
+	require("storing", func(context.Context) error {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		return r.problem

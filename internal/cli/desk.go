@@ -41,6 +41,7 @@ type deskOptions struct {
 	knowledge string
 	tokens    string
 	linkToken string
+	dsn       string
 }
 
 func (o *deskOptions) addFlags(f *pflag.FlagSet) {
@@ -53,6 +54,8 @@ func (o *deskOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.knowledge, "knowledge", "", "folder with the knowledge files; with --config only")
 	f.StringVar(&o.tokens, "tokens", "", "file with the agents' tokens; default with -f: the Secret in the manifests, else made up and printed")
 	addLinkFlag(f, &o.linkToken)
+	addDSNFlag(f, &o.dsn)
+	f.Lookup("postgres-dsn").Usage += "; with --config only"
 	f.Lookup("log-level").Usage += "; default with -f: warn"
 	f.Lookup("metrics").Usage += "; with --config only"
 }
@@ -102,7 +105,7 @@ func (o *deskOptions) runCompact(ctx context.Context, _ *roleOptions, e *environ
 		Bus: bus.ServerOptions{Listen: o.busListen, TLS: bus.TLSFiles{
 			Cert: filepath.Join(o.secrets, credentials.FileCertificate), Key: filepath.Join(o.secrets, credentials.FilePrivateKey), CA: filepath.Join(o.secrets, fileCA),
 		}},
-		Listener: listener, Open: openArchive(o.data), Link: e.link(o.linkToken), BusMetrics: e.busMetrics, Logger: e.log, Registry: e.registry, Health: e.health,
+		Listener: listener, Open: openArchive(o.data, o.dsn, e.log), Link: e.link(o.linkToken), BusMetrics: e.busMetrics, Logger: e.log, Registry: e.registry, Health: e.health,
 	})
 }
 
@@ -256,7 +259,7 @@ func (t *trial) run(ctx context.Context, stderr io.Writer, plans *plan.Plans, be
 	logger, registry := telemetry.NewLogger(stderr, t.options.level), telemetry.NewRegistry("desk")
 	return desk.Run(ctx, desk.Options{
 		Name: "desk", Source: source, Data: t.data, Knowledge: t.knowledge(), Secrets: t.secrets(), Tokens: t.tokens,
-		Listener: listener, Workers: t.workers(plans), Open: openArchive(t.data),
+		Listener: listener, Workers: t.workers(plans), Open: openArchive(t.data, "", logger),
 		BusMetrics: bus.NewMetrics(registry), Logger: logger, Registry: registry, Health: telemetry.NewHealth(nil),
 		Ready: func() { t.greet(listener.Addr().String(), time.Since(begin)) },
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -94,22 +95,31 @@ func newKnowledge() *cobra.Command {
 }
 
 func newArchive() *cobra.Command {
-	var data string
+	var data, dsn string
 	return newRole(runtimeconfig.RoleArchive, "Run the role that keeps closed conversations and the audit table", func(f *pflag.FlagSet) {
-		f.StringVar(&data, "data", "", "folder of the database (required)")
+		f.StringVar(&data, "data", "", "folder of the SQLite database; this or --postgres-dsn is required")
+		addDSNFlag(f, &dsn)
 	}, func(ctx context.Context, o *roleOptions, e *environment) error {
-		if data == "" {
-			return &usageError{errors.New("--data is empty: name the folder of the database")}
+		if (data == "") == (dsn == "") {
+			return &usageError{errors.New("give either --data, the folder of an SQLite database, or --postgres-dsn, a file with a DSN")}
 		}
 		return archive.Run(ctx, archive.Options{
-			Name: e.name, Dialer: e.dialer(o), BusMetrics: e.busMetrics, Source: e.source, Open: openArchive(data),
+			Name: e.name, Dialer: e.dialer(o), BusMetrics: e.busMetrics, Source: e.source, Open: openArchive(data, dsn, e.log),
 			Logger: e.log, Registerer: e.registry, Health: e.health,
 		})
 	})
 }
 
-// openArchive opens the SQLite database in a folder, which it makes.
-func openArchive(data string) func(context.Context, bus.Subjects) (archive.Store, error) {
+// addDSNFlag takes the name of a file: what stands in an argument can be read by all who can list processes.
+func addDSNFlag(f *pflag.FlagSet, dsn *string) {
+	f.StringVar(dsn, "postgres-dsn", "", "file with the DSN of the archive's PostgreSQL, which may come later")
+}
+
+// openArchive opens the PostgreSQL of a file with a DSN, or without one the SQLite database in a folder, which it makes.
+func openArchive(data, dsn string, logger *slog.Logger) func(context.Context, bus.Subjects) (archive.Store, error) {
+	if dsn != "" {
+		return archive.PostgresFromFile(dsn, logger)
+	}
 	return func(ctx context.Context, subjects bus.Subjects) (archive.Store, error) {
 		folder := filepath.Join(data, "archive")
 		if err := os.MkdirAll(folder, 0o700); err != nil {

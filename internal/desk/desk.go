@@ -106,7 +106,7 @@ func (o *Options) start(ctx context.Context, l *layers) error {
 		part{"archive", func(ctx context.Context) error {
 			return archive.Run(ctx, archive.Options{
 				Name: o.Name, Dialer: dialer, BusMetrics: metrics, Source: o.Source, Open: o.Open,
-				Logger: o.logger(runtimeconfig.RoleArchive), Registerer: o.Registry, Health: o.Health,
+				Logger: o.logger(runtimeconfig.RoleArchive), Registerer: o.Registry, Health: o.Health, Beside: true,
 			})
 		}},
 	)
