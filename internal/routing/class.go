@@ -2,6 +2,7 @@ package routing
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -35,18 +36,18 @@ type classKey struct {
 	channel string
 }
 
-// fit of a profile for a class.
+// fit of a profile for a class. There is one for each pair of them, so it is small.
 type fit struct {
 	// via is the pool through which the profile's agents serve the class; nil when they may not.
 	via *pool
 	// preferred skills that are met, and surplus of skill.
-	preferred, surplus int
+	preferred, surplus int16
 	// order of the queue in the lists of the profile's pools.
-	order int
+	order int16
 	// weight of one conversation in slots.
-	weight int
-	// lacks says which required skill keeps the profile out; empty when pools do.
-	lacks string
+	weight int16
+	// lacks is the number, from 1, of the required skill in class.wants that keeps the profile out; 0 when pools do.
+	lacks int16
 }
 
 // better says whether agents of f go before those of o.
@@ -147,7 +148,7 @@ func (cl *class) judge(p *profile) {
 }
 
 func (cl *class) fitOf(p *profile) fit {
-	f := fit{weight: p.weight(cl.key.channel)}
+	f := fit{weight: short(p.weight(cl.key.channel))}
 	if p.kind != cl.queue.kind() {
 		return f
 	}
@@ -155,28 +156,31 @@ func (cl *class) fitOf(p *profile) fit {
 	if at < 0 {
 		return f
 	}
-	asked := 0 // levels of skills that the class asks for
-	for _, w := range cl.wants {
+	surplus := 0
+	for _, s := range p.skills {
+		surplus += s.Level
+	}
+	for i, w := range cl.wants {
 		have := p.level(w.Name)
-		asked += have
 		switch {
 		case have >= w.Level:
-			f.surplus += have - w.Level
+			surplus -= w.Level
 			if w.Preferred {
 				f.preferred++
 			}
-		case !w.Preferred:
-			f.lacks = w.Name
+		case w.Preferred:
+			surplus -= have // asked for, so it is no surplus
+		default:
+			f.lacks = short(i + 1)
 			return f
 		}
 	}
-	for _, s := range p.skills {
-		f.surplus += s.Level
-	}
-	f.surplus -= asked
-	f.via, f.order = p.pools[at], p.orderOf(cl.queue.name)
+	f.via, f.surplus, f.order = p.pools[at], short(surplus), short(p.orderOf(cl.queue.name))
 	return f
 }
+
+// short keeps a number within what a fit has room for; no desk comes near.
+func short(n int) int16 { return int16(min(n, math.MaxInt16)) }
 
 // orderOf a queue in the lists of the profile's pools; those that come by a ring or an overflow are last.
 func (p *profile) orderOf(queue string) int {

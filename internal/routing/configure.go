@@ -2,6 +2,7 @@ package routing
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -13,19 +14,37 @@ import (
 // ordered by the new priorities, and conversations of a queue that is gone go to the default queue.
 type Configure struct{ Config Config }
 
-func (in Configure) decide(d *Desk, now time.Time) error {
+func (in Configure) decide(d *Desk, at time.Time) error {
 	if err := in.Config.Validate(); err != nil {
 		return &RefusalError{Code: CodeMalformed, What: "the configuration is not applied", Why: err.Error(), Remedy: "correct it; the last good one stays"}
 	}
+	steps := map[string]int{}
+	for _, q := range d.sortedQueues() {
+		steps[q.name] = q.steps
+	}
 	d.adopt(in.Config)
+	for _, name := range slices.Sorted(maps.Keys(steps)) {
+		if now := d.stepsOf(name); now != steps[name] {
+			changed := &conversation.OverflowSet{Queue: name, Steps: now, Why: []string{"the configuration has fewer steps"}}
+			d.emit(at, "", changed)
+		}
+	}
 	for _, c := range d.inQueues() {
-		d.reconsider(c, now)
+		d.reconsider(c, at)
 	}
 	for _, a := range d.sortedAgents() {
-		d.watchShift(a, now)
-		d.matchAgent(a, now)
+		d.watchShift(a, at)
+		d.matchAgent(a, at)
 	}
 	return nil
+}
+
+// stepsOf a queue's ladder that apply; 0 for a queue that is gone.
+func (d *Desk) stepsOf(name string) int {
+	if q := d.queues[name]; q != nil {
+		return q.steps
+	}
+	return 0
 }
 
 // Adopt is Configure for a replica that does not decide: the leader's decisions come by the log.
@@ -75,7 +94,8 @@ func (d *Desk) adoptQueues() {
 	for name, q := range d.queues {
 		q.pools = nil
 		gone := !slices.ContainsFunc(wanted, func(w Queue) bool { return w.Name == name })
-		if gone && q.line.len() == 0 && q.inProgress == 0 {
+		// What is known about handle times stays, as a replica that reads the log later would know it.
+		if gone && q.line.len() == 0 && q.inProgress == 0 && q.handle.n == 0 {
 			delete(d.queues, name)
 			continue
 		}

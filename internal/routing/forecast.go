@@ -132,6 +132,15 @@ func (d *Desk) ExpectedWait(conv conversation.ID, now time.Time) (wait time.Dura
 	return q.predicted(1+q.line.rank(c), now)
 }
 
+// NewcomersWait is the expected wait of who comes to a queue now; known is false while nothing tells, or nobody is there.
+func (d *Desk) NewcomersWait(queue string, now time.Time) (wait time.Duration, known bool) {
+	q := d.queues[queue]
+	if q == nil || q.service.nobody {
+		return 0, false
+	}
+	return q.newcomer(now)
+}
+
 // Announces says what customers who wait in a queue are told.
 func (d *Desk) Announces(queue string) Announce {
 	if q := d.queues[queue]; q != nil && q.Announce != "" {
@@ -144,6 +153,7 @@ func (d *Desk) Announces(queue string) Announce {
 // in which somebody waits for it.
 func (d *Desk) measure(now time.Time) {
 	slots := make([]int, len(d.profiles))
+	var there bitset
 	for _, a := range d.agents {
 		if a.profile == nil || a.presence != conversation.PresenceOnline || a.draining {
 			continue
@@ -152,20 +162,18 @@ func (d *Desk) measure(now time.Time) {
 			continue
 		}
 		slots[a.profile.index] += a.profile.slots
+		there.set(a.profile.index)
 	}
-	usual := d.handleMean()
-	shares := d.shares()
-	for _, q := range d.sortedQueues() {
-		cl := d.classOf(q, &conversation.State{Queue: q.name})
+	queues := d.sortedQueues()
+	shares := d.shares(queues)
+	usual := d.handleMean(queues)
+	for _, q := range queues {
 		q.service.nobody, q.service.capacity = true, 0
 		mean := q.handle.mean
 		if q.handle.n < 3 {
 			mean = usual
 		}
-		for i, f := range cl.fits {
-			if f.via == nil || slots[i] == 0 {
-				continue
-			}
+		for i := range d.classOf(q, &conversation.State{Queue: q.name}).eligible.both(there) {
 			q.service.nobody = false
 			if mean > 0 {
 				q.service.capacity += float64(slots[i]) / float64(max(1, shares[i])) / mean
@@ -175,25 +183,34 @@ func (d *Desk) measure(now time.Time) {
 }
 
 // shares counts for each profile the queues in which somebody waits for its agents.
-func (d *Desk) shares() []int {
+func (d *Desk) shares(queues []*queue) []int {
 	shares := make([]int, len(d.profiles))
-	for i, p := range d.profiles {
-		var last *queue
-		seen := map[*queue]bool{}
-		for j := range p.classes.both(d.busy) {
-			if q := d.classes[j].queue; q != last && !seen[q] {
-				last, seen[q] = q, true
-				shares[i]++
-			}
+	waited := map[*queue]bitset{} // the profiles that are waited for
+	for _, cl := range d.classes {
+		if cl.waiting.len() == 0 {
+			continue
+		}
+		all := waited[cl.queue]
+		for len(all) < len(cl.eligible) {
+			all = append(all, 0)
+		}
+		for w, word := range cl.eligible {
+			all[w] |= word
+		}
+		waited[cl.queue] = all
+	}
+	for _, q := range queues {
+		for i := range waited[q].both(waited[q]) {
+			shares[i]++
 		}
 	}
 	return shares
 }
 
-// handleMean of all queues, in seconds; 0 when nothing was handled yet.
-func (d *Desk) handleMean() float64 {
+// handleMean of the queues, in seconds; 0 when nothing was handled yet.
+func (d *Desk) handleMean(queues []*queue) float64 {
 	n, sum := 0.0, 0.0
-	for _, q := range d.sortedQueues() {
+	for _, q := range queues {
 		n += q.handle.n
 		sum += q.handle.n * q.handle.mean
 	}

@@ -59,7 +59,7 @@ func (d *Desk) readiest(c *entry, now time.Time) choice {
 			if c.state.PassedBy(a.ID, now) {
 				return false
 			}
-			if !a.room(cl.queue.name, f.weight) {
+			if !a.room(cl.queue.name, int(f.weight)) {
 				if len(best.full) < fewNames {
 					best.full = append(best.full, a.ID)
 				}
@@ -84,7 +84,7 @@ func (d *Desk) preferredAgent(c *entry, now time.Time) *agent {
 		return nil
 	}
 	f := &c.class.fits[a.profile.index]
-	if f.via == nil || !a.room(c.class.queue.name, f.weight) || !a.onDuty(c.class.queue, now) || d.holds(a, c, now) {
+	if f.via == nil || !a.room(c.class.queue.name, int(f.weight)) || !a.onDuty(c.class.queue, now) || d.holds(a, c, now) {
 		return nil
 	}
 	return a
@@ -106,7 +106,7 @@ func (d *Desk) holds(a *agent, c *entry, now time.Time) bool {
 	}
 	for i := range a.profile.classes.both(d.busy) {
 		cl := d.classes[i]
-		if f := &cl.fits[a.profile.index]; f.weight == 1 || a.room(cl.queue.name, f.weight) || !a.room(cl.queue.name, 1) {
+		if f := &cl.fits[a.profile.index]; f.weight == 1 || a.room(cl.queue.name, int(f.weight)) || !a.room(cl.queue.name, 1) {
 			continue
 		}
 		head, ok := cl.waiting.find(func(c *entry) bool { return !c.state.PassedBy(a.ID, now) })
@@ -160,11 +160,11 @@ func (d *Desk) matchAgent(a *agent, now time.Time) {
 // that of the earlier queue in its pools' lists.
 func (d *Desk) best(a *agent, now time.Time) *entry {
 	var best *entry
-	order := 0
+	order := int16(0)
 	for i := range a.profile.classes.both(d.busy) {
 		cl := d.classes[i]
 		f := &cl.fits[a.profile.index]
-		if !a.room(cl.queue.name, f.weight) || !a.onDuty(cl.queue, now) {
+		if !a.room(cl.queue.name, int(f.weight)) || !a.onDuty(cl.queue, now) {
 			continue
 		}
 		c, ok := cl.waiting.find(func(c *entry) bool { return !c.state.PassedBy(a.ID, now) })

@@ -191,9 +191,12 @@ func (m *model) before(a *modelAgent, x, y *conversation.State) bool {
 	if vx, vy := m.virtual(x), m.virtual(y); vx != vy {
 		return vx < vy
 	}
-	served := m.queues(a)
-	if i, j := slices.Index(served, x.Queue), slices.Index(served, y.Queue); i != j && i >= 0 && j >= 0 {
-		return i < j
+	served := append(m.queues(a), x.Queue, y.Queue) // what comes by a ring or an overflow is last
+	i, j := slices.Index(served, x.Queue), slices.Index(served, y.Queue)
+	if last := len(served) - 2; i < last || j < last {
+		if i != j {
+			return i < j
+		}
 	}
 	if x.Arrival.Seq != y.Arrival.Seq {
 		return x.Arrival.Seq < y.Arrival.Seq

@@ -253,7 +253,7 @@ func (d *driver) configure() {
 	case 2:
 		c.Pools[1].Queues = []string{"general"}
 	case 3:
-		c.Queues[1].Rings = nil
+		c.Queues[1].Rings, c.Queues[1].Ladder = nil, nil
 	}
 	d.do(routing.Configure{Config: c})
 }

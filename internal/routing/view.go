@@ -27,6 +27,10 @@ type QueueView struct {
 	Oldest time.Time
 	// Version changes with every change of a position.
 	Version uint64
+	// HandleMean and HandleVariance of the handle times, in seconds; old ones count less and less.
+	HandleMean, HandleVariance float64
+	// Steps of the degradation ladder that apply.
+	Steps int
 }
 
 // Queues lists all queues by name, the implicit one of the bots included.
@@ -40,6 +44,7 @@ func (d *Desk) Queues() []QueueView {
 		v := QueueView{
 			Name: q.name, Waiting: q.line.len(), Offered: q.offered,
 			InProgress: q.inProgress, Version: q.version,
+			HandleMean: q.handle.mean, HandleVariance: q.handle.variance(), Steps: q.steps,
 		}
 		q.line.walk(func(c *entry) bool {
 			if at := c.state.Arrival.At; v.Oldest.IsZero() || at.Before(v.Oldest) {

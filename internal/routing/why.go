@@ -108,15 +108,15 @@ func (d *Desk) whyPassed(c *entry, to *choice, now time.Time) string {
 
 // whyLacking counts the signed-on agents whom a required skill keeps out.
 func (d *Desk) whyLacking(cl *class) []string {
-	counts := map[string]int{}
-	for i, f := range cl.fits {
-		if f.lacks != "" && d.profiles[i].agents > 0 {
-			counts[f.lacks] += d.profiles[i].agents
+	counts := make([]int, len(cl.wants)+1)
+	for i := range cl.fits {
+		if lacks := cl.fits[i].lacks; lacks > 0 {
+			counts[lacks] += d.profiles[i].agents
 		}
 	}
 	var parts []string
-	for _, w := range cl.wants {
-		if n := counts[w.Name]; n == 1 {
+	for i, w := range cl.wants {
+		if n := counts[i+1]; n == 1 {
 			parts = append(parts, "1 agent lacks "+w.Name)
 		} else if n > 1 {
 			parts = append(parts, fmt.Sprintf("%d agents lack %s", n, w.Name))
