@@ -12,9 +12,9 @@ type SkillLevel int32
 type SkillNeed string
 
 const (
-	// SkillRequired: only agents who have the skill at the level are offered the conversation.
+	// SkillRequired asks for agents who have the skill at the level, and no others.
 	SkillRequired SkillNeed = "Required"
-	// SkillPreferred: of those who may answer, agents who have the skill at the level go first.
+	// SkillPreferred lets those of the agents who may answer go first that have the skill at the level.
 	SkillPreferred SkillNeed = "Preferred"
 )
 

@@ -54,6 +54,20 @@ var deskRows = append([]ruleRow{
 		want:   []string{"spec.bus: Invalid value: profile is Compact but bus.replicas is 3 or bus.external is set: the one pod runs its own bus; remove them or use profile Distributed"},
 	},
 	{
+		name:   "a running desk cannot move its archive to PostgreSQL",
+		old:    `{spec: {}}`,
+		accept: `{spec: {archive: {}}}`,
+		reject: `{spec: {archive: {postgres: {dsnSecretRef: {name: shop-archive}}}}}`,
+		want:   []string{"spec.archive: Invalid value: archive.postgres cannot be added to or removed from a running desk, as its closed conversations are in the other database: change it back, or make a new desk"},
+	},
+	{
+		name:   "a running desk cannot leave PostgreSQL",
+		old:    `{spec: {archive: {postgres: {dsnSecretRef: {name: shop-archive}}}}}`,
+		accept: `{spec: {archive: {postgres: {dsnSecretRef: {name: other}, port: 6432}}}}`,
+		reject: `{spec: {archive: {}}}`,
+		want:   []string{"spec.archive: Invalid value: archive.postgres cannot be added to or removed from a running desk, as its closed conversations are in the other database: change it back, or make a new desk"},
+	},
+	{
 		name:   "a running desk cannot move to an external bus",
 		old:    `{spec: {}}`,
 		accept: `{spec: {bus: {}}}`,

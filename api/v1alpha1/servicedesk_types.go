@@ -82,10 +82,32 @@ type Channels struct {
 // ArchiveRole keeps closed conversations and the audit table.
 type ArchiveRole struct {
 	RoleSpec `json:",inline"`
-	// storage of the SQLite database. Default 4Gi. No effect with profile Compact, whose one volume is bus.storage.
+	// storage of the SQLite database. Default 4Gi. No effect with postgres, nor with profile Compact, whose one volume
+	// is bus.storage.
 	// +optional
 	// +kubebuilder:default={}
 	Storage *Storage `json:"storage,omitempty"`
+	// postgres: keep everything in a PostgreSQL outside the desk; the archive has no volume then. Default: SQLite on
+	// a volume. The choice is immutable.
+	// +optional
+	Postgres *ArchivePostgres `json:"postgres,omitempty"`
+}
+
+// ArchivePostgres is a PostgreSQL database, or a schema in one, for one desk alone.
+type ArchivePostgres struct {
+	// dsnSecretRef names a Secret in the desk's namespace with the key "dsn", for example
+	// "postgres://desk:PASSWORD@db.example.com:5432/desk?sslmode=verify-full". It is mounted, never read by the
+	// operator, and may come later: until then the archive stores nothing and nothing leaves the bus. A new password
+	// in it needs no restart; a change of the reference rolls the archive out. Required.
+	// +required
+	DSNSecretRef LocalObjectReference `json:"dsnSecretRef"`
+	// port of the server, 1 to 65535, to which the desk's network policy lets the archive connect: the operator does
+	// not know the DSN. Default 5432. No rollout.
+	// +optional
+	// +kubebuilder:default=5432
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	Port int32 `json:"port,omitempty"`
 }
 
 // ExternalBus is a NATS system outside the desk.
@@ -195,6 +217,7 @@ type Retention struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.profile) || !has(oldSelf.profile) || self.profile == oldSelf.profile",messageExpression="'profile cannot change from ' + oldSelf.profile + ' to ' + self.profile + ': make a new desk and move the customers there'",message="profile is immutable",fieldPath=".profile"
 // +kubebuilder:validation:XValidation:rule="!has(self.profile) || self.profile != 'Compact' || !has(self.bus) || ((!has(self.bus.replicas) || self.bus.replicas == 1) && !has(self.bus.external))",message="profile is Compact but bus.replicas is 3 or bus.external is set: the one pod runs its own bus; remove them or use profile Distributed",fieldPath=".bus"
 // +kubebuilder:validation:XValidation:rule="has(self.bus) && has(self.bus.external) == (has(oldSelf.bus) && has(oldSelf.bus.external)) || !has(self.bus) && !(has(oldSelf.bus) && has(oldSelf.bus.external))",message="bus.external cannot be added to or removed from a running desk, as its open conversations are on the bus: make a new desk",fieldPath=".bus"
+// +kubebuilder:validation:XValidation:rule="(has(self.archive) && has(self.archive.postgres)) == (has(oldSelf.archive) && has(oldSelf.archive.postgres))",message="archive.postgres cannot be added to or removed from a running desk, as its closed conversations are in the other database: change it back, or make a new desk",fieldPath=".archive"
 // +kubebuilder:validation:XValidation:rule="!has(self.defaultQueue) || !has(self.queues) || self.queues.exists(q, q.name == self.defaultQueue)",messageExpression="'defaultQueue is ' + self.defaultQueue + ', which is not among queues: add it there or name one of them'",message="defaultQueue must be one of queues",fieldPath=".defaultQueue"
 type ServiceDeskSpec struct {
 	// suspend stops the operator's work on this desk and on its pools; what runs goes on running. Default false.

@@ -167,7 +167,7 @@ func declaredCalendar(c *v1alpha1.Calendar) *runtimeconfig.Calendar {
 }
 
 func documentPeriods(periods []v1alpha1.Period) []runtimeconfig.Period {
-	var converted []runtimeconfig.Period
+	converted := make([]runtimeconfig.Period, 0, len(periods))
 	for _, p := range periods {
 		converted = append(converted, runtimeconfig.Period{From: string(p.From), To: string(p.To)})
 	}

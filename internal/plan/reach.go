@@ -219,7 +219,7 @@ func (m *member) shortOf(skills []v1alpha1.QueueSkill) string {
 }
 
 func poolNames(staff []member) string {
-	var names []string
+	names := make([]string, 0, len(staff))
 	for i := range staff {
 		names = append(names, string(staff[i].pool))
 	}

@@ -44,7 +44,7 @@ func documentHuman(spec *v1alpha1.ServiceDeskSpec, human *v1alpha1.HumanSettings
 }
 
 func agentSkills(skills []v1alpha1.AgentSkill) []runtimeconfig.AgentSkill {
-	var converted []runtimeconfig.AgentSkill
+	converted := make([]runtimeconfig.AgentSkill, 0, len(skills))
 	for _, s := range skills {
 		converted = append(converted, runtimeconfig.AgentSkill{Name: string(s.Name), Level: int(s.Level)})
 	}

@@ -101,6 +101,7 @@ func (r *deskRenderer) compact() {
 		p.mounts = append(p.mounts, tokensMount(auth))
 		p.args = append(p.args, "--tokens="+folderTokens+"/tokens.yaml")
 	}
+	p.archiveDSN(spec.Archive)
 	r.statefulSet(runtimeconfig.RoleDesk, 1, spec.Bus.Storage, RoleName(r.name(), runtimeconfig.RoleBus), p)
 	r.add(r.service(runtimeconfig.RoleGateway), r.busService())
 	r.networkPolicies()
@@ -108,11 +109,27 @@ func (r *deskRenderer) compact() {
 
 func (r *deskRenderer) archive() {
 	archive := r.desk.Spec.Archive
+	if archive.Postgres != nil {
+		p := &pod{graceSeconds: 60}
+		p.archiveDSN(archive)
+		// A Deployment: nothing is on a volume, and the database lets one of two archives store.
+		r.deployment(runtimeconfig.RoleArchive, &v1alpha1.ReplicatedRoleSpec{RoleSpec: archive.RoleSpec, Replicas: 1}, p)
+		return
+	}
 	r.statefulSet(runtimeconfig.RoleArchive, 1, archive.Storage, "", &pod{
 		args:      []string{"--data=" + folderData},
 		mounts:    []mount{{path: folderData, writable: true}},
 		resources: archive.Resources, placement: archive.Placement, graceSeconds: 60,
 	})
+}
+
+// archiveDSN mounts the DSN of the archive's PostgreSQL, where it has one. The pod is told the file, never what is in it.
+func (p *pod) archiveDSN(archive *v1alpha1.ArchiveRole) {
+	if archive == nil || archive.Postgres == nil {
+		return
+	}
+	p.mounts = append(p.mounts, secretMount("postgres", string(archive.Postgres.DSNSecretRef.Name), folderPostgres, true))
+	p.args = append(p.args, "--postgres-dsn="+folderPostgres+"/dsn")
 }
 
 func (r *deskRenderer) bus() {

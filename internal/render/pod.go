@@ -26,6 +26,7 @@ const (
 	folderSecrets   = "/etc/deskfleet/secrets" //nolint:gosec // a folder, no secret
 	folderBus       = "/etc/deskfleet/bus"
 	folderTokens    = "/etc/deskfleet/tokens" //nolint:gosec // a folder, no secret
+	folderPostgres  = "/etc/deskfleet/postgres"
 	folderKnowledge = "/etc/deskfleet/knowledge"
 	folderData      = "/var/lib/deskfleet"
 )

@@ -64,6 +64,9 @@ func (r *deskRenderer) networkPolicies() {
 		if link := r.settings.Link; link != nil {
 			all.WithEgress(link.egress())
 		}
+		if postgres := r.desk.Spec.Archive.Postgres; postgres != nil {
+			all.WithEgress(postgresEgress(postgres))
+		}
 		// One policy for all pods saves objects a desk; the bots listen on neither port and have no token for the link.
 		r.add(r.networkPolicy("default", all.WithIngress(web, bus)))
 		return
@@ -71,6 +74,11 @@ func (r *deskRenderer) networkPolicies() {
 	r.add(r.networkPolicy("default", all))
 	if r.settings.Link != nil {
 		r.add(r.linkPolicy())
+	}
+	if postgres := r.desk.Spec.Archive.Postgres; postgres != nil {
+		r.add(r.networkPolicy("postgres", networkingv1ac.NetworkPolicySpec().
+			WithPodSelector(matching(selector(r.name(), runtimeconfig.RoleArchive))).
+			WithPolicyTypes(networkingv1.PolicyTypeEgress).WithEgress(postgresEgress(postgres))))
 	}
 	r.add(r.networkPolicy("web", networkingv1ac.NetworkPolicySpec().
 		WithPodSelector(matching(deskSelector(r.name())).WithMatchExpressions(
@@ -111,6 +119,11 @@ func (r *deskRenderer) busEgress() *networkingv1ac.NetworkPolicyEgressRuleApplyC
 	}
 	return rule.WithPorts(policyPort(corev1.ProtocolTCP, portBus), policyPort(corev1.ProtocolTCP, portBusCluster)).
 		WithTo(networkingv1ac.NetworkPolicyPeer().WithPodSelector(matching(deskSelector(r.name()))))
+}
+
+// postgresEgress opens one port to any address: only the DSN, which is secret, says where the server is.
+func postgresEgress(postgres *v1alpha1.ArchivePostgres) *networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration {
+	return networkingv1ac.NetworkPolicyEgressRule().WithPorts(policyPort(corev1.ProtocolTCP, postgres.Port))
 }
 
 func externalPorts(external *v1alpha1.ExternalBus) []int32 {

@@ -165,7 +165,7 @@ var podRules = []podRule{
 	{"a Secret that the user brings is optional", func(p *corev1.PodSpec, _ *corev1.Container) bool {
 		for i := range p.Volumes {
 			v := &p.Volumes[i]
-			if (v.Name == "tokens" || v.Name == "bus") && (v.Secret.Optional == nil || !*v.Secret.Optional) {
+			if (v.Name == "tokens" || v.Name == "bus" || v.Name == "postgres") && (v.Secret.Optional == nil || !*v.Secret.Optional) {
 				return false
 			}
 		}

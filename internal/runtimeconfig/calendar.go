@@ -26,7 +26,7 @@ func (c *Calendar) Declaration(timeZone string) (calendar.Declaration, []calenda
 }
 
 func periods(list []Period) []calendar.Period {
-	var converted []calendar.Period
+	converted := make([]calendar.Period, 0, len(list))
 	for _, p := range list {
 		converted = append(converted, calendar.Period{From: p.From, To: p.To})
 	}

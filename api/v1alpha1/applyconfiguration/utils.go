@@ -28,6 +28,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AgentSkillApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AgentsStatus"):
 		return &apiv1alpha1.AgentsStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ArchivePostgres"):
+		return &apiv1alpha1.ArchivePostgresApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ArchiveRole"):
 		return &apiv1alpha1.ArchiveRoleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BotSettings"):

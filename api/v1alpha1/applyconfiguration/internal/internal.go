@@ -143,12 +143,25 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: numeric
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.Announcement
   scalar: string
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.ArchivePostgres
+  map:
+    fields:
+    - name: dsnSecretRef
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.LocalObjectReference
+    - name: port
+      type:
+        scalar: numeric
+      default: 5432
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.ArchiveRole
   map:
     fields:
     - name: placement
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Placement
+    - name: postgres
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ArchivePostgres
     - name: resources
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Resources

@@ -8,8 +8,12 @@ package v1alpha1
 // ArchiveRole keeps closed conversations and the audit table.
 type ArchiveRoleApplyConfiguration struct {
 	RoleSpecApplyConfiguration `json:""`
-	// storage of the SQLite database. Default 4Gi. No effect with profile Compact, whose one volume is bus.storage.
+	// storage of the SQLite database. Default 4Gi. No effect with postgres, nor with profile Compact, whose one volume
+	// is bus.storage.
 	Storage *StorageApplyConfiguration `json:"storage,omitempty"`
+	// postgres: keep everything in a PostgreSQL outside the desk; the archive has no volume then. Default: SQLite on
+	// a volume. The choice is immutable.
+	Postgres *ArchivePostgresApplyConfiguration `json:"postgres,omitempty"`
 }
 
 // ArchiveRoleApplyConfiguration constructs a declarative configuration of the ArchiveRole type for use with
@@ -39,5 +43,13 @@ func (b *ArchiveRoleApplyConfiguration) WithPlacement(value *PlacementApplyConfi
 // If called multiple times, the Storage field is set to the value of the last call.
 func (b *ArchiveRoleApplyConfiguration) WithStorage(value *StorageApplyConfiguration) *ArchiveRoleApplyConfiguration {
 	b.Storage = value
+	return b
+}
+
+// WithPostgres sets the Postgres field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Postgres field is set to the value of the last call.
+func (b *ArchiveRoleApplyConfiguration) WithPostgres(value *ArchivePostgresApplyConfiguration) *ArchiveRoleApplyConfiguration {
+	b.Postgres = value
 	return b
 }
