@@ -19,7 +19,7 @@
 //
 // # REST
 //
-// All with "Authorization: Bearer TOKEN". Refusals are problems of RFC 9457.
+// All with "Authorization: Bearer TOKEN"; docs/api/openapi.yaml describes it in full. Refusals are problems of RFC 9457.
 //
 //	GET /console/v1/me                                          {"name":"chen","role":"agent"}
 //	GET /console/v1/transcripts/{id}?after=…&limit=100          supervisor; an agent for what it owns

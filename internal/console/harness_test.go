@@ -24,6 +24,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/router/protocol"
 	"github.com/deskfleet/deskfleet/internal/routing"
 	"github.com/deskfleet/deskfleet/internal/telemetry"
+	"github.com/deskfleet/deskfleet/internal/testing/contract"
 	"github.com/deskfleet/deskfleet/internal/testing/eventually"
 	"github.com/deskfleet/deskfleet/internal/web/ask"
 	"github.com/deskfleet/deskfleet/internal/web/problem"
@@ -53,7 +54,9 @@ type desk struct {
 	console *Console
 	health  *telemetry.Health
 	http    *httptest.Server
-	tokens  string
+	// contract that everything the role says is held to.
+	contract *contract.Contract
+	tokens   string
 	// stop drains the console and waits until it has ended.
 	stop func()
 }
@@ -96,7 +99,8 @@ func startOn(t testing.TB, rig *webtest.Rig, change ...func(*Options)) *desk {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- d.console.Run(ctx) }()
-	d.http = httptest.NewServer(d.console.Handler())
+	d.contract = contract.Load(t)
+	d.http = httptest.NewServer(d.contract.Handler(d.console.Handler()))
 	stopped := false
 	d.stop = func() {
 		if stopped {
@@ -146,8 +150,9 @@ func (d *desk) show(conv conversation.ID) *protocol.Conversation {
 
 // client is an agent's WebSocket.
 type client struct {
-	t  testing.TB
-	ws *websocket.Conn
+	t        testing.TB
+	ws       *websocket.Conn
+	contract *contract.Contract
 	// nextID of a request.
 	nextID int
 	// passed are frames that came before the answer to a request.
@@ -167,7 +172,7 @@ func (d *desk) connect(t testing.TB) *client {
 	}
 	ws.SetReadLimit(1 << 20)
 	t.Cleanup(func() { _ = ws.CloseNow() })
-	return &client{t: t, ws: ws}
+	return &client{t: t, ws: ws, contract: d.contract}
 }
 
 // signedIn is a client that has signed in and, unless the presence is offline, is signed on.
@@ -211,6 +216,7 @@ func (c *client) receive() (*agentwire.ServerFrame, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.contract.Frame("AgentServerFrame", data)
 	return agentwire.DecodeServer(data)
 }
 

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	record "github.com/deskfleet/deskfleet/internal/archive/audit"
 	archive "github.com/deskfleet/deskfleet/internal/archive/protocol"
 	"github.com/deskfleet/deskfleet/internal/console/agentwire"
 	"github.com/deskfleet/deskfleet/internal/console/tokens"
@@ -227,8 +228,11 @@ func (c *Console) audit(k *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	reply.Records = orEmpty(reply.Records)
-	return reply, nil
+	return struct {
+		Records  []record.Record       `json:"records"`
+		Next     uint64                `json:"next,omitempty"`
+		Verified *archive.Verification `json:"verified,omitempty"`
+	}{orEmpty(reply.Records), reply.Next, reply.Verified}, nil
 }
 
 // number reads a number from the query.

@@ -19,19 +19,28 @@ func (c *Console) routes() (http.Handler, error) {
 		return nil, fmt.Errorf("console: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+Path+"/v1/agent", c.serveAgent)
-	mux.HandleFunc("GET "+Path+"/v1/me", c.api(tokens.RoleAgent, c.me))
-	mux.HandleFunc("GET "+Path+"/v1/transcripts/{id}", c.api(tokens.RoleAgent, c.transcript))
-	mux.HandleFunc("GET "+Path+"/v1/search", c.api(tokens.RoleSupervisor, c.search))
-	mux.HandleFunc("GET "+Path+"/v1/audit", c.api(tokens.RoleAdmin, c.audit))
-	mux.Handle("GET "+Path, http.RedirectHandler(Path+"/", http.StatusMovedPermanently))
-	mux.HandleFunc("GET "+Path+"/{$}", func(w http.ResponseWriter, r *http.Request) {
-		page.Secure(w.Header(), nil)
-		files.Serve(w, r, "console.html")
-	})
-	mux.HandleFunc("GET "+Path+"/assets/{name}", func(w http.ResponseWriter, r *http.Request) {
-		page.Secure(w.Header(), nil)
-		files.Serve(w, r, r.PathValue("name"))
-	})
+	for pattern, serve := range c.handlers(files) {
+		mux.Handle(pattern, serve)
+	}
 	return mux, nil
+}
+
+// handlers by pattern. Each pattern is in docs/api/openapi.yaml, and nothing else of the console is.
+func (c *Console) handlers(files *page.Files) map[string]http.Handler {
+	return map[string]http.Handler{
+		"GET " + Path + "/v1/agent":            http.HandlerFunc(c.serveAgent),
+		"GET " + Path + "/v1/me":               c.api(tokens.RoleAgent, c.me),
+		"GET " + Path + "/v1/transcripts/{id}": c.api(tokens.RoleAgent, c.transcript),
+		"GET " + Path + "/v1/search":           c.api(tokens.RoleSupervisor, c.search),
+		"GET " + Path + "/v1/audit":            c.api(tokens.RoleAdmin, c.audit),
+		"GET " + Path:                          http.RedirectHandler(Path+"/", http.StatusMovedPermanently),
+		"GET " + Path + "/{$}": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			page.Secure(w.Header(), nil)
+			files.Serve(w, r, "console.html")
+		}),
+		"GET " + Path + "/assets/{name}": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			page.Secure(w.Header(), nil)
+			files.Serve(w, r, r.PathValue("name"))
+		}),
+	}
 }

@@ -115,7 +115,7 @@ func TestSignInRefusals(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = ws.CloseNow() }()
-		c := &client{t: t, ws: ws}
+		c := &client{t: t, ws: ws, contract: d.contract}
 		c.send(agentwire.ClientFrame{Type: agentwire.TypeSignIn})
 		if f := c.next(agentwire.TypeWelcome); f.Agent.ID != "chen" {
 			t.Errorf("signed in as %s", f.Agent.ID)

@@ -10,6 +10,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/console/agentwire"
 	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/web/limit"
+	"github.com/deskfleet/deskfleet/internal/web/page"
 	"github.com/deskfleet/deskfleet/internal/web/problem"
 	"github.com/deskfleet/deskfleet/internal/web/role"
 	"github.com/deskfleet/deskfleet/internal/web/socket"
@@ -22,6 +23,12 @@ func (c *Console) serveAgent(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, problem.From(err))
 		return
 	}
+	// Accept refuses other sites' pages by itself, but does not say so in the form of all other refusals.
+	if p := page.CheckOrigin(r, nil); p != nil {
+		p.Detail, p.Remedy = "only the console's own page may sign agents in", "open the console at "+Path
+		problem.Write(w, p)
+		return
+	}
 	addr := limit.ClientAddr(r, c.opts.TrustedProxies)
 	release, ok := c.connections.Acquire(addr)
 	if !ok {
@@ -30,7 +37,6 @@ func (c *Console) serveAgent(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer release()
-	// Only the console's own page may open it: Accept refuses other origins when it is given none.
 	ws, err := websocket.Accept(w, r, nil)
 	if err != nil {
 		c.log.DebugContext(r.Context(), "no WebSocket", "error", err) // the answer was written

@@ -15,7 +15,8 @@
 //
 // # REST
 //
-// For clients without WebSocket. Bodies are JSON. A contact is named by "Authorization: Bearer TOKEN".
+// For clients without WebSocket; docs/api/openapi.yaml describes it in full, and GET /openapi.yaml serves that.
+// Bodies are JSON. A contact is named by "Authorization: Bearer TOKEN".
 //
 //	POST /v1/conversations                   {"contact":{"name":"Li Wei"}?, "language":"zh"?}
 //	  201 (opened) or 200 (joined) {"conversation":"01JD…","contact":{…},"token":"dft1.…"}

@@ -24,6 +24,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/gateway/chatwire"
 	"github.com/deskfleet/deskfleet/internal/gateway/contacttoken"
 	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
+	"github.com/deskfleet/deskfleet/internal/testing/contract"
 	"github.com/deskfleet/deskfleet/internal/testing/eventually"
 	"github.com/deskfleet/deskfleet/internal/web/problem"
 	"github.com/deskfleet/deskfleet/internal/web/webtest"
@@ -36,6 +37,8 @@ type desk struct {
 	*webtest.Rig
 	gw   *Gateway
 	http *httptest.Server
+	// contract that everything the role says is held to.
+	contract *contract.Contract
 	// stop drains the gateway and waits until it has ended.
 	stop func()
 }
@@ -72,7 +75,8 @@ func startOn(t testing.TB, rig *webtest.Rig, change ...func(*Options)) *desk {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- gw.Run(ctx) }()
-	d := &desk{Rig: rig, gw: gw, http: httptest.NewServer(gw.Handler())}
+	d := &desk{Rig: rig, gw: gw, contract: contract.Load(t)}
+	d.http = httptest.NewServer(d.contract.Handler(gw.Handler()))
 	stopped := false
 	d.stop = func() {
 		if stopped {
@@ -92,8 +96,9 @@ func startOn(t testing.TB, rig *webtest.Rig, change ...func(*Options)) *desk {
 
 // client is a customer's WebSocket. Its frames are read in order.
 type client struct {
-	t  testing.TB
-	ws *websocket.Conn
+	t        testing.TB
+	ws       *websocket.Conn
+	contract *contract.Contract
 }
 
 func (d *desk) dial(header http.Header) (*websocket.Conn, *http.Response, error) {
@@ -109,7 +114,7 @@ func (d *desk) connect(t testing.TB) *client {
 	}
 	ws.SetReadLimit(1 << 20)
 	t.Cleanup(func() { _ = ws.CloseNow() })
-	return &client{t: t, ws: ws}
+	return &client{t: t, ws: ws, contract: d.contract}
 }
 
 func (c *client) send(frame any) {
@@ -130,6 +135,7 @@ func (c *client) read() (*chatwire.ServerFrame, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.contract.Frame("ChatServerFrame", data)
 	return chatwire.DecodeServer(data)
 }
 

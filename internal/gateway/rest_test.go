@@ -323,7 +323,7 @@ func TestOptions(t *testing.T) {
 func TestNotRunning(t *testing.T) {
 	d := start(t)
 	d.stop()
-	d.http = httptest.NewServer(d.gw.Handler())
+	d.http = httptest.NewServer(d.contract.Handler(d.gw.Handler()))
 	t.Cleanup(d.http.Close)
 	status, p := d.rest(t, "POST", "/v1/conversations", "", `{}`, nil)
 	if status != 503 || p.RetryAfterSeconds == 0 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/deskfleet/deskfleet/docs/api"
 	"github.com/deskfleet/deskfleet/internal/web/page"
 	"github.com/deskfleet/deskfleet/internal/web/problem"
 )
@@ -19,25 +20,40 @@ func (g *Gateway) routes() (http.Handler, error) {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/chat", g.chat)
-	mux.HandleFunc("POST /v1/conversations", g.reply(g.start))
-	mux.HandleFunc("POST /v1/conversations/{id}/messages", g.api(g.send))
-	mux.HandleFunc("GET /v1/conversations/{id}/messages", g.api(g.history))
-	mux.HandleFunc("POST /v1/conversations/{id}/close", g.api(g.close))
-	mux.HandleFunc("GET /widget.js", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
-		files.Serve(w, r, "widget.js")
-	})
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		page.Secure(w.Header(), page.Ancestors(g.document().WebChat.AllowedOrigins))
-		files.Serve(w, r, "chat.html")
-	})
-	mux.HandleFunc("GET /assets/{name}", func(w http.ResponseWriter, r *http.Request) {
-		page.Secure(w.Header(), nil)
-		files.Serve(w, r, r.PathValue("name"))
-	})
+	for pattern, serve := range g.handlers(files) {
+		mux.HandleFunc(pattern, serve)
+	}
 	return g.cors(mux), nil
+}
+
+// handlers by pattern. Each pattern is in docs/api/openapi.yaml, and nothing else of the gateway is.
+func (g *Gateway) handlers(files *page.Files) map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"GET /v1/chat":                         g.chat,
+		"POST /v1/conversations":               g.reply(g.start),
+		"POST /v1/conversations/{id}/messages": g.api(g.send),
+		"GET /v1/conversations/{id}/messages":  g.api(g.history),
+		"POST /v1/conversations/{id}/close":    g.api(g.close),
+		"GET /widget.js": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Content-Type-Options", "nosniff")
+			w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
+			files.Serve(w, r, "widget.js")
+		},
+		"GET /{$}": func(w http.ResponseWriter, r *http.Request) {
+			page.Secure(w.Header(), page.Ancestors(g.document().WebChat.AllowedOrigins))
+			files.Serve(w, r, "chat.html")
+		},
+		"GET /assets/{name}": func(w http.ResponseWriter, r *http.Request) {
+			page.Secure(w.Header(), nil)
+			files.Serve(w, r, r.PathValue("name"))
+		},
+		"GET /openapi.yaml": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/yaml")
+			w.Header().Set("X-Content-Type-Options", "nosniff")
+			w.Header().Set("Cache-Control", "no-cache")
+			_, _ = w.Write(api.OpenAPI) // the client may be gone
+		},
+	}
 }
 
 // cors lets pages of the allowed sites call the REST API and refuses those of others. The API has no
