@@ -86,7 +86,8 @@ vulncheck: ## Look for known vulnerabilities in what is called; says so and skip
 ##@ Test
 
 .PHONY: test
-test: ## Run all tests with the race detector; control plane binaries are found or built
+test: ## Run all tests with the race detector; control plane binaries and PostgreSQL are found, built or installed
+	@hack/postgres.sh
 	@binaries=$$($(GO) run ./hack/cluster binaries) && race=$$(hack/race.sh) && set -x && \
 		KUBEBUILDER_ASSETS=$$binaries $(GO) test $$race -timeout 30m $(TESTFLAGS) $(PKG)
 

@@ -53,12 +53,14 @@ func TestPolicies(t *testing.T) {
 	const (
 		tokens      = "{agentsAuth: {tokensSecretRef: {name: %s}}}"
 		credentials = "{bus: {external: {urls: ['tls://nats.example.com'], credentialsSecretRef: {name: %s}}}}"
+		dsn         = `{archive: {postgres: {dsnSecretRef: {name: %s}}}}`
 		tls         = "{exposure: {type: Ingress, host: help.example.com, tlsSecretName: %s}}"
 		image       = "{image: %s}"
 	)
 	for _, row := range []struct{ field, spec, good, bad, remedy string }{
 		{"spec.agentsAuth.tokensSecretRef.name", tokens, "desk-tokens", "database", "rename the Secret"},
 		{"spec.bus.external.credentialsSecretRef.name", credentials, "desk-nats", "nats-desk", "rename the Secret"},
+		{"spec.archive.postgres.dsnSecretRef.name", dsn, "desk-archive", "database", "rename the Secret"},
 		{"spec.exposure.tlsSecretName", tls, "desk-tls", "tls", "rename the Secret"},
 		{"spec.image", image, "registry.example.com/deskfleet/deskfleet:v1", "registry.example.com/other:v1", "remove spec.image to run the operator's own"},
 		{"spec.image", image, "ghcr.io/deskfleet/deskfleet@sha256:0123", "ghcr.io/deskfleet-fake/deskfleet:v1", "remove spec.image to run the operator's own"},
