@@ -34,25 +34,14 @@ type QueueSkill struct {
 	Need SkillNeed `json:"need,omitempty"`
 }
 
-// ServiceLevel is what a queue promises its customers.
+// ServiceLevel is what a queue is measured by.
 type ServiceLevel struct {
-	// percent of the conversations that a person accepts within the time, 1 to 100. Default 80. No rollout.
-	// +optional
-	// +kubebuilder:default=80
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=100
-	Percent int32 `json:"percent,omitempty"`
-	// within: time in which they are accepted, 1s to 24h. Default 20s. No rollout.
+	// within: time in which a conversation is to be accepted by a person, 1s to 24h. The share of those that are is the
+	// queue's service level. Default 20s. No rollout.
 	// +optional
 	// +kubebuilder:default="20s"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",messageExpression="'within is ' + self + ': use 1s to 24h'",message="use 1s to 24h"
 	Within Duration `json:"within,omitempty"`
-	// maxAbandonmentPercent of the conversations that customers may give up while they wait, 1 to 100: without it
-	// a level could be met by people hanging up. Default: none. No rollout.
-	// +optional
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=100
-	MaxAbandonmentPercent *int32 `json:"maxAbandonmentPercent,omitempty"`
 }
 
 // RelaxDrop says which skills a ring no longer asks for.
@@ -97,7 +86,7 @@ type Ring struct {
 
 // OverflowAction is what a step of the degradation ladder does.
 //
-// +kubebuilder:validation:Enum=Pool;Queue;Callback;Message
+// +kubebuilder:validation:Enum=Pool;Queue;Message
 type OverflowAction string
 
 const (
@@ -105,8 +94,6 @@ const (
 	OverflowPool OverflowAction = "Pool"
 	// OverflowQueue moves the conversation to another queue, once in its life.
 	OverflowQueue OverflowAction = "Queue"
-	// OverflowCallback offers to call the customer back.
-	OverflowCallback OverflowAction = "Callback"
 	// OverflowMessage tells the customer.
 	OverflowMessage OverflowAction = "Message"
 )
@@ -121,8 +108,8 @@ type OverflowStep struct {
 	// +required
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",messageExpression="'predictedWait is ' + self + ': use 1s to 24h'",message="use 1s to 24h"
 	PredictedWait Duration `json:"predictedWait"`
-	// action: Pool (a further pool may answer), Queue (the conversation moves to another queue, once in its life),
-	// Callback (the customer is offered to be called back) or Message (the customer is told). Required. No rollout.
+	// action: Pool (a further pool may answer), Queue (the conversation moves to another queue, once in its life) or
+	// Message (the customer is told, and keeps the place). Required. No rollout.
 	// +required
 	Action OverflowAction `json:"action"`
 	// pool that may answer as well, a Human pool of the desk; only with action Pool, where it must be given. No rollout.
@@ -179,7 +166,8 @@ type Queue struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=16
 	Skills []QueueSkill `json:"skills,omitempty"`
-	// serviceLevel that the queue promises; figures and status measure against it. Default: none. No rollout.
+	// serviceLevel that the queue is measured by, in the figures and metrics of the router. Default: not measured.
+	// No rollout.
 	// +optional
 	ServiceLevel *ServiceLevel `json:"serviceLevel,omitempty"`
 	// relax: rings, in the order of their times, that widen who may answer the longer a conversation waits; 1 to 8.

@@ -18,12 +18,12 @@ func aWait(name, before, after, path, field string) ruleRow {
 var queueRows = []ruleRow{
 	aWait("a service level is measured in a day at most", `serviceLevel: {within: `, `}`, "serviceLevel.within", "within"),
 	aWait("a ring begins within a day", `relax: [{drop: All, after: `, `}]`, "relax[0].after", "after"),
-	aWait("nobody waits longer than a day", `overflow: [{predictedWait: 1m, action: Callback}], maxWait: `, ``, "maxWait", "maxWait"),
-	aWait("a day is the longest predicted wait", `overflow: [{action: Callback, predictedWait: `, `}]`, "overflow[0].predictedWait", "predictedWait"),
+	aWait("nobody waits longer than a day", `overflow: [{predictedWait: 1m, action: Pool, pool: backup}], maxWait: `, ``, "maxWait", "maxWait"),
+	aWait("a day is the longest predicted wait", `overflow: [{action: Pool, pool: backup, predictedWait: `, `}]`, "overflow[0].predictedWait", "predictedWait"),
 	{
 		name:   "the times of a queue have a second at least",
-		accept: aQueue(`serviceLevel: {within: 1s}, relax: [{drop: All, after: 1s}], maxWait: 1s, overflow: [{predictedWait: 1s, action: Callback}]`),
-		reject: aQueue(`serviceLevel: {within: 0s}, relax: [{drop: All, after: 0s}], maxWait: 0s, overflow: [{predictedWait: 0s, action: Callback}]`),
+		accept: aQueue(`serviceLevel: {within: 1s}, relax: [{drop: All, after: 1s}], maxWait: 1s, overflow: [{predictedWait: 1s, action: Pool, pool: backup}]`),
+		reject: aQueue(`serviceLevel: {within: 0s}, relax: [{drop: All, after: 0s}], maxWait: 0s, overflow: [{predictedWait: 0s, action: Pool, pool: backup}]`),
 		want: []string{
 			"spec.queues[1].maxWait: Invalid value: maxWait is 0s: use 1s to 24h",
 			"spec.queues[1].overflow[0].predictedWait: Invalid value: predictedWait is 0s: use 1s to 24h",
@@ -51,19 +51,19 @@ var queueRows = []ruleRow{
 	},
 	{
 		name:   "steps of overflow are in the order of the waits",
-		accept: aQueue(`overflow: [{predictedWait: 60s, action: Pool, pool: backup}, {predictedWait: 2m, action: Queue, queue: general}, {predictedWait: 5m, action: Callback}]`),
-		reject: aQueue(`overflow: [{predictedWait: 2m, action: Callback}, {predictedWait: 60s, action: Pool, pool: backup}]`),
+		accept: aQueue(`overflow: [{predictedWait: 60s, action: Pool, pool: backup}, {predictedWait: 2m, action: Queue, queue: general}, {predictedWait: 5m, action: Pool, pool: late}]`),
+		reject: aQueue(`overflow: [{predictedWait: 2m, action: Pool, pool: late}, {predictedWait: 60s, action: Pool, pool: backup}]`),
 		want:   []string{"spec.queues[1].overflow: Invalid value: the times of overflow of queue refunds do not increase: give each step a greater predictedWait than the one before it"},
 	},
 	{
 		name:   "a limit says what happens beyond it",
-		accept: aQueue(`maxLength: 10, overflow: [{predictedWait: 10m, action: Callback}]`),
+		accept: aQueue(`maxLength: 10, overflow: [{predictedWait: 10m, action: Pool, pool: backup}]`),
 		reject: aQueue(`maxLength: 10`),
 		want:   []string{"spec.queues[1].overflow: Required value: queue refunds has maxLength or maxWait but no overflow: add a step to overflow that says what happens then, or remove the limit"},
 	},
 	{
 		name:   "a longest wait says what happens after it",
-		accept: aQueue(`maxWait: 10m, overflow: [{predictedWait: 10m, action: Callback}]`),
+		accept: aQueue(`maxWait: 10m, overflow: [{predictedWait: 10m, action: Pool, pool: backup}]`),
 		reject: aQueue(`maxWait: 10m`),
 		want:   []string{"spec.queues[1].overflow: Required value: queue refunds has maxLength or maxWait but no overflow: add a step to overflow that says what happens then, or remove the limit"},
 	},
@@ -75,9 +75,9 @@ var queueRows = []ruleRow{
 	},
 	{
 		name:   "other steps name no pool",
-		accept: aQueue(`overflow: [{predictedWait: 1m, action: Callback}]`),
-		reject: aQueue(`overflow: [{predictedWait: 1m, action: Callback, pool: backup}]`),
-		want:   []string{"spec.queues[1].overflow[0].pool: Invalid value: action is Callback but pool is set: remove pool, or use action Pool"},
+		accept: aQueue(`overflow: [{predictedWait: 1m, action: Queue, queue: general}]`),
+		reject: aQueue(`overflow: [{predictedWait: 1m, action: Queue, queue: general, pool: backup}]`),
+		want:   []string{"spec.queues[1].overflow[0].pool: Invalid value: action is Queue but pool is set: remove pool, or use action Pool"},
 	},
 	{
 		name:   "a step to a queue names it",
@@ -87,9 +87,9 @@ var queueRows = []ruleRow{
 	},
 	{
 		name:   "other steps name no queue",
-		accept: aQueue(`overflow: [{predictedWait: 1m, action: Callback}]`),
-		reject: aQueue(`overflow: [{predictedWait: 1m, action: Callback, queue: general}]`),
-		want:   []string{"spec.queues[1].overflow[0].queue: Invalid value: action is Callback but queue is set: remove queue, or use action Queue"},
+		accept: aQueue(`overflow: [{predictedWait: 1m, action: Pool, pool: backup}]`),
+		reject: aQueue(`overflow: [{predictedWait: 1m, action: Pool, pool: backup, queue: general}]`),
+		want:   []string{"spec.queues[1].overflow[0].queue: Invalid value: action is Pool but queue is set: remove queue, or use action Queue"},
 	},
 	{
 		name:   "a message has a text",
@@ -99,9 +99,9 @@ var queueRows = []ruleRow{
 	},
 	{
 		name:   "other steps say nothing",
-		accept: aQueue(`overflow: [{predictedWait: 1m, action: Callback}]`),
-		reject: aQueue(`overflow: [{predictedWait: 1m, action: Callback, say: [{language: en, text: Sorry}]}]`),
-		want:   []string{"spec.queues[1].overflow[0].say: Invalid value: action is Callback but say is set: remove say, or use action Message"},
+		accept: aQueue(`overflow: [{predictedWait: 1m, action: Pool, pool: backup}]`),
+		reject: aQueue(`overflow: [{predictedWait: 1m, action: Pool, pool: backup, say: [{language: en, text: Sorry}]}]`),
+		want:   []string{"spec.queues[1].overflow[0].say: Invalid value: action is Pool but say is set: remove say, or use action Message"},
 	},
 	{
 		name:   "a queue overflows to one of the desk",

@@ -107,7 +107,7 @@ func TestDocumentLeavesOutWhatLeadsNowhere(t *testing.T) {
 	in.Pools[1].Spec.Human.Reserved = append(in.Pools[1].Spec.Human.Reserved, v1alpha1.ReservedSlots{Queue: "gone", Slots: 1})
 	_, document, _ := desk(t, in)
 	refunds, human := document.Queues[1], document.Pools[1].Human
-	if len(refunds.Overflow) != 3 || refunds.Overflow[0].Queue != "general" || len(refunds.Relax) != 3 || len(refunds.Relax[2].AddPools) != 0 {
+	if len(refunds.Overflow) != 2 || refunds.Overflow[0].Queue != "general" || len(refunds.Relax) != 3 || len(refunds.Relax[2].AddPools) != 0 {
 		t.Errorf("overflow %+v, relax %+v", refunds.Overflow, refunds.Relax)
 	}
 	if len(human.Shifts) != 1 || human.Shifts[0].Name != "night" || len(human.Agents) != 0 || len(human.Reserved) != 1 {

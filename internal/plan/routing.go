@@ -43,10 +43,7 @@ func queue(q *v1alpha1.Queue, people map[v1alpha1.DNSLabel]*v1alpha1.HumanSettin
 		c.Skills = append(c.Skills, runtimeconfig.QueueSkill{Name: string(s.Name), Level: int(s.Level), Need: runtimeconfig.Need(s.Need)})
 	}
 	if level := q.ServiceLevel; level != nil {
-		c.ServiceLevel = &runtimeconfig.ServiceLevel{Percent: int(level.Percent), WithinSeconds: seconds(&level.Within)}
-		if level.MaxAbandonmentPercent != nil {
-			c.ServiceLevel.MaxAbandonmentPercent = int(*level.MaxAbandonmentPercent)
-		}
+		c.ServiceLevel = &runtimeconfig.ServiceLevel{WithinSeconds: seconds(&level.Within)}
 	}
 	for i := range q.Relax {
 		c.Relax = append(c.Relax, ring(&q.Relax[i], people))

@@ -105,8 +105,8 @@ type AgentSkill struct {
 
 // ServiceLevel is what a queue promises.
 type ServiceLevel struct {
-	// Percent of conversations that are answered in time, 1 to 100.
-	Percent       int `json:"percent"`
+	// Percent of conversations that are answered in time, 1 to 100; 0 where none is declared.
+	Percent       int `json:"percent,omitempty"`
 	WithinSeconds int `json:"withinSeconds"`
 	// MaxAbandonmentPercent of conversations that may be given up while they wait.
 	MaxAbandonmentPercent int `json:"maxAbandonmentPercent,omitempty"`

@@ -1114,13 +1114,6 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.ServiceLevel
   map:
     fields:
-    - name: maxAbandonmentPercent
-      type:
-        scalar: numeric
-    - name: percent
-      type:
-        scalar: numeric
-      default: 80
     - name: within
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration

@@ -13,8 +13,8 @@ import (
 type OverflowStepApplyConfiguration struct {
 	// predictedWait from which on the step is taken, 1s to 24h; greater from step to step. Required. No rollout.
 	PredictedWait *apiv1alpha1.Duration `json:"predictedWait,omitempty"`
-	// action: Pool (a further pool may answer), Queue (the conversation moves to another queue, once in its life),
-	// Callback (the customer is offered to be called back) or Message (the customer is told). Required. No rollout.
+	// action: Pool (a further pool may answer), Queue (the conversation moves to another queue, once in its life) or
+	// Message (the customer is told, and keeps the place). Required. No rollout.
 	Action *apiv1alpha1.OverflowAction `json:"action,omitempty"`
 	// pool that may answer as well, a Human pool of the desk; only with action Pool, where it must be given. No rollout.
 	Pool *apiv1alpha1.DNSLabel `json:"pool,omitempty"`

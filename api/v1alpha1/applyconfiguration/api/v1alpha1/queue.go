@@ -19,7 +19,8 @@ type QueueApplyConfiguration struct {
 	// skills that agents must have, or should have, to answer; at most 16. Default: none, every agent of the pools
 	// that serve the queue may answer. No rollout.
 	Skills []QueueSkillApplyConfiguration `json:"skills,omitempty"`
-	// serviceLevel that the queue promises; figures and status measure against it. Default: none. No rollout.
+	// serviceLevel that the queue is measured by, in the figures and metrics of the router. Default: not measured.
+	// No rollout.
 	ServiceLevel *ServiceLevelApplyConfiguration `json:"serviceLevel,omitempty"`
 	// relax: rings, in the order of their times, that widen who may answer the longer a conversation waits; 1 to 8.
 	// Default: none, the queue asks for the same as long as it takes. No rollout.
