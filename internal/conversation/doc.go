@@ -20,14 +20,16 @@
 //
 // Types on .msg: message. Types on .own, in the order of a conversation's life:
 //
-//	opened       {channel, contact, contactName?, language?, queue, priority, arrival:{at,seq}, why?}     → Queued
+//	opened       {channel, contact, contactName?, language?, queue, priority, arrival:{at,seq},
+//	              lastAgent?, lastAgentAt?, why?}                                                         → Queued
 //	assigned     {agent, why?}                      a bot worker takes the conversation                   → Bot
-//	queued       {queue, priority, fixedPriority?, arrival, cause, rule?, handOff?, why?}                 → Queued
+//	queued       {queue, priority, fixedPriority?, arrival, cause, rule?, overflow?, handOff?, why?}      → Queued
 //	offered      {agent, deadline, why?}            a person is asked                                     → Offered
 //	offerEnded   {agent, outcome, why?}             declined, expired or revoked; the old place is kept   → Queued
 //	accepted     {agent}                            the person owns the conversation                      → Active
 //	prioritised  {priority, fixedPriority?, rule?, why?}   while Queued, Offered or Bot                  (same state)
-//	wrapUpStarted {agent}                                                                                 → WrapUp
+//	wrapUpStarted {agent, until?, ending?}          until then, if it is given, the agent is busy with it → WrapUp
+//	resumed      {agent}                            the customer wrote in the wrap-up                     → Active
 //	closed       {by, reason, disposition?, comment?}                                                     → Closed
 //	abandoned    {waitedMillis, why?}               the customer left while waiting                       → Abandoned
 //	reopened     {cause, seq}                       a customer's message after the end                    → Reopened
@@ -35,7 +37,8 @@
 // agent is {"kind":"bot"|"agent","id":"…","name":"…","pool":"…"}; why is a list of short texts that
 // explain the decision. A Batch on dk carries the same events, and those of agents and customers that
 // concern no transcript: signedOn, presenceSet, signedOff, drainSet, customerLeft, customerBack, said
-// (becomes a message of kind system), forgotten, tookOver, restored (snapshots).
+// (becomes a message of kind system), relaxed and overflowed (of a waiting conversation), overflowSet (of a queue),
+// forgotten, tookOver, and for snapshots restored, agentRestored and queueRestored.
 //
 // # Neighbouring versions
 //

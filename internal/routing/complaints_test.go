@@ -280,3 +280,60 @@ func TestSilentBotConversationsEnd(t *testing.T) {
 	s.desk.SeenAll(s.now)
 	s.is("two minutes after the customer left", s.do(routing.Tick{}), "closed 2")
 }
+
+// I-08: of two who take the same conversation one has it; and what was handed off is assigned, with the bot out of it.
+func TestI08OneOwnerWhateverHappensAtOnce(t *testing.T) {
+	c := peopleOnly()
+	c.Pools = append(c.Pools, routing.Pool{Name: "bots", Kind: conversation.KindBot, Concurrency: 1})
+	s := tell(t, c)
+	s.signOn("bot-0", "ann", "ben")
+	id, _ := s.arrives(routing.Verdict{})
+	h := &conversation.HandOff{TranscriptSeq: 1, Language: "en", Verification: conversation.VerificationNone,
+		Reason: conversation.Reason{Code: conversation.ReasonNoAnswer, Words: "no answer"}}
+	s.is("hand-off", s.do(routing.HandOff{Agent: "bot-0", Conversation: id, HandOff: h}), "queued 1, offered 1 ann")
+	for _, in := range []routing.Input{
+		routing.Accept{Agent: "ben", Conversation: id},
+		routing.HandOff{Agent: "bot-0", Conversation: id, HandOff: h},
+		routing.Close{Conversation: id, By: conversation.Actor{Kind: conversation.KindBot, ID: "bot-0"}},
+	} {
+		if out, err := s.desk.Decide(s.now, in); err == nil {
+			t.Errorf("%T of who does not have it gave %d decisions", in, len(out))
+		}
+	}
+	s.accepts("ann", id)
+	s.is("accepted twice", s.do(routing.Accept{Agent: "ann", Conversation: id}), "")
+	if state, _ := s.desk.State(id); state.Owner() == nil || state.Owner().ID != "ann" {
+		t.Errorf("its owner is %+v", state.Owner())
+	}
+	if v, _ := s.desk.Agent("bot-0"); v.Busy != 0 {
+		t.Errorf("the bot still has %d", v.Busy)
+	}
+}
+
+// I-15: who takes over sees what was said and tried; a hand-off without that is refused and changes nothing.
+func TestI15NoHandOffWithoutTheStory(t *testing.T) {
+	c := peopleOnly()
+	c.Pools = append(c.Pools, routing.Pool{Name: "bots", Kind: conversation.KindBot, Concurrency: 1})
+	s := tell(t, c)
+	s.signOn("bot-0", "ann")
+	id, _ := s.arrives(routing.Verdict{})
+	told := conversation.HandOff{TranscriptSeq: 7, Language: "zh", Verification: conversation.VerificationNone, Intents: []string{"refund"},
+		Reason: conversation.Reason{Code: conversation.ReasonNoAnswer, Words: "no sure answer"}}
+	for name, spoil := range map[string]func(*conversation.HandOff){
+		"transcript": func(h *conversation.HandOff) { h.TranscriptSeq = 0 },
+		"reason":     func(h *conversation.HandOff) { h.Reason.Words = "" },
+		"language":   func(h *conversation.HandOff) { h.Language = "" },
+	} {
+		h := told
+		spoil(&h)
+		if _, err := s.desk.Decide(s.now, routing.HandOff{Agent: "bot-0", Conversation: id, HandOff: &h}); err == nil {
+			t.Errorf("a hand-off without %s was taken", name)
+		}
+	}
+	s.do(routing.HandOff{Agent: "bot-0", Conversation: id, HandOff: &told})
+	s.do(routing.Decline{Agent: "ann", Conversation: id})
+	state, _ := s.desk.State(id)
+	if diff := cmp.Diff(&told, state.HandOff); diff != "" {
+		t.Errorf("behind a declined offer the story is another: %s", diff)
+	}
+}

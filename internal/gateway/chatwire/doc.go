@@ -32,7 +32,7 @@
 //	{"type":"caughtUp","seq":483,"conversation":"01JD…","state":{…}}
 //	{"type":"ack","clientId":"m1","conversation":"01JD…","seq":484,"duplicate":false}
 //	{"type":"typing","conversation":"01JD…","from":{"kind":"bot","name":"Ada"},"on":true}
-//	{"type":"position","conversation":"01JD…","position":3,"waiting":12,"queue":"refunds"}
+//	{"type":"position","conversation":"01JD…","position":3,"waiting":12,"queue":"refunds","expectedWaitSeconds":95}
 //	{"type":"error","clientId":"m1","problem":{…}}
 //	{"type":"ping"}
 //	{"type":"goodbye","reason":"restart","retryAfterMillis":2310}

@@ -36,7 +36,9 @@
 //
 //	{"v":1,"type":"offer","conversation":{…,"deadline":"…","why":[…],"handOff":{…}}}     a person is asked: answer with accept or decline
 //	{"v":1,"type":"offerEnded","conversation":{…},"outcome":"expired","why":[…]}         it is no longer asked
-//	{"v":1,"type":"assigned","conversation":{…}}    the agent owns it now: for bots the beginning, for people the echo of accept
+//	{"v":1,"type":"assigned","conversation":{…}}    the agent owns it now: for bots the beginning, for people the echo of accept.
+//	                                                 With status WrapUp the talk is over and it has until the deadline for what is
+//	                                                 left; close ends that early, and a message of the customer makes it Active again
 //	{"v":1,"type":"released","conversation":{…},"why":[…]}   it owns it no longer: queued elsewhere, closed
 //	{"v":1,"type":"presence","presence":"away","why":["missed an offer"]}
 //	{"v":1,"type":"resync","why":[…]}               the router's view and the agent's differ: send sync, then act on the difference
@@ -55,10 +57,12 @@
 //
 // # Places in the queue, on Subjects.Live(conversation)
 //
-//	{"v":1,"type":"position","conversation":"01JD…","status":"Queued","queue":"refunds","position":3,"waiting":12,"at":"…"}
+//	{"v":1,"type":"position","conversation":"01JD…","status":"Queued","queue":"refunds","position":3,"waiting":12,
+//	 "expectedWaitSeconds":95,"at":"…"}
 //
-// Pushed on change, at most once in [PositionEvery] a conversation; position 1 is next. With another status
-// position is 0: the conversation waits no longer. Other roles put other types (typing) on the same subject.
+// Pushed on change, at most once in [PositionEvery] a conversation; position 1 is next. The expected wait is looked
+// at every fifth second, and missing while nothing tells; a queue may announce the position alone, or nothing. With
+// another status position is 0: the conversation waits no longer. Other roles put other types (typing) on the same subject.
 //
 // # Customers
 //
