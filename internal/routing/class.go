@@ -58,8 +58,6 @@ func (f *fit) better(o *fit) bool {
 	return f.surplus < o.surplus
 }
 
-func (f *fit) equal(o *fit) bool { return f.preferred == o.preferred && f.surplus == o.surplus }
-
 // classOf gives the class of a conversation that waits in the queue.
 func (d *Desk) classOf(q *queue, s *conversation.State) *class {
 	key := classKey{queue: q.name, ring: min(s.Ring, len(q.Rings)), pool: s.OverflowPool}
@@ -180,7 +178,9 @@ func (cl *class) fitOf(p *profile) fit {
 }
 
 // short keeps a number within what a fit has room for; no desk comes near.
-func short(n int) int16 { return int16(min(n, math.MaxInt16)) }
+func short(n int) int16 {
+	return int16(max(0, min(n, math.MaxInt16))) //nolint:gosec // it is bounded here
+}
 
 // orderOf a queue in the lists of the profile's pools; those that come by a ring or an overflow are last.
 func (p *profile) orderOf(queue string) int {

@@ -178,7 +178,7 @@ func (e *ends) Pop() any {
 // rush simulates a desk of 20 agents over six hours: talks of 5 minutes in the mean, arrivals that swell to 130 % of
 // what the agents can do and ebb again. It returns, for those who waited 30 s or more, the waits as they were
 // predicted at the arrival and as they came, in seconds.
-func rush(t fataler, seed uint64) (predicted, real []float64) {
+func rush(t fataler, seed uint64) (predicted, came []float64) {
 	const agents, mean = 20, 300.0
 	random := rand.New(rand.NewPCG(seed, 1))
 	c := oneSeat(1, 50)
@@ -207,7 +207,7 @@ func rush(t fataler, seed uint64) (predicted, real []float64) {
 				}
 				wait := now.Sub(arrived[decision.Conversation]).Seconds()
 				if guess, told := guesses[decision.Conversation]; told && wait >= 30 {
-					predicted, real = append(predicted, guess), append(real, wait)
+					predicted, came = append(predicted, guess), append(came, wait)
 				}
 			}
 		}
@@ -247,7 +247,7 @@ func rush(t fataler, seed uint64) (predicted, real []float64) {
 		decide(routing.Close{Conversation: end.conv, By: s.Agent.Actor()})
 		decide(routing.Forget{Conversation: end.conv})
 	}
-	return predicted, real
+	return predicted, came
 }
 
 func median(x []float64) float64 {
@@ -260,10 +260,10 @@ func median(x []float64) float64 {
 func TestExpectedWaitComesTrue(t *testing.T) {
 	var misses, waits []float64
 	for seed := range uint64(4) {
-		predicted, real := rush(t, seed)
-		for i := range real {
-			misses = append(misses, math.Abs(predicted[i]-real[i]))
-			waits = append(waits, real[i])
+		predicted, came := rush(t, seed)
+		for i := range came {
+			misses = append(misses, math.Abs(predicted[i]-came[i]))
+			waits = append(waits, came[i])
 		}
 	}
 	if len(waits) < 200 {

@@ -103,6 +103,18 @@ func (d *Desk) watch(c *entry, before *conversation.State, at time.Time) {
 	if s.Status.Waiting() && (!before.Status.Waiting() || before.Queue != s.Queue || before.Ring != s.Ring || before.Arrival != s.Arrival) {
 		d.watchWait(c)
 	}
+	d.watchAgentsTurn(s, before)
+	if !s.LeftAt.IsZero() {
+		d.watchLeft(c)
+	}
+	if s.Status == conversation.StatusBot && c.idleAt.IsZero() {
+		d.watchIdle(c, at.Add(d.config.Times.BotIdleAfter))
+	}
+}
+
+// watchAgentsTurn arms the timers of what an agent did: an agent that passed a conversation may be asked again, and
+// a wrap-up ends.
+func (d *Desk) watchAgentsTurn(s, before *conversation.State) {
 	if s.Status == conversation.StatusQueued && before.Status == conversation.StatusOffered {
 		for _, p := range s.Passed {
 			d.arm(timer{at: p.Until, kind: timerRematch, conv: s.ID})
@@ -110,12 +122,6 @@ func (d *Desk) watch(c *entry, before *conversation.State, at time.Time) {
 	}
 	if s.Status == conversation.StatusWrapUp && !s.Deadline.IsZero() {
 		d.arm(timer{at: s.Deadline, kind: timerWrapUp, conv: s.ID})
-	}
-	if !s.LeftAt.IsZero() {
-		d.watchLeft(c)
-	}
-	if s.Status == conversation.StatusBot && c.idleAt.IsZero() {
-		d.watchIdle(c, at.Add(d.config.Times.BotIdleAfter))
 	}
 }
 
