@@ -27,8 +27,9 @@ const (
 	framesBurst     = 200
 )
 
-// session is one WebSocket of an agent. Its Receive runs on the socket's reader, its Deliver on the writer,
-// and the feed calls its Stored and Live; what they share is guarded by mu.
+// session is one WebSocket of an agent. Its Receive runs on the socket's reader, what it serves in the lanes
+// of the conversations, its Deliver on the writer, and the feed calls its Stored and Live; what they share is
+// guarded by mu.
 type session struct {
 	c    *Console
 	link *link
@@ -83,16 +84,27 @@ func (s *session) Receive(ctx context.Context, data []byte) error {
 	case agentwire.TypeSignIn:
 		return &socket.Closing{Code: socket.CodePolicy, Reason: "a second signIn"}
 	case agentwire.TypePresence:
+		s.sock.Settle()          // who leaves has said before what was said before
 		s.agent.want(f.Presence) // written by this goroutine only
 		return s.done(f, nil)
 	case agentwire.TypeTyping:
 		s.typing(ctx, f)
 		return nil
-	case agentwire.TypeMessage:
-		return s.say(ctx, f)
 	default:
-		return s.request(ctx, f)
+		// Each takes a way to the disk and back: an agent with many conversations must not wait for it in one of
+		// them because of another.
+		s.sock.InOrder(ctx, string(f.Conversation), func() { s.serve(ctx, f) })
+		return nil
 	}
+}
+
+// serve handles a frame about one conversation.
+func (s *session) serve(ctx context.Context, f *agentwire.ClientFrame) {
+	if f.Type == agentwire.TypeMessage {
+		s.say(ctx, f)
+		return
+	}
+	s.request(ctx, f)
 }
 
 // refuse tells the client; a client that did not sign in is closed.
@@ -167,7 +179,7 @@ func (u user) actor() conversation.Actor {
 }
 
 // request passes on what the router decides.
-func (s *session) request(ctx context.Context, f *agentwire.ClientFrame) error {
+func (s *session) request(ctx context.Context, f *agentwire.ClientFrame) {
 	req := protocol.Request{Conversation: f.Conversation}
 	switch f.Type {
 	case agentwire.TypeAccept:
@@ -179,17 +191,18 @@ func (s *session) request(ctx context.Context, f *agentwire.ClientFrame) error {
 	case agentwire.TypeHandOff:
 		handOff, err := s.handOff(ctx, f)
 		if err != nil {
-			return s.refuse(f, err)
+			_ = s.refuse(f, err) // only who has not signed in is closed by it
+			return
 		}
 		req.Type, req.HandOff = protocol.HandOff, handOff
 	default:
-		return nil // of a later release
+		return // of a later release
 	}
 	_, err := s.link.router.Ask(ctx, s.user.Name, req)
 	if err == nil {
 		s.sock.Push(look{conv: f.Conversation}) // the router's push may be lost
 	}
-	return s.done(f, err)
+	_ = s.done(f, err)
 }
 
 // handOff carries on what the conversation came with: what was tried once must not be tried again.
@@ -258,16 +271,16 @@ func (s *session) typing(ctx context.Context, f *agentwire.ClientFrame) {
 }
 
 // say stores a message and acknowledges it.
-func (s *session) say(ctx context.Context, f *agentwire.ClientFrame) error {
+func (s *session) say(ctx context.Context, f *agentwire.ClientFrame) {
 	seq, duplicate, err := s.store(ctx, f)
 	s.c.metrics.messages.WithLabelValues(result(duplicate, err)).Inc()
 	if err != nil {
-		return s.refuse(f, err)
+		_ = s.refuse(f, err)
+		return
 	}
 	s.sock.Push(agentwire.Ack{
 		Type: agentwire.TypeAck, Conversation: f.Conversation, ClientID: f.ClientID, Seq: seq, Duplicate: duplicate,
 	})
-	return nil
 }
 
 func (s *session) store(ctx context.Context, f *agentwire.ClientFrame) (seq uint64, duplicate bool, err error) {

@@ -85,8 +85,8 @@ func (o *Options) complete() {
 
 // Session is what a socket serves.
 type Session interface {
-	// Receive handles one frame of the peer. Frames are handled one after the other. An error ends the
-	// socket; a *Closing says with which code.
+	// Receive handles one frame of the peer. Frames are handled one after the other, but for what Receive gives
+	// to InOrder. An error ends the socket; a *Closing says with which code.
 	Receive(ctx context.Context, frame []byte) error
 	// Deliver handles one pushed item, usually by writing a frame. Items are handled one after the other,
 	// in the order in which they were pushed. An error ends the socket as with Receive.
@@ -113,9 +113,10 @@ type Socket struct {
 	ws   *websocket.Conn
 	opts Options
 
-	// receiving is held while a frame is handled, so that a drain lets the one in flight finish.
+	// receiving is held while a frame is received, so that a drain lets those in flight finish.
 	receiving sync.Mutex
 	ending    bool // guarded by receiving: frames are read and thrown away
+	lanes     *lanes
 
 	// own is how this side closed; of the deliverer until it has ended.
 	own *Closing
@@ -131,7 +132,7 @@ type Socket struct {
 func New(ws *websocket.Conn, opts Options) *Socket {
 	opts.complete()
 	ws.SetReadLimit(min(opts.FirstLimit, opts.ReadLimit))
-	return &Socket{ws: ws, opts: opts, wake: make(chan struct{}, 1)}
+	return &Socket{ws: ws, opts: opts, lanes: newLanes(), wake: make(chan struct{}, 1)}
 }
 
 // Push queues an item for the session's Deliver. It never blocks. It returns false when the socket takes
@@ -154,11 +155,12 @@ func (s *Socket) Push(item any) bool {
 	return ok
 }
 
-// End closes the socket behind what is queued, after the frame in flight was handled. The items are the
+// End closes the socket behind what is queued, after the frames in flight were handled. The items are the
 // last ones that are delivered. The session's Receive must not call it: it returns a *Closing instead.
 func (s *Socket) End(code websocket.StatusCode, reason string, items ...any) {
 	s.receiving.Lock()
 	defer s.receiving.Unlock()
+	s.Settle() // nothing new is received meanwhile
 	s.end(code, reason, items...)
 }
 
@@ -201,6 +203,7 @@ func (s *Socket) Run(ctx context.Context, session Session) error {
 		}
 	})
 	cancel(s.receive(ctx, session))
+	s.Settle()
 	s.stop()
 	_ = s.ws.CloseNow() // it is gone already, or nobody waits for a handshake
 	wg.Wait()
