@@ -23,7 +23,8 @@
 //	opened       {channel, contact, contactName?, language?, queue, priority, arrival:{at,seq},
 //	              lastAgent?, lastAgentAt?, why?}                                                         → Queued
 //	assigned     {agent, why?}                      a bot worker takes the conversation                   → Bot
-//	queued       {queue, priority, fixedPriority?, arrival, cause, rule?, overflow?, handOff?, why?}      → Queued
+//	queued       {queue, priority, fixedPriority?, arrival, cause, rule?, overflow?, handOff?,
+//	              pin?, pinUntil?, why?}                                                                  → Queued
 //	offered      {agent, deadline, why?}            a person is asked                                     → Offered
 //	offerEnded   {agent, outcome, why?}             declined, expired or revoked; the old place is kept   → Queued
 //	accepted     {agent}                            the person owns the conversation                      → Active

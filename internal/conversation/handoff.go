@@ -23,6 +23,9 @@ type HandOff struct {
 	Summary string `json:"summary,omitempty"`
 	// Queue wanted; empty for the desk's default queue.
 	Queue string `json:"queue,omitempty"`
+	// Agent wanted: a person who is asked first, whatever their skills. If they do not take it in the time of an
+	// offer, it goes to the queue. Empty for anybody.
+	Agent string `json:"agent,omitempty"`
 }
 
 // Reason of a hand-off: a code for figures and words for people.
@@ -77,6 +80,9 @@ func (h *HandOff) Validate() error {
 	}
 	if h.Queue != "" && !IsToken(h.Queue) {
 		return fieldError("handOff.queue", h.Queue, idRemedy)
+	}
+	if h.Agent != "" && !IsToken(h.Agent) {
+		return fieldError("handOff.agent", h.Agent, idRemedy)
 	}
 	return h.validateBounds()
 }

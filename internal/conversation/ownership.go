@@ -78,6 +78,9 @@ type Queued struct {
 	Cause         Cause   `json:"cause"`
 	// Rule of the policy, with cause escalation.
 	Rule string `json:"rule,omitempty"`
+	// Pin is a person to whom alone it is offered until PinUntil: it was transferred to them.
+	Pin      string    `json:"pin,omitempty"`
+	PinUntil time.Time `json:"pinUntil,omitzero"`
 	// Overflow is set when a step of the degradation ladder moved it. That happens once in its life.
 	Overflow bool `json:"overflow,omitempty"`
 	// HandOff is what the giving side passes on. A requeued conversation keeps the one it has.
@@ -224,7 +227,7 @@ func (a *Assigned) Validate() error {
 // Validate implements Body.
 func (q *Queued) Validate() error {
 	if err := firstError(checkName("queue", q.Queue), checkPriority(q.Priority), q.Arrival.validate(),
-		checkName("cause", string(q.Cause)), checkText("rule", q.Rule, MaxNameBytes), checkWhy(q.Why)); err != nil {
+		checkName("cause", string(q.Cause)), checkText("rule", q.Rule, MaxNameBytes), checkWhy(q.Why), checkPin(q.Pin)); err != nil {
 		return err
 	}
 	if q.HandOff == nil && q.Cause != CauseHandOff {
@@ -283,6 +286,13 @@ func (a *Abandoned) Validate() error {
 
 // Validate implements Body.
 func (r *Reopened) Validate() error { return checkName("cause", string(r.Cause)) }
+
+func checkPin(id string) error {
+	if id == "" {
+		return nil
+	}
+	return checkName("pin", id)
+}
 
 func checkLastAgent(id string) error {
 	if id == "" {

@@ -58,6 +58,9 @@ type State struct {
 	// queue. Both belong to its stay in the queue.
 	Ring         int    `json:"ring,omitempty"`
 	OverflowPool string `json:"overflowPool,omitempty"`
+	// Pin is a person to whom alone it is offered until PinUntil.
+	Pin      string    `json:"pin,omitempty"`
+	PinUntil time.Time `json:"pinUntil,omitzero"`
 	// Overflow is set when the degradation ladder has moved it to another queue.
 	Overflow bool `json:"overflow,omitempty"`
 	// LastAgent is the person who had it, or the contact's conversation before it, last, until LastAgentAt.

@@ -83,6 +83,7 @@ func (s *State) move(e Event) error {
 		why := s.Why
 		s.enter(StatusActive, e.At, s.Agent)
 		s.Why, s.Passed, s.ServedAt = why, nil, e.At
+		s.Pin, s.PinUntil = "", time.Time{}
 	case *WrapUpStarted, *Resumed, *Closed:
 		return s.finish(e)
 	case *Abandoned:
@@ -151,6 +152,7 @@ func (s *State) queue(b *Queued, e Event) error {
 		s.Ring = 0
 	}
 	s.Overflow = s.Overflow || b.Overflow
+	s.Pin, s.PinUntil = b.Pin, b.PinUntil
 	s.Queue, s.Priority, s.FixedPriority, s.Arrival = b.Queue, b.Priority, b.FixedPriority, b.Arrival
 	if b.HandOff != nil {
 		s.HandOff = b.HandOff
@@ -183,6 +185,9 @@ func (s *State) endOffer(b *OfferEnded, e Event) error {
 		passed = append(passed, Passed{Agent: b.Agent.ID, Until: b.NotBefore})
 	}
 	s.Passed = passed
+	if s.Pin == b.Agent.ID {
+		s.Pin, s.PinUntil = "", time.Time{}
+	}
 	return nil
 }
 

@@ -122,3 +122,11 @@ func (s *State) PreferredAgent(window time.Duration) string {
 	}
 	return s.LastAgent
 }
+
+// PinnedTo is the person to whom alone the conversation may be offered at now; empty for anybody.
+func (s *State) PinnedTo(now time.Time) string {
+	if s.Pin == "" || !s.PinUntil.After(now) {
+		return ""
+	}
+	return s.Pin
+}

@@ -30,6 +30,8 @@ type Desk struct {
 	// weighted are the channels that some pool gives a weight. loosened says that a conversation for which
 	// agents kept slots waits no longer.
 	weighted map[string]bool
+	// pins are the conversations that wait for one person, by person.
+	pins     map[string][]*entry
 	loosened bool
 
 	// out collects the decisions of the Decide that runs; err is its first failure.
@@ -93,7 +95,7 @@ type pool struct {
 func newDesk() *Desk {
 	return &Desk{
 		queues: map[string]*queue{}, pools: map[string]*pool{},
-		agents: map[string]*agent{}, convs: map[conversation.ID]*entry{},
+		agents: map[string]*agent{}, convs: map[conversation.ID]*entry{}, pins: map[string][]*entry{},
 	}
 }
 

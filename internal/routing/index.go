@@ -10,7 +10,8 @@ import (
 func (d *Desk) move(c *entry, next conversation.State, at time.Time) {
 	before := c.state
 	line := !sameLine(&before, &next)
-	spot := line || before.Status != next.Status || before.Ring != next.Ring || before.OverflowPool != next.OverflowPool
+	spot := line || before.Status != next.Status || before.Ring != next.Ring || before.OverflowPool != next.OverflowPool ||
+		before.Pin != next.Pin
 	if spot {
 		d.leaveSpot(c, at)
 	}
@@ -73,6 +74,7 @@ func (d *Desk) leaveSpot(c *entry, at time.Time) {
 		cl := c.class
 		c.class = nil
 		c.spot.remove()
+		d.unpin(c)
 		if cl.waiting.len() == 0 {
 			d.busy.clear(cl.index)
 		}
@@ -91,6 +93,7 @@ func (d *Desk) enterSpot(c *entry, at time.Time) {
 	case c.state.Status == conversation.StatusQueued:
 		c.class = d.classOf(q, &c.state)
 		c.class.waiting.insert(&c.spot)
+		d.pin(c)
 		d.busy.set(c.class.index)
 		q.service.backlog(true, at)
 	}

@@ -36,8 +36,8 @@ type choice struct {
 	fit   fit
 	// free agents who may serve it, the chosen one included; 0 when only one was looked at.
 	free int
-	// sticky says that the contact talked to the agent before.
-	sticky bool
+	// sticky says that the contact talked to the agent before, pinned that it was transferred to the agent.
+	sticky, pinned bool
 	// full are agents who have a slot, but not enough of them; at most a few.
 	full []string
 }
@@ -48,6 +48,9 @@ const fewNames = 3
 // readiest finds the agent that should take the conversation.
 func (d *Desk) readiest(c *entry, now time.Time) choice {
 	cl := c.class
+	if id := c.state.PinnedTo(now); id != "" {
+		return d.choosePinned(c, d.agents[id], now)
+	}
 	var best choice
 	for i := range cl.eligible.both(d.free) {
 		p, f := d.profiles[i], &cl.fits[i]
@@ -109,7 +112,7 @@ func (d *Desk) holds(a *agent, c *entry, now time.Time) bool {
 		if f := &cl.fits[a.profile.index]; f.weight == 1 || a.room(cl.queue.name, int(f.weight)) || !a.room(cl.queue.name, 1) {
 			continue
 		}
-		head, ok := cl.waiting.find(func(c *entry) bool { return !c.state.PassedBy(a.ID, now) })
+		head, ok := cl.waiting.find(func(c *entry) bool { return c.offerable(a, now) })
 		if ok && c.virtual-head.virtual >= int64(holdAfter) {
 			return true
 		}
@@ -159,6 +162,9 @@ func (d *Desk) matchAgent(a *agent, now time.Time) {
 // best finds the conversation that an agent should take: the best score of the heads of its classes, of equal ones
 // that of the earlier queue in its pools' lists.
 func (d *Desk) best(a *agent, now time.Time) *entry {
+	if c := d.pinnedTo(a, now); c != nil {
+		return c
+	}
 	var best *entry
 	order := int16(0)
 	for i := range a.profile.classes.both(d.busy) {
@@ -167,7 +173,7 @@ func (d *Desk) best(a *agent, now time.Time) *entry {
 		if !a.room(cl.queue.name, int(f.weight)) || !a.onDuty(cl.queue, now) {
 			continue
 		}
-		c, ok := cl.waiting.find(func(c *entry) bool { return !c.state.PassedBy(a.ID, now) })
+		c, ok := cl.waiting.find(func(c *entry) bool { return c.offerable(a, now) })
 		switch {
 		case !ok:
 		case best == nil || c.virtual < best.virtual,
@@ -185,6 +191,9 @@ func (d *Desk) best(a *agent, now time.Time) *entry {
 func (d *Desk) give(c *entry, to choice, now time.Time) {
 	a := to.agent
 	to.fit = c.class.fits[a.profile.index]
+	if to.pinned = c.state.PinnedTo(now) == a.ID; to.pinned && to.fit.via == nil {
+		to.fit.via = a.profile.pools[0] // whoever was asked for by name needs no skills
+	}
 	agent := a.Agent
 	agent.Pool = to.fit.via.Name
 	why := d.why(c, &to, now)

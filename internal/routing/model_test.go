@@ -226,8 +226,20 @@ func (m *model) lasts(a *modelAgent, queue string, now time.Time) bool {
 func (m *model) first(a *modelAgent, now time.Time) conversation.ID {
 	var best *conversation.State
 	var kept []*conversation.State
+	var pinned *conversation.State // transferred to this agent, whatever its skills
 	for _, s := range m.states {
-		if s.Status != conversation.StatusQueued || !m.may(a, &s) || s.PassedBy(a.ID, now) {
+		if s.Status != conversation.StatusQueued || s.PassedBy(a.ID, now) {
+			continue
+		}
+		if pin := s.PinnedTo(now); pin != "" {
+			if pin == a.ID && m.room(a, s.Queue, m.weight(a, &s)) && m.lasts(a, s.Queue, now) && (pinned == nil || m.before(a, &s, pinned)) {
+				pinned = &s
+			}
+			if pin != a.ID {
+				continue
+			}
+		}
+		if !m.may(a, &s) {
 			continue
 		}
 		if !m.room(a, s.Queue, m.weight(a, &s)) {
@@ -242,6 +254,9 @@ func (m *model) first(a *modelAgent, now time.Time) conversation.ID {
 		if best == nil || m.before(a, &s, best) {
 			best = &s
 		}
+	}
+	if pinned != nil {
+		return pinned.ID
 	}
 	if best == nil {
 		return ""

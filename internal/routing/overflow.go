@@ -167,7 +167,7 @@ func (d *Desk) untaken(q *queue, c *entry, step *Step, why string) *due {
 func (d *Desk) ladder(c *entry, now time.Time) {
 	for d.err == nil && c.state.Status == conversation.StatusQueued {
 		q := d.queues[c.state.Queue]
-		if len(q.Ladder) == 0 {
+		if len(q.Ladder) == 0 || c.state.PinnedTo(now) != "" {
 			return
 		}
 		due := d.stepFor(q, c, 1+q.line.rank(c), now)

@@ -142,6 +142,12 @@ func (in HandOff) decide(d *Desk, now time.Time) error {
 	if err := d.knownQueue(to, what); err != nil {
 		return err
 	}
+	var until time.Time
+	if in.HandOff.Agent != "" {
+		if to, until, err = d.transfer(in.HandOff, in.Agent, what, now); err != nil {
+			return err
+		}
+	}
 	a := d.agents[in.Agent]
 	if c.state.Status == conversation.StatusBot {
 		if d.turnsAway(now) {
@@ -151,7 +157,7 @@ func (in HandOff) decide(d *Desk, now time.Time) error {
 		d.tellClosed(c, now)
 	}
 	d.moveTo(c, to, conversation.Queued{
-		Cause: conversation.CauseHandOff, HandOff: in.HandOff,
+		Cause: conversation.CauseHandOff, HandOff: in.HandOff, Pin: in.HandOff.Agent, PinUntil: until,
 		Why: []string{clip(fmt.Sprintf("%s: %s", in.HandOff.Reason.Code, in.HandOff.Reason.Words))},
 	}, now)
 	// The giver must not get back what it just gave away, as long as there is somebody else.

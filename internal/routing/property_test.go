@@ -140,6 +140,9 @@ func (d *driver) handOff() *conversation.HandOff {
 		Reason: conversation.Reason{Code: conversation.ReasonNoAnswer, Words: "no sure answer"},
 		Queue:  rapid.SampledFrom([]string{"", "general", "refunds", "vip", "gone"}).Draw(d.t, "queue"),
 	}
+	if rapid.IntRange(0, 2).Draw(d.t, "by name") == 0 {
+		h.Agent = rapid.SampledFrom(people).Draw(d.t, "to")
+	}
 	if rapid.IntRange(0, 5).Draw(d.t, "incomplete") == 0 {
 		h.TranscriptSeq = 0
 	}

@@ -120,6 +120,9 @@ func (d *Desk) watchAgentsTurn(s, before *conversation.State) {
 			d.arm(timer{at: p.Until, kind: timerRematch, conv: s.ID})
 		}
 	}
+	if s.Status == conversation.StatusQueued && s.Pin != "" && before.Pin != s.Pin {
+		d.arm(timer{at: s.PinUntil, kind: timerRematch, conv: s.ID})
+	}
 	if s.Status == conversation.StatusWrapUp && !s.Deadline.IsZero() {
 		d.arm(timer{at: s.Deadline, kind: timerWrapUp, conv: s.ID})
 	}

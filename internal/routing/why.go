@@ -16,7 +16,7 @@ func (d *Desk) why(c *entry, to *choice, now time.Time) []string {
 	if ring := c.class.whyRing(); ring != "" {
 		lines = append(lines, ring)
 	}
-	if overflow := c.class.whyOverflow(to.fit.via); overflow != "" {
+	if overflow := c.class.whyOverflow(to.fit.via); overflow != "" && !to.pinned {
 		lines = append(lines, overflow)
 	}
 	if skills := c.class.whySkills(to.agent.profile); skills != "" {
@@ -65,7 +65,7 @@ func (cl *class) whyOverflow(via *pool) string {
 func (cl *class) whyAgent(to *choice, now time.Time) string {
 	a := to.agent
 	var parts []string
-	if len(cl.wants) > 0 {
+	if len(cl.wants) > 0 && !to.pinned {
 		if to.fit.surplus == 0 {
 			parts = append(parts, "exact skills")
 		} else {
@@ -73,6 +73,8 @@ func (cl *class) whyAgent(to *choice, now time.Time) string {
 		}
 	}
 	switch {
+	case to.pinned:
+		parts = append(parts, "asked for by name")
 	case to.sticky:
 		parts = append(parts, "the contact's last agent")
 	case len(a.held) == 0:

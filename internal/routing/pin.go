@@ -1,0 +1,89 @@
+package routing
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/deskfleet/deskfleet/internal/conversation"
+)
+
+// offerable says whether the agent may be asked for the conversation at all: it has not passed it, and the
+// conversation is not kept for another one.
+func (c *entry) offerable(a *agent, now time.Time) bool {
+	if pin := c.state.PinnedTo(now); pin != "" && pin != a.ID {
+		return false
+	}
+	return !c.state.PassedBy(a.ID, now)
+}
+
+// takesPinned says whether the agent can take a conversation that was transferred to it.
+func (a *agent) takesPinned(c *entry, now time.Time) bool {
+	q := c.class.queue
+	return a.spot.in != nil && a.room(q.name, a.profile.weight(c.state.Channel)) && a.onDuty(q, now) && c.offerable(a, now)
+}
+
+// choosePinned chooses the agent to whom the conversation was transferred, or nobody yet.
+func (d *Desk) choosePinned(c *entry, a *agent, now time.Time) choice {
+	if a == nil || !a.takesPinned(c, now) {
+		return choice{}
+	}
+	return choice{agent: a, free: 1}
+}
+
+// pinnedTo finds the first of the conversations that were transferred to the agent and that it can take.
+func (d *Desk) pinnedTo(a *agent, now time.Time) *entry {
+	var first *entry
+	for _, c := range d.pins[a.ID] {
+		if c.state.PinnedTo(now) == a.ID && a.takesPinned(c, now) && (first == nil || earlier(c, first)) {
+			first = c
+		}
+	}
+	return first
+}
+
+// pin and unpin keep the index of the conversations that were transferred to somebody.
+func (d *Desk) pin(c *entry) {
+	if to := c.state.Pin; to != "" {
+		d.pins[to] = append(d.pins[to], c)
+	}
+}
+
+func (d *Desk) unpin(c *entry) {
+	to := c.state.Pin
+	if to == "" {
+		return
+	}
+	d.pins[to] = slices.DeleteFunc(d.pins[to], func(o *entry) bool { return o == c })
+	if len(d.pins[to]) == 0 {
+		delete(d.pins, to)
+	}
+}
+
+// transfer finds whom a hand-off asks for by name: the queue in which the conversation waits for them, and for how long.
+func (d *Desk) transfer(h *conversation.HandOff, from, what string, now time.Time) (queue string, until time.Time, err error) {
+	a := d.agents[h.Agent]
+	refuse := func(why string) (string, time.Time, error) {
+		return "", time.Time{}, &RefusalError{Code: CodeState, What: what, Why: why, Remedy: "name somebody else who is online, or a queue"}
+	}
+	switch {
+	case h.Agent == from:
+		return refuse(from + " has it already")
+	case a == nil || a.Kind != conversation.KindAgent || a.profile == nil:
+		return refuse(fmt.Sprintf("%q is not signed on as a person of the desk", h.Agent))
+	case a.presence != conversation.PresenceOnline || a.draining:
+		return refuse(h.Agent + " is away or about to leave")
+	}
+	a.duty.look(now)
+	if len(a.duty.shifts) > 0 && !a.duty.on {
+		return refuse(h.Agent + " is not on duty")
+	}
+	queue = h.Queue
+	if queue == "" {
+		queue = d.config.DefaultQueue
+		if served := a.served(); len(served) > 0 && d.knownQueue(served[0], "") == nil {
+			queue = served[0]
+		}
+	}
+	return queue, now.Add(a.profile.pools[0].OfferTimeout), nil
+}
