@@ -128,7 +128,11 @@ func TestDeskShowsHowCustomersAreServed(t *testing.T) {
 	// What fills up is said, and keeps nobody from being ready.
 	d.report.Archive = &wire.Storage{FreeBytes: 300 << 20, TotalBytes: 4 << 30, Low: true}
 	d.report.Bus = &wire.Storage{FreeBytes: 100 << 20, TotalBytes: 1 << 30, Low: true}
+	d.report.ArchiveLag = &wire.Lag{Seconds: 600, Events: 40, Behind: true}
 	d.shown("what fills up", func(desk *v1alpha1.ServiceDesk) error {
+		if late := said(desk, v1alpha1.ConditionArchiveBehind); !strings.HasPrefix(late, "True ArchiveLags: the archive has not stored what happened 10 minutes ago") {
+			return fmt.Errorf("it says %q", late)
+		}
 		if volume, log := said(desk, v1alpha1.ConditionStorageLow), said(desk, v1alpha1.ConditionBusStorageLow); !strings.HasPrefix(volume, "True VolumeFillsUp: 300 MiB of 4 GiB are free") ||
 			!strings.HasPrefix(log, "True LogFillsUp: 100 MiB of 1 GiB are free") {
 			return fmt.Errorf("it says %q and %q", volume, log)
@@ -140,8 +144,9 @@ func TestDeskShowsHowCustomersAreServed(t *testing.T) {
 	}
 	d.report.Archive = &wire.Storage{FreeBytes: 3 << 30, TotalBytes: 4 << 30}
 	d.report.Bus = &wire.Storage{FreeBytes: 1 << 29, TotalBytes: 1 << 30}
+	d.report.ArchiveLag = &wire.Lag{}
 	d.shown("there is room again", func(desk *v1alpha1.ServiceDesk) error {
-		if left := said(desk, v1alpha1.ConditionStorageLow) + said(desk, v1alpha1.ConditionBusStorageLow); left != "" {
+		if left := said(desk, v1alpha1.ConditionStorageLow) + said(desk, v1alpha1.ConditionBusStorageLow) + said(desk, v1alpha1.ConditionArchiveBehind); left != "" {
 			return errors.New(left)
 		}
 		return nil

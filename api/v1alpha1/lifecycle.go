@@ -33,6 +33,9 @@ const (
 	// ConditionBusStorageLow is present and True when the log on a desk's bus is filling up; when it is full customers'
 	// messages are refused. Abnormal-true: absent otherwise. It never enters Ready.
 	ConditionBusStorageLow = "BusStorageLow"
+	// ConditionArchiveBehind is present and True while a desk's archive does not keep up with storing, or is silent: what
+	// it has not stored stays on the bus. Abnormal-true: absent otherwise. It never enters Ready.
+	ConditionArchiveBehind = "ArchiveBehind"
 )
 
 // Reasons of conditions and events. They are stable: alerts may match them.
@@ -83,6 +86,10 @@ const (
 	ReasonVolumeFillsUp = "VolumeFillsUp"
 	// ReasonLogFillsUp says that little of what a log may hold is free.
 	ReasonLogFillsUp = "LogFillsUp"
+	// ReasonArchiveLags says that an archive stores more slowly than things happen.
+	ReasonArchiveLags = "ArchiveLags"
+	// ReasonArchiveSilent says that an archive does not answer.
+	ReasonArchiveSilent = "ArchiveSilent"
 )
 
 // Common returns the part of the status that all kinds share; it is never nil.
@@ -118,7 +125,7 @@ func (d *ServiceDesk) WithoutFigures() any {
 	s.Conditions = slices.DeleteFunc(s.Conditions, func(c metav1.Condition) bool { return c.Type == ConditionLinked })
 	for i := range s.Conditions {
 		switch s.Conditions[i].Type {
-		case ConditionStorageLow, ConditionBusStorageLow:
+		case ConditionStorageLow, ConditionBusStorageLow, ConditionArchiveBehind:
 			s.Conditions[i].Message = ""
 		}
 	}

@@ -25,7 +25,9 @@ const unheardEvery = time.Minute
 func (r *Reconciler) figures(desk *v1alpha1.ServiceDesk) time.Duration {
 	if !r.Link.Loop.Linked() {
 		unknown(&desk.Status)
-		for _, kind := range []string{v1alpha1.ConditionLinked, v1alpha1.ConditionStorageLow, v1alpha1.ConditionBusStorageLow} {
+		for _, kind := range []string{
+			v1alpha1.ConditionLinked, v1alpha1.ConditionStorageLow, v1alpha1.ConditionBusStorageLow, v1alpha1.ConditionArchiveBehind,
+		} {
 			meta.RemoveStatusCondition(&desk.Status.Conditions, kind)
 		}
 		return 0
@@ -45,6 +47,7 @@ func show(desk *v1alpha1.ServiceDesk, view *capacity.DeskView, now time.Time) ti
 		serving(&desk.Status, view)
 		set(desk, v1alpha1.ConditionLinked, metav1.ConditionTrue, v1alpha1.ReasonFiguresArrive, "the desk reports how its customers are served")
 		storage(desk, view)
+		behind(desk, view.ArchiveLag)
 		return 0
 	case view.Young:
 		return 0 // what was said last stands until there was time to hear the desk
@@ -118,6 +121,37 @@ func filling(desk *v1alpha1.ServiceDesk, s *wire.Storage, kind, reason, remedy s
 		set(desk, kind, metav1.ConditionTrue, reason, fmt.Sprintf("%s of %s are free %s", size(s.FreeBytes), size(s.TotalBytes), remedy))
 	default:
 		meta.RemoveStatusCondition(&desk.Status.Conditions, kind)
+	}
+}
+
+// behind sets the condition of an archive that does not keep up. What the desk does not tell leaves it as it is.
+func behind(desk *v1alpha1.ServiceDesk, lag *wire.Lag) {
+	switch {
+	case lag == nil:
+	case lag.Behind && lag.Silent:
+		set(desk, v1alpha1.ConditionArchiveBehind, metav1.ConditionTrue, v1alpha1.ReasonArchiveSilent, fmt.Sprintf(
+			"the archive has not answered for %s: what happens stays on the bus until that is full; see whether the archive's pod runs, and in its /readyz whether it reaches its database",
+			roughly(lag.Seconds)))
+	case lag.Behind:
+		set(desk, v1alpha1.ConditionArchiveBehind, metav1.ConditionTrue, v1alpha1.ReasonArchiveLags, fmt.Sprintf(
+			"the archive has not stored what happened %s ago: it stays on the bus until that is full; see in the archive's log whether its database takes what it writes, "+
+				"and in deskfleet_archive_write_seconds whether it is too slow", roughly(lag.Seconds)))
+	default:
+		meta.RemoveStatusCondition(&desk.Status.Conditions, v1alpha1.ConditionArchiveBehind)
+	}
+}
+
+// roughly so many seconds: a message that counts them would change all the time.
+func roughly(seconds float64) string {
+	switch {
+	case seconds < 2*60:
+		return "a minute"
+	case seconds < 2*60*60:
+		return fmt.Sprintf("%d minutes", int(seconds/60))
+	case seconds < 2*24*60*60:
+		return fmt.Sprintf("%d hours", int(seconds/3600))
+	default:
+		return fmt.Sprintf("%d days", int(seconds/86400))
 	}
 }
 

@@ -148,6 +148,38 @@ func TestWhatFillsUpIsSaid(t *testing.T) {
 	}
 }
 
+func TestArchiveThatIsBehindIsSaid(t *testing.T) {
+	desk := served()
+	said := func(lag *wire.Lag) string {
+		show(desk, &capacity.DeskView{Fresh: true, ArchiveLag: lag}, now)
+		if c := meta.FindStatusCondition(desk.Status.Conditions, v1alpha1.ConditionArchiveBehind); c != nil {
+			return string(c.Status) + " " + c.Reason + ": " + c.Message
+		}
+		return ""
+	}
+	for _, c := range []struct {
+		lag  *wire.Lag
+		want []string
+	}{
+		{&wire.Lag{Seconds: 59, Events: 3}, nil},
+		{&wire.Lag{Seconds: 61, Behind: true}, []string{"True ArchiveLags: ", "a minute ago", "stays on the bus", "deskfleet_archive_write_seconds"}},
+		{nil, []string{"True ArchiveLags: "}}, // what is not told has not been cured
+		{&wire.Lag{Seconds: 3 * 3600, Behind: true, Silent: true}, []string{"True ArchiveSilent: ", "not answered for 3 hours", "/readyz"}},
+		{&wire.Lag{Seconds: 3 * 86400, Behind: true}, []string{"True ArchiveLags: ", "3 days ago"}},
+		{&wire.Lag{}, nil},
+	} {
+		got := said(c.lag)
+		if len(c.want) == 0 && got != "" {
+			t.Errorf("%+v: it says %q", c.lag, got)
+		}
+		for _, part := range c.want {
+			if !strings.Contains(got, part) {
+				t.Errorf("%+v: it says %q, which lacks %q", c.lag, got, part)
+			}
+		}
+	}
+}
+
 func TestSizes(t *testing.T) {
 	for bytes, want := range map[int64]string{
 		0: "0 bytes", 7: "7 bytes", 1023: "1000 bytes", 1536: "1.5 KiB", 943 << 20: "940 MiB", 10 << 30: "10 GiB", 10<<30 - 1<<20: "10 GiB", 123 << 30: "120 GiB", 5000 << 40: "5000 TiB",

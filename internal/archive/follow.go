@@ -182,7 +182,12 @@ func (r *role) storeBatch(ctx context.Context, position Position, batch []bus.St
 		return position, fmt.Errorf("%w: %w", errWrite, err)
 	}
 	r.setProblem(nil)
+	r.webhooks.Wake()
 	r.metrics.writeTime.Observe(time.Since(start).Seconds())
+	now := time.Now()
+	for i := range batch {
+		r.metrics.delay.Observe(max(0, now.Sub(batch[i].Time).Seconds()))
+	}
 	r.metrics.count(written)
 	if written.Unreadable > 0 || written.Misfits > 0 {
 		r.log.Error("archive keeps events that it cannot make sense of", "unreadable", written.Unreadable, "misfits", written.Misfits,

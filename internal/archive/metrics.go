@@ -10,7 +10,10 @@ type metrics struct {
 	purged     prometheus.Counter
 	deleted    prometheus.Counter
 	requests   *prometheus.CounterVec
+	delay      prometheus.Histogram
 	lag        prometheus.Gauge
+	lagSeconds prometheus.Gauge
+	behind     prometheus.Gauge
 	rows       *prometheus.GaugeVec
 	unpurged   prometheus.Gauge
 	held       prometheus.Gauge
@@ -49,7 +52,14 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "deskfleet_archive_requests_total",
 			Help: "Answered requests by service and result: ok, or the code of the refusal.",
 		}, []string{"service", "result"}),
-		lag: gauge("deskfleet_archive_lag", "How many sequences of the log the archive is behind."),
+		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "deskfleet_archive_delay_seconds",
+			Help:    "Time from an event's storing on the bus to its storing in the database.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 4, 12),
+		}),
+		lag:        gauge("deskfleet_archive_lag", "How many sequences of the log the archive is behind: at most so many events."),
+		lagSeconds: gauge("deskfleet_archive_lag_seconds", "Age of the oldest event that is not stored, 0 when all are."),
+		behind:     gauge("deskfleet_archive_behind", "1 when that is more than it should be."),
 		rows: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "deskfleet_archive_rows",
 			Help: "What the archive holds, by table: conversations, messages, audit, unreadable.",
@@ -65,7 +75,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	m.free.Set(1)
 	m.chainWhole.Set(1)
 	if r != nil {
-		r.MustRegister(m.stored, m.writeTime, m.failures, m.purged, m.deleted, m.requests, m.lag, m.rows, m.unpurged, m.held,
+		r.MustRegister(m.stored, m.writeTime, m.failures, m.purged, m.deleted, m.requests, m.delay, m.lag, m.lagSeconds, m.behind, m.rows, m.unpurged, m.held,
 			m.bytes, m.free, m.low, m.chain, m.chainWhole)
 	}
 	return m

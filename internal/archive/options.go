@@ -12,6 +12,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/bus"
 	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
 	"github.com/deskfleet/deskfleet/internal/telemetry"
+	"github.com/deskfleet/deskfleet/internal/webhook"
 )
 
 // Options of the role. Zero values stand for the defaults in brackets.
@@ -27,6 +28,10 @@ type Options struct {
 	// Open the desk's database, such as OpenSQLite, and bring its schema up to date. An error that wraps ErrNotYet
 	// is shown by the health, and Open is called again. The role closes the store. Required.
 	Open func(context.Context, bus.Subjects) (Store, error)
+	// WebhookSecrets is the folder with the secrets of webhooks, see webhook.Options; empty for none.
+	WebhookSecrets string
+	// WebhookPolicy says how long receivers of webhooks are waited for.
+	WebhookPolicy webhook.Policy
 	// Logger [slog.Default].
 	Logger *slog.Logger
 	// Registerer of the role's metrics; nil registers none.
@@ -47,6 +52,9 @@ type Options struct {
 	RetentionEvery time.Duration
 	// VerifyEvery is the pause between two walks over the whole audit chain [24 h]; the first is at the start.
 	VerifyEvery time.Duration
+	// BehindAfter is the age of the oldest event that is not stored from which on the archive is behind [1 min]; it
+	// has caught up below a sixth of it.
+	BehindAfter time.Duration
 	// LowShare of the volume that has to be free, 0 to 1 [0.1].
 	LowShare float64
 	// Volume measures the volume of a folder [statfs].
@@ -77,7 +85,7 @@ func (o *Options) complete() error {
 		usual time.Duration
 	}{
 		{&o.OpenEvery, 2 * time.Second}, {&o.Grace, time.Minute}, {&o.PurgeEvery, 5 * time.Second},
-		{&o.RetentionEvery, time.Hour}, {&o.VerifyEvery, 24 * time.Hour},
+		{&o.BehindAfter, time.Minute}, {&o.RetentionEvery, time.Hour}, {&o.VerifyEvery, 24 * time.Hour},
 	} {
 		if *d.value <= 0 {
 			*d.value = d.usual

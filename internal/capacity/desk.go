@@ -51,6 +51,8 @@ type DeskView struct {
 	Agents *link.Agents
 	// Archive and Bus are how full they are; nil when it does not tell.
 	Archive, Bus *link.Storage
+	// ArchiveLag is how far the archive is behind; nil when it does not tell.
+	ArchiveLag *link.Lag
 }
 
 // LookAtDesk puts a desk into the table, or changes it, and says how its customers are served.
@@ -100,7 +102,7 @@ func (l *Loop) viewOf(now time.Time, key server.Key, d *desk) DeskView {
 	if now.Sub(received) > scaling.StaleAfter {
 		return v
 	}
-	v.Fresh, v.Agents, v.Archive, v.Bus = true, report.Agents, report.Archive, report.Bus
+	v.Fresh, v.Agents, v.Archive, v.Bus, v.ArchiveLag = true, report.Agents, report.Archive, report.Bus, report.ArchiveLag
 	for _, name := range append([]string{conversation.BotQueue}, d.queues...) {
 		i := slices.IndexFunc(report.Queues, func(q link.Queue) bool { return q.Name == name })
 		if i < 0 {
@@ -122,7 +124,8 @@ func (l *Loop) deskNews(now time.Time, key server.Key, d *desk) bool {
 		return false
 	}
 	v := l.viewOf(now, key, d)
-	news := v.Fresh != d.told.Fresh || v.Young != d.told.Young || low(v.Archive) != low(d.told.Archive) || low(v.Bus) != low(d.told.Bus)
+	news := v.Fresh != d.told.Fresh || v.Young != d.told.Young || low(v.Archive) != low(d.told.Archive) || low(v.Bus) != low(d.told.Bus) ||
+		behind(v.ArchiveLag) != behind(d.told.ArchiveLag)
 	if !news && (now.Sub(d.toldAt) < figuresEvery || v.sameFigures(&d.told)) {
 		return false
 	}
@@ -130,13 +133,16 @@ func (l *Loop) deskNews(now time.Time, key server.Key, d *desk) bool {
 	return true
 }
 
+func behind(l *link.Lag) bool { return l != nil && l.Behind }
+
 func low(s *link.Storage) bool { return s != nil && s.Low }
 
-// sameFigures ignores the bytes of what is not low, which nobody is told of.
+// sameFigures ignores the bytes of what is not low, and a lag that is none, which nobody is told of.
 func (v *DeskView) sameFigures(other *DeskView) bool {
 	return slices.EqualFunc(v.Queues, other.Queues, func(a, b link.Queue) bool {
 		return a.Name == b.Name && a.Waiting == b.Waiting && a.OldestSince.Equal(b.OldestSince)
-	}) && equal(v.Agents, other.Agents) && sameBytes(v.Archive, other.Archive) && sameBytes(v.Bus, other.Bus)
+	}) && equal(v.Agents, other.Agents) && sameBytes(v.Archive, other.Archive) && sameBytes(v.Bus, other.Bus) &&
+		(!behind(v.ArchiveLag) && !behind(other.ArchiveLag) || equal(v.ArchiveLag, other.ArchiveLag))
 }
 
 func sameBytes(a, b *link.Storage) bool { return !low(a) && !low(b) || equal(a, b) }

@@ -110,6 +110,19 @@ func TestFiguresOfADeskWakeSeldom(t *testing.T) {
 	if n := w.woken(); n < 15 || n > 20 {
 		t.Errorf("%d wake-ups in ten busy minutes", n)
 	}
+	// That the archive is behind is news, and then by how much twice a minute; a little lag is none.
+	w.loop.LookAtDesk(web)
+	w.pass(60, func() { w.says(link.Report{ArchiveLag: &link.Lag{Seconds: float64(w.seq % 5)}}) })
+	w.woken()
+	late := func() { w.says(link.Report{ArchiveLag: &link.Lag{Seconds: float64(w.seq), Behind: true}}) }
+	w.pass(1, late)
+	if n := w.woken(); n != 1 {
+		t.Errorf("%d wake-ups when the archive falls behind", n)
+	}
+	w.pass(600, late)
+	if n := w.woken(); n < 15 || n > 20 {
+		t.Errorf("%d wake-ups in ten minutes of an archive that is behind", n)
+	}
 	// That something fills up is news, and then how full it is twice a minute.
 	w.loop.LookAtDesk(web)
 	full := func() {

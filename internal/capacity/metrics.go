@@ -8,8 +8,8 @@ import (
 
 // collector shows what desks report as metrics of the leading manager.
 type collector struct {
-	loop                                   *Loop
-	linked, waiting, oldest, agents, space *prometheus.Desc
+	loop                                        *Loop
+	linked, waiting, oldest, agents, space, lag *prometheus.Desc
 }
 
 // NewCollector shows the figures of the desks in the table: at most 51 queues a desk, those that it declares. Of a desk
@@ -24,13 +24,14 @@ func NewCollector(l *Loop) prometheus.Collector {
 		waiting: describe("waiting", "Conversations that wait, by queue.", "queue"),
 		oldest:  describe("oldest_wait_seconds", "How long the longest waiting conversation has waited, by queue; 0 when none waits.", "queue"),
 		agents:  describe("agents", "People of a desk by state: online, busy.", "state"),
+		lag:     describe("archive_lag_seconds", "Age of the oldest event that the archive has not stored; of one that is silent, since when."),
 		space:   describe("storage_free_ratio", "Free share, 0 to 1, by storage: archive, bus.", "storage"),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.linked, c.waiting, c.oldest, c.agents, c.space} {
+	for _, d := range []*prometheus.Desc{c.linked, c.waiting, c.oldest, c.agents, c.space, c.lag} {
 		ch <- d
 	}
 }
@@ -66,5 +67,8 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		}
 		share(v.Archive, "archive")
 		share(v.Bus, "bus")
+		if v.ArchiveLag != nil {
+			gauge(c.lag, v.ArchiveLag.Seconds)
+		}
 	}
 }

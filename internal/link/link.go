@@ -39,6 +39,7 @@ const (
 	maxWorkers     = 8192
 	maxName        = 253
 	maxCount       = 100_000_000
+	maxLagSeconds  = 100 * 365 * 24 * 3600
 )
 
 // Report of a desk, at one moment.
@@ -66,6 +67,18 @@ type Report struct {
 	// not know, or where there is no limit to be seen.
 	Archive *Storage `json:"archive,omitempty"`
 	Bus     *Storage `json:"bus,omitempty"`
+	// ArchiveLag is how far the archive is behind; nil while the router does not know.
+	ArchiveLag *Lag `json:"archiveLag,omitempty"`
+}
+
+// Lag of an archive.
+type Lag struct {
+	// Events that are not stored, at most, and the age of the oldest one in seconds.
+	Events  uint64  `json:"events"`
+	Seconds float64 `json:"seconds"`
+	// Behind is the word of whoever measures, Silent that the archive does not answer.
+	Behind bool `json:"behind,omitempty"`
+	Silent bool `json:"silent,omitempty"`
 }
 
 // Agents counts people of all pools. The sum over the pools would count those twice who are in two.
@@ -203,6 +216,9 @@ func (r *Report) validateDesk() error {
 			return fmt.Errorf("%s has %d of %d bytes free: send 0 up to all of them", s.name, v.FreeBytes, v.TotalBytes)
 		}
 	}
+	if l := r.ArchiveLag; l != nil && (l.Seconds < 0 || l.Seconds > maxLagSeconds) {
+		return fmt.Errorf("archiveLag.seconds is %g: send 0 to %d", l.Seconds, maxLagSeconds)
+	}
 	return nil
 }
 
@@ -276,7 +292,8 @@ func (r *Report) Same(other *Report) bool {
 			return false
 		}
 	}
-	return sameAgents(r.Agents, other.Agents) && r.Archive.same(other.Archive) && r.Bus.same(other.Bus)
+	return sameAgents(r.Agents, other.Agents) && r.Archive.same(other.Archive) && r.Bus.same(other.Bus) &&
+		r.ArchiveLag.same(other.ArchiveLag)
 }
 
 func sameAgents(a, b *Agents) bool { return a == b || a != nil && b != nil && *a == *b }
@@ -284,6 +301,11 @@ func sameAgents(a, b *Agents) bool { return a == b || a != nil && b != nil && *a
 // same ignores the bytes, which change all the time: they come with the next report.
 func (s *Storage) same(other *Storage) bool {
 	return (s == nil) == (other == nil) && (s == nil || s.Low == other.Low)
+}
+
+// same ignores the amounts, which change all the time.
+func (l *Lag) same(other *Lag) bool {
+	return (l == nil) == (other == nil) && (l == nil || l.Behind == other.Behind && l.Silent == other.Silent)
 }
 
 func (p *Pool) same(other *Pool) bool {

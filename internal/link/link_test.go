@@ -19,6 +19,7 @@ func newReport() *link.Report {
 			{Name: "a", Slots: 5, Busy: 4}, {Name: "b", Slots: 5, Draining: true, Drained: true},
 		}}},
 		Agents: &link.Agents{Online: 3, Busy: 1}, Archive: &link.Storage{FreeBytes: 5, TotalBytes: 10}, Bus: &link.Storage{FreeBytes: 1, TotalBytes: 10, Low: true},
+		ArchiveLag: &link.Lag{Events: 12, Seconds: 61.5, Behind: true},
 	}
 }
 
@@ -55,7 +56,7 @@ func TestNeighboursUnderstandEachOther(t *testing.T) {
 	if err := json.Unmarshal([]byte(older), &report); err != nil || report.Validate() != nil {
 		t.Fatalf("an older router: %v, %v", err, report.Validate())
 	}
-	if report.Agents != nil || report.Archive != nil || report.Bus != nil {
+	if report.Agents != nil || report.Archive != nil || report.Bus != nil || report.ArchiveLag != nil {
 		t.Errorf("an older router says %+v", report)
 	}
 	// An older manager reads what this release writes: as a type without the fields it has never heard of.
@@ -76,6 +77,8 @@ func TestFiguresOfTheDeskThatCannotBe(t *testing.T) {
 	for want, change := range map[string]func(*link.Report){
 		"agents.busy is -1":                 func(r *link.Report) { r.Agents.Busy = -1 },
 		"archive has 11 of 10 bytes free":   func(r *link.Report) { r.Archive.FreeBytes = 11 },
+		"archiveLag.seconds is -1: send":    func(r *link.Report) { r.ArchiveLag.Seconds = -1 },
+		"archiveLag.seconds is 1e+300":      func(r *link.Report) { r.ArchiveLag.Seconds = 1e300 },
 		"bus has -1 of 10 bytes free: send": func(r *link.Report) { r.Bus.FreeBytes = -1 },
 	} {
 		r := newReport()
@@ -92,6 +95,7 @@ func TestChangesAreSeen(t *testing.T) {
 		"number":   func(r *link.Report) { r.Seq++ },
 		"revision": func(r *link.Report) { r.Revision, r.Generation = "r2", 6 }, // the reply brought it
 		"byte":     func(r *link.Report) { r.Archive.FreeBytes--; r.Bus.TotalBytes++ },
+		"second":   func(r *link.Report) { r.ArchiveLag.Seconds++; r.ArchiveLag.Events++ },
 	} {
 		r := newReport()
 		change(r)
@@ -117,6 +121,9 @@ func TestChangesAreSeen(t *testing.T) {
 		"online":      func(r *link.Report) { r.Agents.Online++ },
 		"busy":        func(r *link.Report) { r.Agents.Busy++ },
 		"agents":      func(r *link.Report) { r.Agents = nil },
+		"caught up":   func(r *link.Report) { r.ArchiveLag.Behind = false },
+		"silent":      func(r *link.Report) { r.ArchiveLag.Silent = true },
+		"no lag":      func(r *link.Report) { r.ArchiveLag = nil },
 		"archive":     func(r *link.Report) { r.Archive.Low = true },
 		"bus":         func(r *link.Report) { r.Bus = nil },
 	} {

@@ -89,7 +89,7 @@ func (s *session) reportWorker(a *routing.AgentView) protocol.WorkerFigures {
 func ReportOf(f *protocol.Figures) *link.Report {
 	r := &link.Report{
 		Router: f.Router, Term: f.Term, At: f.At, Agents: &link.Agents{Online: f.Agents.Online, Busy: f.Agents.Busy},
-		Archive: (*link.Storage)(f.Archive), Bus: (*link.Storage)(f.Bus),
+		Archive: (*link.Storage)(f.Archive), Bus: (*link.Storage)(f.Bus), ArchiveLag: (*link.Lag)(f.ArchiveLag),
 	}
 	for i := range f.Queues {
 		q := &f.Queues[i]

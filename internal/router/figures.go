@@ -184,7 +184,7 @@ func (s *session) report(now time.Time) protocol.Figures {
 			f.Draining = append(f.Draining, protocol.DrainFigures{Agent: a.ID, Pool: a.Pool, Busy: a.Busy})
 		}
 	}
-	f.Archive, f.Bus = s.storage.last()
+	f.Archive, f.Bus, f.ArchiveLag = s.storage.last()
 	return f
 }
 

@@ -15,6 +15,9 @@ const (
 	storageEvery = 15
 	// storageTimeout of one question.
 	storageTimeout = 5 * time.Second
+	// archiveSilence after which an archive that does not answer is taken for one that is behind: the time in which a
+	// pod is rescheduled is no news.
+	archiveSilence = 2 * time.Minute
 )
 
 // A log is low when so much of it is taken, and no longer when less than so much is: a value that swings about one
@@ -31,6 +34,9 @@ type storage struct {
 
 	mu           sync.Mutex
 	archive, log *protocol.StorageFigures
+	lag          *protocol.LagFigures
+	// heard is when the archive answered last, or when it was first asked.
+	heard time.Time
 }
 
 // ask lets the goroutine ask, unless it is about to.
@@ -42,10 +48,36 @@ func (s *storage) ask() {
 }
 
 // last is what was heard last. It must not be changed.
-func (s *storage) last() (archive, log *protocol.StorageFigures) {
+func (s *storage) last() (archive, log *protocol.StorageFigures, lag *protocol.LagFigures) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.archive, s.log
+	return s.archive, s.log, s.lag
+}
+
+// answered keeps how far the archive is behind by its own word.
+func (s *storage) answered(status *archive.Status, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.heard = now
+	s.lag = &protocol.LagFigures{Events: status.Lag, Seconds: max(0, status.LagSeconds), Behind: status.Behind}
+}
+
+// silent notes that the archive did not answer.
+func (s *storage) silent(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.heard.IsZero() {
+		s.heard = now
+	}
+	since := now.Sub(s.heard)
+	if since < archiveSilence {
+		return
+	}
+	lag := protocol.LagFigures{Seconds: since.Seconds(), Behind: true, Silent: true}
+	if s.lag != nil {
+		lag.Events = s.lag.Events
+	}
+	s.lag = &lag
 }
 
 func (s *storage) keep(archive, log *protocol.StorageFigures) {
@@ -71,10 +103,12 @@ func (r *Router) startStorage(ctx context.Context, conn bus.Conn) func() {
 // askStorage asks archive and bus. What does not answer stays as it was heard last: an archive whose volume is full
 // may be the one that is silent.
 func (r *Router) askStorage(ctx context.Context, conn bus.Conn) {
-	inArchive, inLog := r.storage.last()
+	inArchive, inLog, _ := r.storage.last()
 	if status, err := within(ctx, archive.Client{Bus: conn, Subjects: r.subjects}.Status); err == nil {
 		inArchive = archiveStorage(&status.Storage)
+		r.storage.answered(status, time.Now())
 	} else {
+		r.storage.silent(time.Now())
 		r.log.DebugContext(ctx, "the archive does not tell how full it is", "error", err)
 	}
 	if info, err := within(ctx, conn.Log(r.subjects.Stream()).Info); err == nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -17,20 +18,74 @@ import (
 // archiveSays answers for the archive.
 func (d *desk) archiveSays(storage *atomic.Pointer[archive.Storage]) {
 	d.t.Helper()
+	d.archiveAnswers(func() *archive.Status { return &archive.Status{Storage: *storage.Load()} })
+}
+
+// archiveAnswers until the returned function is called.
+func (d *desk) archiveAnswers(status func() *archive.Status) (silence func()) {
+	d.t.Helper()
 	conn := d.dial("archive")
 	d.t.Cleanup(conn.Close)
 	service := bus.ServiceArchiveStatus
-	if _, err := conn.QueueSubscribe(d.ctx, d.names.Request(service), service.QueueGroup(), func(m *bus.Message) {
-		data, err := json.Marshal(archive.StatusReply{V: archive.Version, OK: true, Status: &archive.Status{Storage: *storage.Load()}})
+	subscription, err := conn.QueueSubscribe(d.ctx, d.names.Request(service), service.QueueGroup(), func(m *bus.Message) {
+		data, err := json.Marshal(archive.StatusReply{V: archive.Version, OK: true, Status: status()})
 		if err == nil {
 			err = m.Respond(data)
 		}
 		if err != nil {
 			d.t.Error(err)
 		}
-	}); err != nil {
+	})
+	if err != nil {
 		d.t.Fatal(err)
 	}
+	return subscription.Stop
+}
+
+// How far the archive is behind goes the same way; one that is silent for long is behind too.
+func TestArchiveLagIsReported(t *testing.T) {
+	d, seen := newDesk(t), newReports(t)
+	var status atomic.Pointer[archive.Status]
+	status.Store(&archive.Status{Lag: 7, LagSeconds: 90.5, Behind: true})
+	silence := d.archiveAnswers(status.Load)
+	r := d.startRouter("router-0", func(o *Options) { o.OnFigures = seen.take })
+	report := seen.until(d, "it is behind", func(r *link.Report) bool { return r.ArchiveLag != nil })
+	if diff := cmp.Diff(&link.Lag{Events: 7, Seconds: 90.5, Behind: true}, report.ArchiveLag); diff != "" {
+		t.Error(diff)
+	}
+	status.Store(&archive.Status{})
+	r.storage.ask()
+	seen.until(d, "it has caught up", func(r *link.Report) bool { return *r.ArchiveLag == link.Lag{} })
+	silence()
+	r.storage.mu.Lock()
+	r.storage.heard = time.Now().Add(-archiveSilence)
+	r.storage.mu.Unlock()
+	r.storage.ask()
+	seen.until(d, "it is silent", func(r *link.Report) bool {
+		return r.ArchiveLag.Silent && r.ArchiveLag.Behind && r.ArchiveLag.Seconds >= archiveSilence.Seconds()
+	})
+}
+
+// A desk whose archive never answered is given time, and what it said last counts until then.
+func TestSilenceOfTheArchive(t *testing.T) {
+	var s storage
+	now := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+	is := func(want *protocol.LagFigures) {
+		t.Helper()
+		if _, _, got := s.last(); !cmp.Equal(want, got) {
+			t.Error(cmp.Diff(want, got))
+		}
+	}
+	s.silent(now)
+	s.silent(now.Add(archiveSilence - 1))
+	is(nil)
+	s.silent(now.Add(archiveSilence))
+	is(&protocol.LagFigures{Seconds: 120, Behind: true, Silent: true})
+	s.answered(&archive.Status{Lag: 3, LagSeconds: 1}, now.Add(time.Hour))
+	s.silent(now.Add(time.Hour + time.Minute))
+	is(&protocol.LagFigures{Events: 3, Seconds: 1})
+	s.silent(now.Add(2 * time.Hour))
+	is(&protocol.LagFigures{Events: 3, Seconds: 3600, Behind: true, Silent: true})
 }
 
 // How full archive and bus are goes from the archive over the bus into the report.

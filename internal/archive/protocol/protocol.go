@@ -184,10 +184,15 @@ type StatusReply struct {
 type Status struct {
 	// Revision of the configuration that it runs.
 	Revision string `json:"revision,omitempty"`
-	// Seq of the log up to which everything is stored, LastSeq of the log, and how far it is behind.
+	// Seq of the log up to which everything is stored, LastSeq of the log, and the Lag between them: at most so many
+	// events are not stored, as not everything in the log is for the archive.
 	Seq     uint64 `json:"seq"`
 	LastSeq uint64 `json:"lastSeq"`
 	Lag     uint64 `json:"lag"`
+	// LagSeconds is the age of the oldest event that is not stored, by the clocks of bus and archive; 0 when all are.
+	LagSeconds float64 `json:"lagSeconds"`
+	// Behind is set when that is more than it should be, until the archive has nearly caught up.
+	Behind bool `json:"behind,omitempty"`
 	// Generation counts the logs that the archive has read: it rises when the bus lost its log.
 	Generation    int64 `json:"generation"`
 	Conversations int64 `json:"conversations"`

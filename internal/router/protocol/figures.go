@@ -27,6 +27,19 @@ type Figures struct {
 	// they are not known, or where there is no limit to be seen.
 	Archive *StorageFigures `json:"archive,omitempty"`
 	Bus     *StorageFigures `json:"bus,omitempty"`
+	// ArchiveLag is how far the archive is behind, as it was heard last; nil while it is not known.
+	ArchiveLag *LagFigures `json:"archiveLag,omitempty"`
+}
+
+// LagFigures say how far the archive is behind.
+type LagFigures struct {
+	// Events that are not stored, at most, and the age of the oldest one. Of an archive that is silent they are those of
+	// its last answer, and the time since then counts too.
+	Events  uint64  `json:"events"`
+	Seconds float64 `json:"seconds"`
+	// Behind is set when that is more than it should be, Silent when the archive does not answer.
+	Behind bool `json:"behind"`
+	Silent bool `json:"silent"`
 }
 
 // AgentFigures count people of all pools, each once.
