@@ -31,6 +31,7 @@
 //	prioritised  {priority, fixedPriority?, rule?, why?}   while Queued, Offered or Bot                  (same state)
 //	wrapUpStarted {agent, until?, ending?}          until then, if it is given, the agent is busy with it → WrapUp
 //	resumed      {agent}                            the customer wrote in the wrap-up                     → Active
+//	pended       {until, agent?, why?}              by its owner → Pending, for the customer → CallbackPending
 //	closed       {by, reason, disposition?, comment?}                                                     → Closed
 //	abandoned    {waitedMillis, why?}               the customer left while waiting                       → Abandoned
 //	reopened     {cause, seq}                       a customer's message after the end                    → Reopened

@@ -30,6 +30,7 @@ const (
 	TypeAbandoned     Type = "abandoned"
 	TypeReopened      Type = "reopened"
 	TypeResumed       Type = "resumed"
+	TypePended        Type = "pended"
 
 	TypeCustomerLeft Type = "customerLeft"
 	TypeCustomerBack Type = "customerBack"
@@ -53,7 +54,7 @@ const (
 func (t Type) OnOwn() bool {
 	switch t {
 	case TypeOpened, TypeAssigned, TypeQueued, TypeOffered, TypeOfferEnded, TypeAccepted,
-		TypePrioritised, TypeWrapUpStarted, TypeResumed, TypeClosed, TypeAbandoned, TypeReopened:
+		TypePrioritised, TypeWrapUpStarted, TypeResumed, TypePended, TypeClosed, TypeAbandoned, TypeReopened:
 		return true
 	default:
 		return false
@@ -280,6 +281,7 @@ var bodies = map[Type]func() Body{
 	TypeAgentRestored: func() Body { return new(AgentRestored) },
 	TypeTookOver:      func() Body { return new(TookOver) },
 	TypeResumed:       func() Body { return new(Resumed) },
+	TypePended:        func() Body { return new(Pended) },
 	TypeRelaxed:       func() Body { return new(Relaxed) },
 	TypeOverflowed:    func() Body { return new(Overflowed) },
 	TypeOverflowSet:   func() Body { return new(OverflowSet) },

@@ -21,7 +21,14 @@ const (
 	StatusClosed    Status = "Closed"
 	StatusAbandoned Status = "Abandoned"
 	StatusReopened  Status = "Reopened"
+	// StatusPending and StatusCallbackPending are put aside until a time: by an agent for later work, and by a
+	// customer who wants to be called back.
+	StatusPending         Status = "Pending"
+	StatusCallbackPending Status = "CallbackPending"
 )
+
+// Pending says whether the conversation is put aside.
+func (s Status) Pending() bool { return s == StatusPending || s == StatusCallbackPending }
 
 // Ended says whether the conversation is over until a message reopens it.
 func (s Status) Ended() bool { return s == StatusClosed || s == StatusAbandoned }
@@ -50,7 +57,7 @@ type State struct {
 	Agent *Agent `json:"agent,omitempty"`
 	// ServedAt is when its owner took it, wrap-up and what came before it included; zero while nobody has it.
 	ServedAt time.Time `json:"servedAt,omitzero"`
-	// Deadline of the offer, or of the wrap-up.
+	// Deadline of the offer or of the wrap-up, or the time until which it is put aside.
 	Deadline time.Time `json:"deadline,omitzero"`
 	// Ending is how the conversation will be closed when its wrap-up is over.
 	Ending *Ending `json:"ending,omitempty"`
@@ -58,7 +65,9 @@ type State struct {
 	// queue. Both belong to its stay in the queue.
 	Ring         int    `json:"ring,omitempty"`
 	OverflowPool string `json:"overflowPool,omitempty"`
-	// Pin is a person to whom alone it is offered until PinUntil.
+	// FollowUp is set when it was put aside: whether the customer is connected says nothing about it any more.
+	FollowUp bool `json:"followUp,omitempty"`
+	// Pin is a person to whom alone it is offered until PinUntil; while it is pending, who gets it back first.
 	Pin      string    `json:"pin,omitempty"`
 	PinUntil time.Time `json:"pinUntil,omitzero"`
 	// Overflow is set when the degradation ladder has moved it to another queue.
@@ -122,7 +131,8 @@ func (s *State) validate() error {
 		return err
 	}
 	switch s.Status {
-	case StatusQueued, StatusBot, StatusOffered, StatusActive, StatusWrapUp, StatusClosed, StatusAbandoned:
+	case StatusQueued, StatusBot, StatusOffered, StatusActive, StatusWrapUp, StatusClosed, StatusAbandoned,
+		StatusPending, StatusCallbackPending:
 	default:
 		return fieldError("state.status", string(s.Status), "a conversation is restored in a lasting status")
 	}

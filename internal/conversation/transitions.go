@@ -10,21 +10,22 @@ import (
 var from = map[Type][]Status{
 	TypeOpened:        {StatusNone},
 	TypeAssigned:      {StatusQueued},
-	TypeQueued:        {StatusQueued, StatusBot, StatusActive, StatusReopened},
+	TypeQueued:        {StatusQueued, StatusBot, StatusActive, StatusReopened, StatusPending, StatusCallbackPending},
 	TypeOffered:       {StatusQueued},
 	TypeOfferEnded:    {StatusOffered},
 	TypeAccepted:      {StatusOffered},
 	TypePrioritised:   {StatusQueued, StatusOffered, StatusBot},
 	TypeWrapUpStarted: {StatusActive},
 	TypeResumed:       {StatusWrapUp},
-	TypeClosed:        {StatusBot, StatusWrapUp, StatusQueued},
+	TypeClosed:        {StatusBot, StatusWrapUp, StatusQueued, StatusPending, StatusCallbackPending},
+	TypePended:        {StatusActive, StatusQueued},
 	TypeRelaxed:       {StatusQueued, StatusOffered},
 	TypeOverflowed:    {StatusQueued, StatusOffered},
 	TypeAbandoned:     {StatusQueued},
 	TypeReopened:      {StatusClosed, StatusAbandoned},
-	TypeCustomerLeft:  {StatusQueued, StatusBot, StatusOffered, StatusActive, StatusWrapUp},
-	TypeCustomerBack:  {StatusQueued, StatusBot, StatusOffered, StatusActive, StatusWrapUp},
-	TypeSaid:          {StatusQueued, StatusBot, StatusOffered, StatusActive, StatusWrapUp, StatusReopened},
+	TypeCustomerLeft:  {StatusQueued, StatusBot, StatusOffered, StatusActive, StatusWrapUp, StatusPending, StatusCallbackPending},
+	TypeCustomerBack:  {StatusQueued, StatusBot, StatusOffered, StatusActive, StatusWrapUp, StatusPending, StatusCallbackPending},
+	TypeSaid:          {StatusQueued, StatusBot, StatusOffered, StatusActive, StatusWrapUp, StatusReopened, StatusPending, StatusCallbackPending},
 	TypeForgotten:     {StatusClosed, StatusAbandoned},
 	TypeRestored:      {StatusNone},
 }
@@ -38,6 +39,7 @@ func (s *State) transit(e Event) error {
 		s.LeftAt = e.At
 	case *CustomerBack:
 		s.LeftAt = time.Time{}
+		s.FollowUp = s.FollowUp && s.Status.Pending()
 	case *Prioritised:
 		s.Priority, s.FixedPriority = b.Priority, b.FixedPriority
 	case *Said:
@@ -86,11 +88,13 @@ func (s *State) move(e Event) error {
 		s.Pin, s.PinUntil = "", time.Time{}
 	case *WrapUpStarted, *Resumed, *Closed:
 		return s.finish(e)
+	case *Pended:
+		return s.pend(b, e)
 	case *Abandoned:
 		s.enter(StatusAbandoned, e.At, nil)
 	case *Reopened:
 		s.enter(StatusReopened, e.At, nil)
-		s.LeftAt, s.Disposition, s.HandOff, s.Overflow = time.Time{}, "", nil, false
+		s.LeftAt, s.Disposition, s.HandOff, s.Overflow, s.FollowUp = time.Time{}, "", nil, false, false
 	default:
 		return s.refuse(e, "this release does not fold it")
 	}
@@ -106,6 +110,23 @@ func (s *State) open(b *Opened, at time.Time) {
 	}
 	s.Queue, s.Priority, s.Arrival = b.Queue, b.Priority, b.Arrival
 	s.LastAgent, s.LastAgentAt = b.LastAgent, b.LastAgentAt
+}
+
+// pend puts the conversation aside.
+func (s *State) pend(b *Pended, e Event) error {
+	switch {
+	case s.Status == StatusActive && b.Agent != s.Agent.ID:
+		return s.refuse(e, "its owner is "+s.Agent.ID+", not "+b.Agent)
+	case s.Status == StatusQueued && (b.Agent != "" || s.Queue == BotQueue):
+		return s.refuse(e, "only its customer can put off what waits for people")
+	}
+	status := StatusCallbackPending
+	if b.Agent != "" {
+		status = StatusPending
+	}
+	s.enter(status, e.At, nil)
+	s.Deadline, s.FollowUp, s.Pin, s.PinUntil = b.Until, true, b.Agent, time.Time{}
+	return nil
 }
 
 // finish folds the events around the end of a talk.
@@ -131,6 +152,8 @@ func (s *State) finish(e Event) error {
 		}
 		if s.Agent != nil && s.Agent.Kind == KindAgent {
 			s.LastAgent, s.LastAgentAt = s.Agent.ID, e.At
+		} else if s.Status == StatusPending {
+			s.LastAgent, s.LastAgentAt = s.Pin, e.At
 		}
 		s.enter(StatusClosed, e.At, nil)
 		s.Disposition = b.Disposition

@@ -25,6 +25,15 @@ type Resumed struct {
 	Agent Agent `json:"agent"`
 }
 
+// Pended puts a conversation aside until a time: it takes no slot, and has no place in the queue.
+type Pended struct {
+	Until time.Time `json:"until"`
+	// Agent who put it off and gets it back first (→ Pending). Empty when the customer, who waited, wants to be called
+	// back (→ CallbackPending).
+	Agent string   `json:"agent,omitempty"`
+	Why   []string `json:"why,omitempty"`
+}
+
 // Ending is how a conversation will be closed when its wrap-up is over.
 type Ending struct {
 	By          Actor       `json:"by"`
@@ -65,6 +74,9 @@ func (*Overflowed) EventType() Type { return TypeOverflowed }
 func (*Resumed) EventType() Type { return TypeResumed }
 
 // EventType implements Body.
+func (*Pended) EventType() Type { return TypePended }
+
+// EventType implements Body.
 func (*OverflowSet) EventType() Type { return TypeOverflowSet }
 
 // EventType implements Body.
@@ -88,6 +100,14 @@ func (o *Overflowed) Validate() error {
 
 // Validate implements Body.
 func (r *Resumed) Validate() error { return r.Agent.validate("agent") }
+
+// Validate implements Body.
+func (p *Pended) Validate() error {
+	if p.Until.IsZero() {
+		return fieldError("until", "", "give the time at which it goes on")
+	}
+	return firstError(checkPin(p.Agent), checkWhy(p.Why))
+}
 
 // Validate implements Body.
 func (o *OverflowSet) Validate() error {

@@ -79,6 +79,8 @@ func (c *counts) count(d *decided, m *Metrics) {
 		c.desk.Reopened++
 	case *conversation.Queued:
 		c.countQueued(d, b)
+	case *conversation.Pended:
+		c.handled(d)
 	case *conversation.Assigned:
 		c.answered(d, m)
 	case *conversation.Offered:

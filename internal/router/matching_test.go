@@ -216,3 +216,76 @@ func TestRoutingConfigOfADocument(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// I-07, for people who go on purpose: a follow-up that is put off outlives the router and comes back to its owner;
+// and a customer who does not want to wait on is called back.
+func TestFollowUpAndCallback(t *testing.T) {
+	d := newDesk(t)
+	d.people(func(_ *runtimeconfig.Queue, p *runtimeconfig.HumanSettings) { p.Members = []string{"ann"} })
+	d.doc.Pools[0].Concurrency = 1
+	first := d.startRouter("router-0", nil)
+	ann := d.client(bus.PartyAgent, "ann")
+	ann.signOn()
+	conv := d.post("c-1", "m1", "hello")
+	d.has(conv, conversation.TypeOffered, 1)
+	ann.must(protocol.Request{Type: protocol.Accept, Conversation: conv})
+	waits := d.post("c-2", "m1", "hello")
+	d.has(waits, conversation.TypeOpened, 1)
+	customer := d.client(bus.PartyCustomer, "c-2")
+	reply := customer.must(protocol.Request{Type: protocol.CallBack, Conversation: waits, Until: time.Now().Add(time.Hour)})
+	if c := reply.Conversation; c.Status != conversation.StatusCallbackPending || c.Position != 0 || c.Deadline.IsZero() {
+		t.Errorf("who is to be called back is %s at %d until %v", c.Status, c.Position, c.Deadline)
+	}
+	if _, err := ann.ask(protocol.Request{Type: protocol.CallBack, Conversation: waits, Until: time.Now().Add(time.Hour)}); !isCode(err, protocol.CodeUnsupported) {
+		t.Errorf("an agent asks to be called back: %v", err)
+	}
+	ann.must(protocol.Request{Type: protocol.Postpone, Conversation: conv, Until: time.Now().Add(2 * time.Second)})
+	ann.pushed(protocol.PushReleased, conv, 1)
+	first.end(t)
+	d.startRouter("router-1", nil)
+	d.has(conv, conversation.TypeOffered, 2)
+	if again := d.post("c-2", "m2", "I am back"); again != waits {
+		t.Errorf("a message before the callback opened %s", again)
+	}
+	d.has(waits, conversation.TypeQueued, 1)
+	d.check()
+}
+
+// The claim that tells of the last agent outlives the conversation, and goes when it tells nothing any more.
+func TestALastAgentOutlivesThePurge(t *testing.T) {
+	d := newDesk(t)
+	d.doc.Routing.StickyForSeconds = 3600
+	d.people(func(*runtimeconfig.Queue, *runtimeconfig.HumanSettings) {})
+	d.startRouter("router-0", nil)
+	ben := d.client(bus.PartyAgent, "ben")
+	ben.signOn()
+	conv := d.post("c-1", "m1", "hello")
+	d.has(conv, conversation.TypeOffered, 1)
+	ben.must(protocol.Request{Type: protocol.Accept, Conversation: conv})
+	ben.must(protocol.Request{Type: protocol.Close, Conversation: conv})
+	d.released(conv)
+	subject := d.names.Conversation(string(conv))
+	last, err := d.intake.Log.LastSeq(d.ctx, subject)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.intake.Log.PurgeUpTo(d.ctx, subject, last); err != nil {
+		t.Fatal(err)
+	}
+	for { // until the router has forgotten it
+		if _, err := ben.ask(protocol.Request{Type: protocol.Show, Conversation: conv}); isCode(err, protocol.CodeNotFound) {
+			break
+		}
+	}
+	ann := d.client(bus.PartyAgent, "ann")
+	ann.signOn()
+	other := d.post("c-2", "m1", "hello")
+	if o, _ := d.has(other, conversation.TypeOffered, 1).Body.(*conversation.Offered); o.Agent.ID != "ben" {
+		t.Fatalf("ben has been idle longest, %s is asked", o.Agent.ID)
+	}
+	again := d.post("c-1", "m2", "hello again")
+	if o, _ := d.has(again, conversation.TypeOffered, 1).Body.(*conversation.Offered); o.Agent.ID != "ben" {
+		t.Errorf("the contact goes to %s, because of %q", o.Agent.ID, o.Why)
+	}
+	d.check()
+}

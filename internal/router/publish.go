@@ -60,7 +60,7 @@ func (s *session) pushFor(d *decided, after *conversation.State) {
 		if owner := after.Owner(); owner != nil {
 			s.push(partyOf(owner.Kind), owner.ID, protocol.Push{Type: protocol.PushAssigned, Conversation: view})
 		}
-	case *conversation.Queued, *conversation.Closed:
+	case *conversation.Queued, *conversation.Closed, *conversation.Pended:
 		if owner := d.Before.Owner(); owner != nil {
 			s.push(partyOf(owner.Kind), owner.ID, protocol.Push{Type: protocol.PushReleased, Conversation: view, Why: view.Why})
 		}
@@ -88,6 +88,8 @@ func whyOf(body conversation.Body) []string {
 	case *conversation.SignedOff:
 		return b.Why
 	case *conversation.DrainSet:
+		return b.Why
+	case *conversation.Pended:
 		return b.Why
 	case *conversation.Relaxed:
 		return b.Why

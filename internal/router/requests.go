@@ -135,6 +135,8 @@ func (s *session) input(w who, req *protocol.Request) (routing.Input, *protocol.
 			Conversation: req.Conversation, By: conversation.Actor{Kind: w.kind(), ID: w.id},
 			Disposition: req.Disposition, Comment: req.Comment,
 		}, nil
+	case protocol.Postpone:
+		return routing.Postpone{Agent: w.id, Conversation: req.Conversation, Until: req.Until}, nil
 	case protocol.Sync:
 		return nil, nil
 	case protocol.Show:
@@ -152,6 +154,8 @@ func customerInput(w who, req *protocol.Request) (routing.Input, *protocol.Error
 		return routing.Left{Conversation: req.Conversation, Contact: w.id}, nil
 	case protocol.Back:
 		return routing.Back{Conversation: req.Conversation, Contact: w.id}, nil
+	case protocol.CallBack:
+		return routing.CallBack{Conversation: req.Conversation, Contact: w.id, At: req.Until}, nil
 	case protocol.Show:
 		return nil, nil // outcome says whether it is the contact's
 	default:

@@ -60,6 +60,8 @@ func (in Wrote) decide(d *Desk, now time.Time) error {
 		if !d.begins(c, now) {
 			return nil
 		}
+	case c.state.Status.Pending():
+		d.goOn(c, "the customer wrote", now)
 	case c.state.Status == conversation.StatusWrapUp:
 		d.emit(now, in.Conversation, &conversation.Resumed{Agent: *c.state.Agent})
 	case !c.state.LeftAt.IsZero():

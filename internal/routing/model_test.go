@@ -277,7 +277,7 @@ func (m *model) follow(t *rapid.T, now time.Time, d routing.Decision) {
 	case *conversation.Offered:
 		m.checkGiven(t, now, d.Conversation, b.Agent)
 	case *conversation.Queued:
-		m.checkQueued(t, d.Conversation, b)
+		m.checkQueued(t, now, d.Conversation, b)
 	}
 	if d.Conversation == "" {
 		m.followAgent(t, d.Body)
@@ -343,11 +343,14 @@ func (m *model) checkGiven(t *rapid.T, now time.Time, conv conversation.ID, to c
 }
 
 // checkQueued holds that places are kept.
-func (m *model) checkQueued(t *rapid.T, conv conversation.ID, b *conversation.Queued) {
+func (m *model) checkQueued(t *rapid.T, now time.Time, conv conversation.ID, b *conversation.Queued) {
 	before := m.states[conv]
 	kept := b.Arrival == before.Arrival
 	fromBots := before.Status == conversation.StatusBot && b.Queue != conversation.BotQueue
-	if !kept && !fromBots && before.Status != conversation.StatusReopened {
+	if before.Status == conversation.StatusCallbackPending {
+		kept = now.Sub(b.Arrival.At) == before.StatusAt.Sub(before.Arrival.At)
+	}
+	if !kept && !fromBots && before.Status != conversation.StatusReopened && before.Status != conversation.StatusPending {
 		t.Fatalf("%s lost its place: %+v, was %v", conv, b, before.Arrival)
 	}
 	if before.Status == conversation.StatusBot && b.Queue != conversation.BotQueue && b.HandOff == nil {

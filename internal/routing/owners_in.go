@@ -212,6 +212,10 @@ func (in Close) decide(d *Desk, now time.Time) error {
 		return &RefusalError{Code: CodeMalformed, What: "the conversation is not closed", Why: err.Error(), Remedy: "correct it and send it again"}
 	}
 	if in.By.Kind != conversation.KindCustomer {
+		if c := d.convs[in.Conversation]; c != nil && c.state.Status == conversation.StatusPending && c.state.Pin == in.By.ID {
+			d.emit(now, in.Conversation, &body)
+			return nil
+		}
 		c, err := d.owned(in.Conversation, in.By.ID, "close")
 		if err != nil {
 			return err
@@ -227,8 +231,13 @@ func (in Close) decide(d *Desk, now time.Time) error {
 		d.abandon(c, now, "the customer ended it while waiting")
 		return nil
 	}
-	if c.state.Status == conversation.StatusWrapUp {
+	switch {
+	case c.state.Status == conversation.StatusWrapUp:
 		return nil // it is ending already
+	case c.state.Status.Pending():
+		body.Reason = conversation.CloseCustomer
+		d.emit(now, in.Conversation, &body)
+		return nil
 	}
 	d.closeBy(c, conversation.Ending{By: in.By, Reason: conversation.CloseCustomer, Disposition: in.Disposition, Comment: in.Comment}, now)
 	return nil

@@ -216,7 +216,11 @@ func (d *driver) restart() {
 
 func (d *driver) step() {
 	conv := d.conversation()
-	switch rapid.IntRange(2, 21).Draw(d.t, "event") {
+	switch rapid.IntRange(0, 21).Draw(d.t, "event") {
+	case 0:
+		d.do(routing.Postpone{Agent: d.owner(conv), Conversation: conv, Until: d.now.Add(d.seconds())})
+	case 1:
+		d.do(routing.CallBack{Conversation: conv, Contact: "c-" + string(conv), At: d.now.Add(d.seconds())})
 	case 2:
 		d.do(routing.Review{})
 	case 3:
@@ -250,6 +254,10 @@ func (d *driver) step() {
 	default:
 		d.begin()
 	}
+}
+
+func (d *driver) seconds() time.Duration {
+	return time.Duration(rapid.IntRange(0, 60).Draw(d.t, "seconds")) * time.Second
 }
 
 func (d *driver) writeAgain(conv conversation.ID) {

@@ -20,6 +20,7 @@ const (
 	timerWait                     // a conversation has waited as long as its queue allows
 	timerWrapUp                   // a wrap-up is over
 	timerShift                    // an agent's shift begins or ends
+	timerPending                  // what was put aside goes on
 )
 
 // timer is a time at which something may be due. What is really due is decided by the state then: a
@@ -123,6 +124,9 @@ func (d *Desk) watchAgentsTurn(s, before *conversation.State) {
 	if s.Status == conversation.StatusQueued && s.Pin != "" && before.Pin != s.Pin {
 		d.arm(timer{at: s.PinUntil, kind: timerRematch, conv: s.ID})
 	}
+	if s.Status.Pending() {
+		d.arm(timer{at: s.Deadline, kind: timerPending, conv: s.ID})
+	}
 	if s.Status == conversation.StatusWrapUp && !s.Deadline.IsZero() {
 		d.arm(timer{at: s.Deadline, kind: timerWrapUp, conv: s.ID})
 	}
@@ -151,7 +155,7 @@ func (d *Desk) watchLeft(c *entry) {
 // itself: the agent may still finish the matter.
 func (d *Desk) leftDue(s *conversation.State) (time.Time, bool) {
 	switch {
-	case s.LeftAt.IsZero():
+	case s.LeftAt.IsZero() || s.FollowUp:
 		return time.Time{}, false
 	case s.Status.Waiting():
 		return s.LeftAt.Add(d.config.Times.AbandonAfter), true
@@ -257,6 +261,8 @@ func (d *Desk) dueConversation(due timer, c *entry, now time.Time) {
 	case timerRing, timerWait:
 		d.settleRing(c, now)
 		d.matchConversation(c, now)
+	case timerPending:
+		d.duePending(c, now)
 	case timerWrapUp:
 		if s.Status == conversation.StatusWrapUp && !s.Deadline.After(now) {
 			d.endWrapUp(c, now)

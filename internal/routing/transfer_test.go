@@ -43,3 +43,60 @@ func TestTransferToAnAgent(t *testing.T) {
 	s.is("cleo is busy again", s.do(routing.HandOff{Agent: "ben", Conversation: first, HandOff: to("cleo")}), "queued 1")
 	s.is("the time of an offer later it is for anybody", s.after(20*time.Second), "offered 1 ben")
 }
+
+// What an agent puts off takes no slot, and comes back to that agent first: at the time, or when the customer writes.
+func TestPostponedWorkComesBackToItsOwner(t *testing.T) {
+	c := peopleOnly()
+	c.Pools[0].Concurrency = 1
+	s := tell(t, c)
+	s.signOn("ann")
+	first, _ := s.arrives(routing.Verdict{})
+	s.accepts("ann", first)
+	s.arrives(routing.Verdict{})
+	if _, err := s.desk.Decide(s.now, routing.Postpone{Agent: "ann", Conversation: first, Until: s.now}); err == nil {
+		t.Error("it was put off to a time that is past")
+	}
+	s.is("ann puts it off", s.do(routing.Postpone{Agent: "ann", Conversation: first, Until: s.now.Add(time.Hour)}), "pended 1, offered 2 ann")
+	s.accepts("ann", "01JD3KZ8Q80000000000000002")
+	s.do(routing.Left{Conversation: first, Contact: "c"})
+	s.signOn("ben")
+	restored, err := routing.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := restored.Restore(s.desk.Snapshot(s.now)); err != nil {
+		t.Fatal(err)
+	}
+	s.desk = restored
+	s.desk.Rearm()
+	s.is("an hour later, behind a restart, ann is asked when she is free", s.after(time.Hour), "queued 1")
+	s.is("ann is free", s.closes("ann", "01JD3KZ8Q80000000000000002"), "wrapUpStarted 2 ann, closed 2, offered 1 ann")
+	s.accepts("ann", first)
+	s.do(routing.Postpone{Agent: "ann", Conversation: first, Until: s.now.Add(time.Hour)})
+	s.is("the customer writes before the time", s.writes(first, routing.Verdict{}), "queued 1, offered 1 ann")
+	s.accepts("ann", first)
+	s.do(routing.Postpone{Agent: "ann", Conversation: first, Until: s.now.Add(time.Hour)})
+	s.is("ann is done with it before the time", s.closes("ann", first), "closed 1")
+}
+
+// Who asks to be called back keeps the place that the wait has earned; that the customer is gone ends nothing.
+func TestCallbackAtAChosenTime(t *testing.T) {
+	c := peopleOnly()
+	c.Pools[0].Members = []string{"ann"}
+	s := tell(t, c)
+	first, _ := s.arrives(routing.Verdict{})
+	s.after(10 * time.Minute)
+	if _, err := s.desk.Decide(s.now, routing.CallBack{Conversation: first, Contact: "another", At: s.now.Add(time.Hour)}); err == nil {
+		t.Error("another contact put it off")
+	}
+	s.is("a callback", s.do(routing.CallBack{Conversation: first, Contact: "c", At: s.now.Add(time.Hour)}), "pended 1")
+	s.do(routing.Left{Conversation: first, Contact: "c"})
+	s.now = s.now.Add(55 * time.Minute)
+	s.arrives(routing.Verdict{}) // five minutes before the callback
+	s.is("the time", s.after(5*time.Minute), "queued 1")
+	if position, _ := s.desk.Position(first); position != 1 {
+		t.Errorf("with ten minutes of waiting before it stands at %d", position)
+	}
+	s.is("the customer is not connected, nothing ends", s.after(5*time.Minute), "")
+	s.is("ann comes", s.do(routing.SignOn{Agent: conversation.Agent{Kind: conversation.KindAgent, ID: "ann"}}), "signedOn, offered 1 ann, offered 2 ann")
+}

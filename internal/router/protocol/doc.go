@@ -21,10 +21,13 @@
 //	sync         agent, bot  —                                       reply: agent, conversations
 //	accept       agent       conversation                            the person owns it. Reply: conversation (with ownSeq)
 //	decline      agent       conversation                            the next agent is asked
-//	handOff      agent, bot  conversation, handOff:{…}               from the owner: to a queue of people. Reply: conversation
+//	handOff      agent, bot  conversation, handOff:{…}               from the owner: to a queue of people, or with handOff.agent to a person by name.
+//	                                                                 Reply: conversation
 //	close        agent, bot  conversation, disposition?, comment?    from the owner. Reply: conversation
 //	close        customer    conversation                            the customer ended it
 //	left, back   customer    conversation                            the customer's last connection ended; it is connected again
+//	postpone     agent       conversation, until                     from the owner; it comes back to them first, then or when the customer writes
+//	callBack     customer    conversation, until                     while it waits for people: it has its place again then
 //	show         any         conversation                            reply: conversation with its position, for who resumes
 //
 //	{"v":1,"ok":true,"conversation":{…},"agent":{…},"conversations":[{…}]}

@@ -41,6 +41,9 @@ const (
 	Left     RequestType = "left"
 	Back     RequestType = "back"
 	Show     RequestType = "show"
+	// Postpone and CallBack put a conversation aside until a time.
+	Postpone RequestType = "postpone"
+	CallBack RequestType = "callBack"
 )
 
 // Request to the router.
@@ -58,6 +61,8 @@ type Request struct {
 	Draining bool `json:"draining,omitempty"`
 	// HandOff for handOff.
 	HandOff *conversation.HandOff `json:"handOff,omitempty"`
+	// Until for postpone and callBack: when the conversation goes on.
+	Until time.Time `json:"until,omitzero"`
 	// Disposition and Comment for close.
 	Disposition string `json:"disposition,omitempty"`
 	Comment     string `json:"comment,omitempty"`
@@ -150,7 +155,7 @@ type Conversation struct {
 	OwnSeq uint64 `json:"ownSeq,omitempty"`
 	// MsgSeq is the sequence of the last message that the router has seen.
 	MsgSeq uint64 `json:"msgSeq,omitempty"`
-	// Deadline of an offer, or of the wrap-up.
+	// Deadline of an offer or of the wrap-up, or the time until which it is put aside.
 	Deadline time.Time             `json:"deadline,omitzero"`
 	HandOff  *conversation.HandOff `json:"handOff,omitempty"`
 	// Why the agent has it or is asked, one line for each part of the decision; in pushes, why it was taken away.
