@@ -64,7 +64,7 @@ func queueConfig(q *runtimeconfig.Queue) routing.Queue {
 }
 
 func texts(say []escalation.LocalisedText) []routing.Text {
-	var all []routing.Text
+	all := make([]routing.Text, 0, len(say))
 	for _, t := range say {
 		all = append(all, routing.Text{Language: t.Language, Text: t.Text})
 	}
@@ -96,7 +96,7 @@ func poolConfig(p *runtimeconfig.Pool) routing.Pool {
 }
 
 func skills(of []runtimeconfig.AgentSkill) []routing.Skill {
-	var all []routing.Skill
+	all := make([]routing.Skill, 0, len(of))
 	for _, s := range of {
 		all = append(all, routing.Skill{Name: s.Name, Level: max(1, s.Level)})
 	}

@@ -69,6 +69,21 @@ func (s *session) pushFor(d *decided, after *conversation.State) {
 
 func whyOf(body conversation.Body) []string {
 	switch b := body.(type) {
+	case *conversation.PresenceSet:
+		return b.Why
+	case *conversation.SignedOff:
+		return b.Why
+	case *conversation.DrainSet:
+		return b.Why
+	case *conversation.OverflowSet:
+		return b.Why
+	default:
+		return whyOfConversation(body)
+	}
+}
+
+func whyOfConversation(body conversation.Body) []string {
+	switch b := body.(type) {
 	case *conversation.Opened:
 		return b.Why
 	case *conversation.Assigned:
@@ -83,19 +98,11 @@ func whyOf(body conversation.Body) []string {
 		return b.Why
 	case *conversation.Abandoned:
 		return b.Why
-	case *conversation.PresenceSet:
-		return b.Why
-	case *conversation.SignedOff:
-		return b.Why
-	case *conversation.DrainSet:
-		return b.Why
 	case *conversation.Pended:
 		return b.Why
 	case *conversation.Relaxed:
 		return b.Why
 	case *conversation.Overflowed:
-		return b.Why
-	case *conversation.OverflowSet:
 		return b.Why
 	default:
 		return nil

@@ -42,6 +42,13 @@ type choice struct {
 	full []string
 }
 
+// noteFull notes an agent who has too few slots.
+func (to *choice) noteFull(a *agent) {
+	if len(to.full) < fewNames {
+		to.full = append(to.full, a.ID)
+	}
+}
+
 // fewNames is how many agents are named in an explanation.
 const fewNames = 3
 
@@ -59,16 +66,11 @@ func (d *Desk) readiest(c *entry, now time.Time) choice {
 			continue
 		}
 		a, ok := p.free.find(func(a *agent) bool {
-			if c.state.PassedBy(a.ID, now) {
-				return false
-			}
 			if !a.room(cl.queue.name, int(f.weight)) {
-				if len(best.full) < fewNames {
-					best.full = append(best.full, a.ID)
-				}
+				best.noteFull(a)
 				return false
 			}
-			return a.onDuty(cl.queue, now) && !d.holds(a, c, now)
+			return !c.state.PassedBy(a.ID, now) && a.onDuty(cl.queue, now) && !d.holds(a, c, now)
 		})
 		if ok && (best.agent == nil || f.better(&best.fit) || readier(a, best.agent)) {
 			best.agent, best.fit = a, *f
