@@ -182,6 +182,7 @@ func (r *role) storeBatch(ctx context.Context, position Position, batch []bus.St
 		return position, fmt.Errorf("%w: %w", errWrite, err)
 	}
 	r.setProblem(nil)
+	r.webhooks.Wake()
 	r.metrics.writeTime.Observe(time.Since(start).Seconds())
 	now := time.Now()
 	for i := range batch {

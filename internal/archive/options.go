@@ -12,6 +12,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/bus"
 	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
 	"github.com/deskfleet/deskfleet/internal/telemetry"
+	"github.com/deskfleet/deskfleet/internal/webhook"
 )
 
 // Options of the role. Zero values stand for the defaults in brackets.
@@ -27,6 +28,10 @@ type Options struct {
 	// Open the desk's database, such as OpenSQLite, and bring its schema up to date. An error that wraps ErrNotYet
 	// is shown by the health, and Open is called again. The role closes the store. Required.
 	Open func(context.Context, bus.Subjects) (Store, error)
+	// WebhookSecrets is the folder with the secrets of webhooks, see webhook.Options; empty for none.
+	WebhookSecrets string
+	// WebhookPolicy says how long receivers of webhooks are waited for.
+	WebhookPolicy webhook.Policy
 	// Logger [slog.Default].
 	Logger *slog.Logger
 	// Registerer of the role's metrics; nil registers none.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/deskfleet/deskfleet/internal/archive/protocol"
 	"github.com/deskfleet/deskfleet/internal/bus"
+	"github.com/deskfleet/deskfleet/internal/webhook"
 )
 
 // Times of the role that nobody needs to change.
@@ -29,6 +30,7 @@ type role struct {
 	metrics  *metrics
 	subjects bus.Subjects
 	store    Store
+	webhooks *webhook.Deliverer
 	conn     bus.Conn
 	desk     bus.Log
 	dialled  atomic.Bool
@@ -68,6 +70,10 @@ func Run(ctx context.Context, opts Options) error {
 			r.log.Warn("archive database did not close cleanly", "error", err)
 		}
 	}()
+	r.webhooks = webhook.New(webhook.Options{
+		Outbox: r.store.Webhooks(), Source: opts.Source, Secrets: opts.WebhookSecrets, Policy: opts.WebhookPolicy,
+		Logger: opts.Logger, Registerer: opts.Registerer,
+	})
 	if r.conn, err = opts.Dialer.Dial(ctx, bus.ClientOptions{Name: opts.Name, Logger: opts.Logger, Metrics: opts.BusMetrics}); err != nil {
 		return ended(ctx, fmt.Errorf("archive: %w", err))
 	}
@@ -108,6 +114,7 @@ func (r *role) run(ctx context.Context) error {
 	r.log.Info("archive runs", "desk", r.subjects.Desk(), "engine", r.storageNow().Engine)
 	var work sync.WaitGroup
 	work.Go(func() { r.follow(ctx) })
+	work.Go(func() { r.webhooks.Run(ctx) })
 	work.Go(func() { r.every(ctx, r.opts.PurgeEvery, r.forget) })
 	work.Go(func() { r.every(ctx, r.opts.RetentionEvery, r.retain) })
 	work.Go(func() { r.every(ctx, r.opts.VerifyEvery, r.verify) })

@@ -9,6 +9,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/archive/protocol"
 	"github.com/deskfleet/deskfleet/internal/bus"
 	"github.com/deskfleet/deskfleet/internal/conversation"
+	"github.com/deskfleet/deskfleet/internal/webhook"
 )
 
 // Store keeps a desk's closed conversations and its audit records. It is safe for concurrent use. Writes are
@@ -44,6 +45,8 @@ type Store interface {
 	Totals(ctx context.Context, cursor uint64) (Totals, error)
 	// Space that the database takes.
 	Space(ctx context.Context) (Space, error)
+	// Webhooks is what webhooks are delivered from.
+	Webhooks() webhook.Outbox
 	// Close ends all connections.
 	Close() error
 }

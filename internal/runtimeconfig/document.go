@@ -57,6 +57,8 @@ type Document struct {
 	Rules []escalation.Rule `json:"rules,omitempty"`
 	// RetentionDays that a closed conversation stays in the archive, at least 1.
 	RetentionDays int `json:"retentionDays"`
+	// Webhooks that the archive role tells what happens, those of channels included.
+	Webhooks []Webhook `json:"webhooks,omitempty"`
 	// Bus says how the roles reach the bus.
 	Bus Bus `json:"bus"`
 	// Link says how the routers reach the managers; nil where there are none.

@@ -1,0 +1,33 @@
+package runtimeconfig
+
+// WebhookEvent is a kind of thing that receivers of webhooks are told.
+type WebhookEvent string
+
+// Events of webhooks.
+const (
+	EventOpened    WebhookEvent = "conversation.opened"
+	EventQueued    WebhookEvent = "conversation.queued"
+	EventAssigned  WebhookEvent = "conversation.assigned"
+	EventClosed    WebhookEvent = "conversation.closed"
+	EventAbandoned WebhookEvent = "conversation.abandoned"
+	EventReopened  WebhookEvent = "conversation.reopened"
+	// EventMessage is something that was said; EventNote is said among agents.
+	EventMessage WebhookEvent = "message"
+	EventNote    WebhookEvent = "note"
+)
+
+// Webhook is a receiver outside the desk that is told what happens.
+type Webhook struct {
+	// Name of the webhook, and of the folder with its secret. That of a channel has a dot, which no declared one has.
+	Name string `json:"name"`
+	// URL that events are posted to.
+	URL string `json:"url"`
+	// Events that it is told, at least one.
+	Events []WebhookEvent `json:"events"`
+	// Channel whose conversations it is told of; empty for all.
+	Channel string `json:"channel,omitempty"`
+	// OnlyAnswers leaves out what customers say: a bridge knows that.
+	OnlyAnswers bool `json:"onlyAnswers,omitempty"`
+	// AllowPrivateAddresses lets the URL's host be in a private network.
+	AllowPrivateAddresses bool `json:"allowPrivateAddresses,omitempty"`
+}
