@@ -145,3 +145,50 @@ func BenchmarkReview(b *testing.B) {
 		decideAt(b, d, now, routing.Review{})
 	}
 }
+
+// BenchmarkReviewOverflowing is the same while all queues overflow: everybody is looked at, and nothing is left to do.
+func BenchmarkReviewOverflowing(b *testing.B) {
+	d, held, now := skilledDesk10k(b, 10_000)
+	c := skilledConfig()
+	for i := range c.Queues {
+		c.Queues[i].Ladder = []routing.Step{
+			{PredictedWait: time.Second, Action: routing.ActionPool, Pool: "p0"},
+			{PredictedWait: 2 * time.Second, Action: routing.ActionMessage, Say: []routing.Text{{Language: "en", Text: "It takes longer than we would like. Thank you for waiting."}}},
+		}
+	}
+	now = now.Add(10 * time.Minute)
+	d.SeenAll(now)
+	decideAt(b, d, now, routing.Configure{Config: c})
+	s, _ := d.State(held[0])
+	decideAt(b, d, now, routing.Close{Conversation: held[0], By: s.Agent.Actor()}) // now a handle time is known
+	for i := 0; len(decideAt(b, d, now, routing.Review{})) > 0; i++ {              // in turns of a few hundred
+		if i > 1000 {
+			b.Fatal("the reviews never end")
+		}
+	}
+	for _, q := range d.Queues() {
+		if q.Waiting > 0 && q.Steps == 0 {
+			b.Fatalf("queue %s does not overflow", q.Name)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		decideAt(b, d, now, routing.Review{})
+	}
+}
+
+// BenchmarkExpectedWait reports by how much the wait that is told at the arrival is wrong, in a simulated rush.
+func BenchmarkExpectedWait(b *testing.B) {
+	for b.Loop() {
+		var misses, waits []float64
+		for seed := range uint64(4) {
+			predicted, came := rush(b, seed)
+			for i := range came {
+				misses = append(misses, max(predicted[i]-came[i], came[i]-predicted[i]))
+				waits = append(waits, came[i])
+			}
+		}
+		b.ReportMetric(median(misses), "median-error-s")
+		b.ReportMetric(median(waits), "median-wait-s")
+	}
+}

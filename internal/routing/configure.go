@@ -63,6 +63,7 @@ func (d *Desk) adopt(config Config) {
 		a.profile = nil
 	}
 	d.config = config.withDefaults()
+	d.hashes = map[string]uint64{}
 	d.profiles, d.profileByKey, d.free = nil, map[string]*profile{}, nil
 	d.pools, d.poolsInOrder, d.weighted = map[string]*pool{}, nil, map[string]bool{}
 	for _, p := range d.config.Pools {

@@ -31,7 +31,9 @@ type Desk struct {
 	// agents kept slots waits no longer.
 	weighted map[string]bool
 	// pins are the conversations that wait for one person, by person.
-	pins     map[string][]*entry
+	pins map[string][]*entry
+	// hashes of the configuration's texts, see saidHash.
+	hashes   map[string]uint64
 	loosened bool
 
 	// out collects the decisions of the Decide that runs; err is its first failure.

@@ -107,7 +107,11 @@ func (s *service) rate(now time.Time) float64 {
 
 // predicted wait at a place of the queue; known is false while nothing tells.
 func (q *queue) predicted(position int, now time.Time) (wait time.Duration, known bool) {
-	rate := q.service.rate(now)
+	return q.predictedAt(position, q.service.rate(now))
+}
+
+// predictedAt is predicted with a rate that is known already.
+func (q *queue) predictedAt(position int, rate float64) (wait time.Duration, known bool) {
 	if q.service.nobody || rate <= 0 {
 		return 0, false
 	}

@@ -16,20 +16,21 @@ type Review struct{}
 // that a queue whose wait swings around a step does not flap.
 const leaveAt = 0.8
 
-// mostAtOnce is how many conversations a review moves or tells in one queue: the decisions of one second must stay
-// a small batch.
+// mostAtOnce is how many conversations a review moves or tells: each has messages of its own on the bus, and the
+// desk stands still while they are stored.
 const mostAtOnce = 200
 
 //nolint:unparam // one of many inputs
 func (Review) decide(d *Desk, now time.Time) error {
 	d.measure(now)
+	left := mostAtOnce
 	for i := range d.config.Queues {
 		q := d.queues[d.config.Queues[i].Name]
 		if len(q.Ladder) == 0 {
 			continue
 		}
 		d.climb(q, now)
-		d.sweep(q, now)
+		left -= d.sweep(q, left, now)
 	}
 	return nil
 }
@@ -83,67 +84,77 @@ func (d *Desk) setSteps(name string, steps int) {
 	}
 }
 
-// sweep lets those climb who waited before a step was entered, or before the queue became too long.
-func (d *Desk) sweep(q *queue, now time.Time) {
+// sweep lets those climb, at most so many, who waited before a step was entered, or before the queue became too long.
+// It returns how many did.
+func (d *Desk) sweep(q *queue, most int, now time.Time) int {
 	over := q.MaxLength > 0 && q.line.len() > q.MaxLength
-	if q.steps == 0 && !over {
-		return
+	if q.steps == 0 && !over || most <= 0 {
+		return 0
 	}
 	var found []*entry
-	position := 0
+	position, rate := 0, q.service.rate(now)
 	q.line.walk(func(c *entry) bool {
 		position++
-		if c.state.Status == conversation.StatusQueued && d.stepFor(q, c, position, now) != nil {
+		if c.state.Status == conversation.StatusQueued && d.stepFor(q, c, position, rate, now) != nil {
 			found = append(found, c)
 		}
-		return len(found) < mostAtOnce
+		return len(found) < most
 	})
 	for _, c := range found {
 		if c.state.Status == conversation.StatusQueued && c.state.Queue == q.name {
 			d.ladder(c, now)
 		}
 	}
+	return len(found)
 }
 
-// due is a step that a conversation takes, and why.
-type due struct {
-	step *Step
-	why  string
-}
-
-// stepFor finds the first step that applies to a conversation at a place and that it has not taken yet.
-func (d *Desk) stepFor(q *queue, c *entry, position int, now time.Time) *due {
+// stepFor finds the first step that applies to a conversation at a place of a queue that is served at a rate, and
+// that the conversation has not taken yet. Each second everybody in an overflowing queue is looked at: no allocations.
+func (d *Desk) stepFor(q *queue, c *entry, position int, rate float64, now time.Time) *Step {
 	if len(q.Ladder) == 0 {
 		return nil
 	}
-	last := &q.Ladder[len(q.Ladder)-1]
-	switch waited := now.Sub(c.state.Arrival.At); {
-	case q.MaxLength > 0 && position > q.MaxLength:
-		return d.untaken(q, c, last, fmt.Sprintf("queue %s is full with %d", q.name, q.MaxLength))
-	case q.MaxWait > 0 && waited >= q.MaxWait:
-		return d.untaken(q, c, last, fmt.Sprintf("waited %s in queue %s, which allows %s", span(waited), q.name, span(q.MaxWait)))
+	if q.tooMany(position) || q.tooLong(c, now) {
+		return d.untaken(q, c, &q.Ladder[len(q.Ladder)-1])
 	}
+	wait, known := q.predictedAt(position, rate)
 	for i := range q.Ladder[:q.steps] {
 		step := &q.Ladder[i]
-		wait, known := q.predicted(position, now)
-		why := "predicted wait " + span(wait)
-		if !known {
-			why = "no agent who may serve the queue is there"
-		} else if float64(wait) < leaveAt*float64(step.PredictedWait) {
+		if known && float64(wait) < leaveAt*float64(step.PredictedWait) {
 			return nil
 		}
 		if step.Action == ActionPool {
 			continue // the whole queue has it
 		}
-		if due := d.untaken(q, c, step, fmt.Sprintf("overflow step %d of queue %s: %s", i+1, q.name, why)); due != nil {
-			return due
+		if untaken := d.untaken(q, c, step); untaken != nil {
+			return untaken
 		}
 	}
 	return nil
 }
 
+func (q *queue) tooMany(position int) bool { return q.MaxLength > 0 && position > q.MaxLength }
+
+func (q *queue) tooLong(c *entry, now time.Time) bool {
+	return q.MaxWait > 0 && now.Sub(c.state.Arrival.At) >= q.MaxWait
+}
+
+// whyStep says why a step applies.
+func (q *queue) whyStep(c *entry, position int, rate float64, now time.Time) string {
+	switch {
+	case q.tooMany(position):
+		return fmt.Sprintf("overflow: queue %s is full with %d", q.name, q.MaxLength)
+	case q.tooLong(c, now):
+		return fmt.Sprintf("overflow: waited %s in queue %s, which allows %s", span(now.Sub(c.state.Arrival.At)), q.name, span(q.MaxWait))
+	}
+	if wait, known := q.predictedAt(position, rate); known {
+		return fmt.Sprintf("overflow of queue %s: predicted wait %s", q.name, span(wait))
+	}
+	return fmt.Sprintf("overflow of queue %s: no agent who may serve it is there", q.name)
+}
+
 // untaken gives the step if there is something left to do about it.
-func (d *Desk) untaken(q *queue, c *entry, step *Step, why string) *due {
+func (d *Desk) untaken(q *queue, c *entry, step *Step) *Step {
 	s := &c.state
 	open := false
 	switch step.Action {
@@ -151,16 +162,31 @@ func (d *Desk) untaken(q *queue, c *entry, step *Step, why string) *due {
 		p := d.pools[step.Pool]
 		open = p != nil && s.OverflowPool != step.Pool && !slices.Contains(q.pools, p)
 	case ActionQueue:
-		open = !s.Overflow && step.Queue != q.name && d.knownQueue(step.Queue, "") == nil
+		open = !s.Overflow && step.Queue != q.name && d.hasQueue(step.Queue)
 	case ActionMessage:
 		text := d.inLanguage(s, step.Say)
-		open = text.Text != "" && !slices.Contains(s.Said, conversation.SaidHash(text.Text))
+		open = text.Text != "" && !slices.Contains(s.Said, d.saidHash(text.Text))
 	case ActionCallback:
 	}
 	if !open {
 		return nil
 	}
-	return &due{step: step, why: why}
+	return step
+}
+
+// hasQueue is knownQueue without words.
+func (d *Desk) hasQueue(name string) bool {
+	return slices.ContainsFunc(d.config.Queues, func(q Queue) bool { return q.Name == name })
+}
+
+// saidHash remembers the hashes of the few texts that the configuration has.
+func (d *Desk) saidHash(text string) uint64 {
+	h, known := d.hashes[text]
+	if !known {
+		h = conversation.SaidHash(text)
+		d.hashes[text] = h
+	}
+	return h
 }
 
 // ladder lets a waiting conversation take the steps that apply to it.
@@ -170,20 +196,21 @@ func (d *Desk) ladder(c *entry, now time.Time) {
 		if len(q.Ladder) == 0 || c.state.PinnedTo(now) != "" {
 			return
 		}
-		due := d.stepFor(q, c, 1+q.line.rank(c), now)
-		if due == nil {
+		position, rate := 1+q.line.rank(c), q.service.rate(now)
+		step := d.stepFor(q, c, position, rate, now)
+		if step == nil {
 			return
 		}
-		s := &c.state
-		switch due.step.Action {
+		s, why := &c.state, []string{q.whyStep(c, position, rate, now)}
+		switch step.Action {
 		case ActionPool:
-			d.emit(now, s.ID, &conversation.Overflowed{Pool: due.step.Pool, Why: []string{due.why}})
+			d.emit(now, s.ID, &conversation.Overflowed{Pool: step.Pool, Why: why})
 			d.matchConversation(c, now)
 		case ActionQueue:
-			d.moveTo(c, due.step.Queue, conversation.Queued{Cause: conversation.CauseOverflow, Overflow: true, Why: []string{due.why}}, now)
+			d.moveTo(c, step.Queue, conversation.Queued{Cause: conversation.CauseOverflow, Overflow: true, Why: why}, now)
 			d.matchConversation(c, now)
 		default:
-			d.tell(c, due.step.Say, now)
+			d.tell(c, step.Say, now)
 		}
 	}
 }
@@ -198,10 +225,10 @@ func (d *Desk) tell(c *entry, say []Text, now time.Time) {
 
 // inLanguage picks the customer's language, then the desk's, then the first.
 func (d *Desk) inLanguage(s *conversation.State, say []Text) Text {
-	for _, language := range []string{s.Language, base(s.Language), d.config.Language} {
-		for _, t := range say {
-			if language != "" && (t.Language == language || base(t.Language) == language) {
-				return t
+	for _, language := range [...]string{s.Language, base(s.Language), d.config.Language} {
+		for i := range say {
+			if language != "" && (say[i].Language == language || base(say[i].Language) == language) {
+				return say[i]
 			}
 		}
 	}
