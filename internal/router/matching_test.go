@@ -290,3 +290,37 @@ func TestALastAgentOutlivesThePurge(t *testing.T) {
 	}
 	d.check()
 }
+
+// A queue may keep the place to itself: then nobody is told one, not even who asks.
+func TestNothingIsAnnounced(t *testing.T) {
+	d := newDesk(t)
+	d.people(func(q *runtimeconfig.Queue, _ *runtimeconfig.HumanSettings) {
+		q.Announce = runtimeconfig.AnnounceNothing
+	})
+	ticks := make(chan protocol.Figures, 100)
+	d.startRouter("router-0", func(o *Options) { o.OnFigures = func(f protocol.Figures) { ticks <- f } })
+	told := make(chan protocol.Position, 1000)
+	if _, err := d.conn.Subscribe(d.ctx, d.names.AllLive(), func(m *bus.Message) {
+		if p, ok, err := protocol.DecodePosition(m.Data); err == nil && ok {
+			told <- *p
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	conv := d.post("c-1", "m1", "hello")
+	d.has(conv, conversation.TypeOpened, 1)
+	shown := d.client(bus.PartyCustomer, "c-1").must(protocol.Request{Type: protocol.Show, Conversation: conv}).Conversation
+	if shown.Status != conversation.StatusQueued || shown.Position != 0 || shown.Waiting != 0 || shown.ExpectedWaitSeconds != 0 {
+		t.Errorf("who asks is told %d of %d, %d s", shown.Position, shown.Waiting, shown.ExpectedWaitSeconds)
+	}
+	for range 6 { // seconds: all places are told each fifth
+		select {
+		case <-ticks:
+		case <-d.ctx.Done():
+			t.Fatal("the router tells no figures")
+		}
+	}
+	if len(told) > 0 {
+		t.Errorf("told was %+v", <-told)
+	}
+}

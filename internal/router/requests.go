@@ -50,6 +50,18 @@ func (s *session) takeRequest(m *bus.Message) {
 	if w.party != bus.PartyCustomer {
 		s.desk.Seen(w.id, s.now())
 	}
+	if !s.park(m, req) {
+		s.decideRequest(m, req)
+	}
+}
+
+// decideRequest decides on a request that can be read.
+func (s *session) decideRequest(m *bus.Message, req *protocol.Request) {
+	subject, err := s.subjects.Parse(m.Subject)
+	if err != nil {
+		return
+	}
+	w := who{party: subject.Party, id: subject.Who}
 	key := string(w.party) + "." + w.id + "." + req.ID
 	if !s.requests.has(key) {
 		if refused := s.do(w, req); refused != nil {
@@ -215,7 +227,9 @@ func (s *session) outcome(w who, req *protocol.Request) protocol.Reply {
 		r.Conversation = s.view(&state)
 		if w.party == bus.PartyCustomer && r.Conversation.Position > 0 {
 			p := s.placeOf(&state, r.Conversation.Position, s.now())
-			if r.Conversation.Position, r.Conversation.ExpectedWaitSeconds = p.position, p.seconds; p.position > 0 {
+			if r.Conversation.Position, r.Conversation.ExpectedWaitSeconds = p.position, p.seconds; p.position == 0 {
+				r.Conversation.Waiting = 0
+			} else {
 				s.positions.told[state.ID] = p // whose end it has to be told, too
 			}
 		}
