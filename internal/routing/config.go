@@ -127,10 +127,9 @@ type Action string
 
 // Actions of steps.
 const (
-	ActionPool     Action = "Pool"
-	ActionQueue    Action = "Queue"
-	ActionCallback Action = "Callback"
-	ActionMessage  Action = "Message"
+	ActionPool    Action = "Pool"
+	ActionQueue   Action = "Queue"
+	ActionMessage Action = "Message"
 )
 
 // Step of the degradation ladder.

@@ -166,7 +166,6 @@ func (d *Desk) untaken(q *queue, c *entry, step *Step) *Step {
 	case ActionMessage:
 		text := d.inLanguage(s, step.Say)
 		open = text.Text != "" && !slices.Contains(s.Said, d.saidHash(text.Text))
-	case ActionCallback:
 	}
 	if !open {
 		return nil

@@ -9,8 +9,8 @@ type Routing struct {
 	AgeingPerMinute int `json:"ageingPerMinute,omitempty"`
 	// StickyForSeconds: a contact who returns within it is offered to the last agent first. 0 is off.
 	StickyForSeconds int `json:"stickyForSeconds,omitempty"`
-	// ReopenForSeconds after the end in which a message reopens the conversation, for the same agent first. 0 is
-	// the router's own time.
+	// ReopenForSeconds: a conversation that a message reopens within it is offered to the same agent first. 0 is
+	// ten minutes.
 	ReopenForSeconds int `json:"reopenForSeconds,omitempty"`
 }
 
@@ -143,8 +143,6 @@ const (
 	OverflowPool OverflowAction = "Pool"
 	// OverflowQueue moves the conversation to another queue, once in its life.
 	OverflowQueue OverflowAction = "Queue"
-	// OverflowCallback offers the customer to be called back.
-	OverflowCallback OverflowAction = "Callback"
 	// OverflowMessage tells the customer.
 	OverflowMessage OverflowAction = "Message"
 )
