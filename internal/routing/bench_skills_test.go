@@ -192,3 +192,46 @@ func BenchmarkExpectedWait(b *testing.B) {
 		b.ReportMetric(median(waits), "median-wait-s")
 	}
 }
+
+// BenchmarkHeldSlots: all 1,000 people have one slot free and keep it for mails that take two and have waited for
+// long; somebody arrives for whom each of them is looked at in vain, and leaves again.
+func BenchmarkHeldSlots(b *testing.B) {
+	c := routing.Config{DefaultQueue: "q0", Queues: []routing.Queue{{Name: "q0", Priority: 50}}}
+	pool := routing.Pool{Name: "p", Kind: conversation.KindAgent, Concurrency: 2, Queues: []string{"q0"}, OfferTimeout: time.Hour,
+		Weights: []routing.Weight{{Channel: "mail", Slots: 2}}}
+	for i := range 1000 {
+		pool.Members = append(pool.Members, fmt.Sprintf("a%04d", i))
+	}
+	c.Pools = []routing.Pool{pool}
+	d, err := routing.New(c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	now := start
+	for _, a := range pool.Members {
+		decideAt(b, d, now, routing.SignOn{Agent: conversation.Agent{Kind: conversation.KindAgent, ID: a}})
+	}
+	for n := range 1000 {
+		id := comes(b, d, n+1, "", now)
+		s, _ := d.State(id)
+		decideAt(b, d, now, routing.Accept{Agent: s.Agent.ID, Conversation: id})
+	}
+	for n := range 100 {
+		id := conversation.ID(fmt.Sprintf("01JD3KZ8Q8%016d", 5000+n))
+		e := conversation.NewEvent(id, id, now, &conversation.Message{From: conversation.Actor{Kind: conversation.KindCustomer, ID: "c"}, Text: "hello", ClientID: "m"})
+		e.Seq = uint64(5000 + n)
+		d.Hear(e)
+		decideAt(b, d, now, routing.Wrote{Conversation: id, Seq: e.Seq, Channel: "mail", Contact: "c"})
+	}
+	now = now.Add(time.Hour)
+	d.SeenAll(now)
+	b.ReportAllocs()
+	for n := 10_000; b.Loop(); n++ {
+		id := comes(b, d, n, "", now)
+		if s, _ := d.State(id); s.Status != conversation.StatusQueued {
+			b.Fatalf("it is %s", s.Status)
+		}
+		decideAt(b, d, now, routing.Close{Conversation: id, By: conversation.Actor{Kind: conversation.KindCustomer, ID: "c"}})
+		decideAt(b, d, now, routing.Forget{Conversation: id})
+	}
+}

@@ -23,6 +23,15 @@ func (s bitset) clear(i int) {
 	}
 }
 
+func (s bitset) empty() bool {
+	for _, word := range s {
+		if word != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // both gives the numbers that are in both sets, in order. What is cleared meanwhile in a word that was begun is
 // still given.
 func (s bitset) both(o bitset) iter.Seq[int] {

@@ -92,6 +92,7 @@ func (d *Desk) adoptQueues() {
 	wanted := append([]Queue{{Name: conversation.BotQueue, Priority: botPriority}}, d.config.Queues...)
 	all := d.inQueues()
 	d.classes, d.classByKey, d.busy = nil, map[classKey]*class{}, nil
+	d.heavy = nil
 	for name, q := range d.queues {
 		q.pools = nil
 		gone := !slices.ContainsFunc(wanted, func(w Queue) bool { return w.Name == name })
@@ -126,9 +127,7 @@ func (d *Desk) adoptQueues() {
 		c.virtual = d.virtual(&c.state)
 		q.line.insert(&c.place)
 		if c.class != nil {
-			c.class = d.classOf(q, &c.state)
-			c.class.waiting.insert(&c.spot)
-			d.busy.set(c.class.index)
+			d.enterClass(c, q)
 		}
 	}
 }

@@ -20,10 +20,12 @@ type Desk struct {
 	timers       timers
 
 	// classes of waiting conversations and profiles of agents: who may serve whom is kept with them. busy are
-	// the classes in which something waits, free the profiles of which an agent has a slot.
+	// the classes in which something waits, heavy those of them whose channel has a weight, free the profiles of which
+	// an agent has a slot.
 	classes      []*class
 	classByKey   map[classKey]*class
 	busy         bitset
+	heavy        bitset
 	profiles     []*profile
 	profileByKey map[string]*profile
 	free         bitset

@@ -77,6 +77,7 @@ func (d *Desk) leaveSpot(c *entry, at time.Time) {
 		d.unpin(c)
 		if cl.waiting.len() == 0 {
 			d.busy.clear(cl.index)
+			d.heavy.clear(cl.index)
 		}
 		d.loosened = d.loosened || cl.key.channel != ""
 		q.service.backlog(q.line.len()-q.offered > 1, at)
@@ -91,11 +92,19 @@ func (d *Desk) enterSpot(c *entry, at time.Time) {
 	case c.state.Status == conversation.StatusOffered:
 		q.offered++
 	case c.state.Status == conversation.StatusQueued:
-		c.class = d.classOf(q, &c.state)
-		c.class.waiting.insert(&c.spot)
+		d.enterClass(c, q)
 		d.pin(c)
-		d.busy.set(c.class.index)
 		q.service.backlog(true, at)
+	}
+}
+
+// enterClass puts the conversation among those of its class.
+func (d *Desk) enterClass(c *entry, q *queue) {
+	c.class = d.classOf(q, &c.state)
+	c.class.waiting.insert(&c.spot)
+	d.busy.set(c.class.index)
+	if c.class.key.channel != "" {
+		d.heavy.set(c.class.index)
 	}
 }
 

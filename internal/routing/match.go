@@ -106,10 +106,7 @@ func (d *Desk) reopenWindow(s *conversation.State) time.Duration {
 
 // holds says whether the agent keeps its slots for a conversation that goes before c and takes more than it has free.
 func (d *Desk) holds(a *agent, c *entry, now time.Time) bool {
-	if len(d.weighted) == 0 {
-		return false
-	}
-	for i := range a.profile.classes.both(d.busy) {
+	for i := range a.profile.classes.both(d.heavy) {
 		cl := d.classes[i]
 		if f := &cl.fits[a.profile.index]; f.weight == 1 || a.room(cl.queue.name, int(f.weight)) || !a.room(cl.queue.name, 1) {
 			continue
@@ -126,7 +123,9 @@ func (d *Desk) holds(a *agent, c *entry, now time.Time) bool {
 func (d *Desk) useSlots(now time.Time) {
 	for d.loosened && d.err == nil {
 		d.loosened = false
-		d.matchFree(now)
+		if !d.busy.empty() {
+			d.matchFree(now)
+		}
 	}
 }
 
