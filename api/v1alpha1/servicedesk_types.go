@@ -306,6 +306,12 @@ type ServiceDeskSpec struct {
 	// agentsAuth: who may sign on to the console. Default: nobody.
 	// +optional
 	AgentsAuth *AgentsAuth `json:"agentsAuth,omitempty"`
+	// webhooks: receivers outside the desk that are told what happens in it, at most 8. Default: none.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=8
+	Webhooks []Webhook `json:"webhooks,omitempty"`
 	// retention of closed conversations. Default 365 days. No rollout.
 	// +optional
 	// +kubebuilder:default={}

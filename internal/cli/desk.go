@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -40,6 +41,7 @@ type deskOptions struct {
 	data      string
 	knowledge string
 	tokens    string
+	webhooks  string
 	linkToken string
 	dsn       string
 }
@@ -52,6 +54,7 @@ func (o *deskOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.busListen, "bus-listen", ":4222", "address of the bus for bot workers in other pods; with --config only")
 	f.StringVar(&o.data, "data", "", "folder of everything that is stored; default with -f: a temporary one")
 	f.StringVar(&o.knowledge, "knowledge", "", "folder with the knowledge files; with --config only")
+	f.StringVar(&o.webhooks, "webhooks", "", "folder with a folder of secrets for each webhook; default with -f: the Secrets in the manifests")
 	f.StringVar(&o.tokens, "tokens", "", "file with the agents' tokens; default with -f: the Secret in the manifests, else made up and printed")
 	addLinkFlag(f, &o.linkToken)
 	addDSNFlag(f, &o.dsn)
@@ -101,7 +104,7 @@ func (o *deskOptions) runCompact(ctx context.Context, _ *roleOptions, e *environ
 		return fmt.Errorf("--listen: %w", err)
 	}
 	return desk.Run(ctx, desk.Options{
-		Name: e.name, Source: e.source, Data: o.data, Knowledge: o.knowledge, Secrets: o.secrets, Tokens: o.tokens,
+		Name: e.name, Source: e.source, Data: o.data, Knowledge: o.knowledge, Secrets: o.secrets, Tokens: o.tokens, Webhooks: o.webhooks,
 		Bus: bus.ServerOptions{Listen: o.busListen, TLS: bus.TLSFiles{
 			Cert: filepath.Join(o.secrets, credentials.FileCertificate), Key: filepath.Join(o.secrets, credentials.FilePrivateKey), CA: filepath.Join(o.secrets, fileCA),
 		}},
@@ -187,6 +190,10 @@ type agentToken struct {
 func (t *trial) knowledge() string { return filepath.Join(t.data, "knowledge") }
 func (t *trial) secrets() string   { return filepath.Join(t.data, "secrets") }
 
+func (t *trial) webhooks() string {
+	return cmp.Or(t.options.webhooks, filepath.Join(t.data, "webhooks"))
+}
+
 // prepare lays out what a cluster would mount.
 func (t *trial) prepare(objects *manifest.Objects) error {
 	document, err := runtimeconfig.Parse(t.planned.Document)
@@ -215,6 +222,9 @@ func (t *trial) prepare(objects *manifest.Objects) error {
 		if err := os.WriteFile(key, secret, 0o600); err != nil {
 			return err
 		}
+	}
+	if err := t.prepareWebhooks(objects); err != nil {
+		return err
 	}
 	return t.prepareTokens(objects)
 }
@@ -258,7 +268,7 @@ func (t *trial) run(ctx context.Context, stderr io.Writer, plans *plan.Plans, be
 	}
 	logger, registry := telemetry.NewLogger(stderr, t.options.level), telemetry.NewRegistry("desk")
 	return desk.Run(ctx, desk.Options{
-		Name: "desk", Source: source, Data: t.data, Knowledge: t.knowledge(), Secrets: t.secrets(), Tokens: t.tokens,
+		Name: "desk", Source: source, Data: t.data, Knowledge: t.knowledge(), Secrets: t.secrets(), Tokens: t.tokens, Webhooks: t.webhooks(),
 		Listener: listener, Workers: t.workers(plans), Open: openArchive(t.data, "", logger),
 		BusMetrics: bus.NewMetrics(registry), Logger: logger, Registry: registry, Health: telemetry.NewHealth(nil),
 		Ready: func() { t.greet(listener.Addr().String(), time.Since(begin)) },

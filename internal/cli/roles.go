@@ -95,17 +95,19 @@ func newKnowledge() *cobra.Command {
 }
 
 func newArchive() *cobra.Command {
-	var data, dsn string
+	var data, dsn, webhooks string
 	return newRole(runtimeconfig.RoleArchive, "Run the role that keeps closed conversations and the audit table", func(f *pflag.FlagSet) {
 		f.StringVar(&data, "data", "", "folder of the SQLite database; this or --postgres-dsn is required")
 		addDSNFlag(f, &dsn)
+		f.StringVar(&webhooks, "webhooks", "", "folder with a folder of secrets for each webhook")
 	}, func(ctx context.Context, o *roleOptions, e *environment) error {
 		if (data == "") == (dsn == "") {
 			return &usageError{errors.New("give either --data, the folder of an SQLite database, or --postgres-dsn, a file with a DSN")}
 		}
 		return archive.Run(ctx, archive.Options{
 			Name: e.name, Dialer: e.dialer(o), BusMetrics: e.busMetrics, Source: e.source, Open: openArchive(data, dsn, e.log),
-			Logger: e.log, Registerer: e.registry, Health: e.health,
+			WebhookSecrets: webhooks,
+			Logger:         e.log, Registerer: e.registry, Health: e.health,
 		})
 	})
 }

@@ -41,6 +41,8 @@ type Options struct {
 	Secrets string
 	// Tokens is the file with the agents' tokens; empty: nobody can sign on.
 	Tokens string
+	// Webhooks is the folder with the secrets of webhooks; empty: none can be signed.
+	Webhooks string
 	// Listener for customers and agents. Required; Run closes it.
 	Listener net.Listener
 	// Workers are bot workers that run in the process too; a desk on Kubernetes has pods for them.
@@ -105,7 +107,7 @@ func (o *Options) start(ctx context.Context, l *layers) error {
 		}},
 		part{"archive", func(ctx context.Context) error {
 			return archive.Run(ctx, archive.Options{
-				Name: o.Name, Dialer: dialer, BusMetrics: metrics, Source: o.Source, Open: o.Open,
+				Name: o.Name, Dialer: dialer, BusMetrics: metrics, Source: o.Source, Open: o.Open, WebhookSecrets: o.Webhooks,
 				Logger: o.logger(runtimeconfig.RoleArchive), Registerer: o.Registry, Health: o.Health, Beside: true,
 			})
 		}},

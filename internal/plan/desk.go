@@ -69,6 +69,7 @@ func Desk(in *DeskInput) (*render.Desk, string, []Problem, error) {
 		Routing:     routing(spec.Routing),
 		Pools:       documentPools(spec, in.Pools, names(bases)),
 		Rules:       deskRules(in, &found),
+		Webhooks:    webhooks(spec),
 		Bus:         bus(in, spec),
 		Link:        in.Link,
 	}

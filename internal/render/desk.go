@@ -102,6 +102,7 @@ func (r *deskRenderer) compact() {
 		p.args = append(p.args, "--tokens="+folderTokens+"/tokens.yaml")
 	}
 	p.archiveDSN(spec.Archive)
+	p.webhookSecrets(spec)
 	r.statefulSet(runtimeconfig.RoleDesk, 1, spec.Bus.Storage, RoleName(r.name(), runtimeconfig.RoleBus), p)
 	r.add(r.service(runtimeconfig.RoleGateway), r.busService())
 	r.networkPolicies()
@@ -112,15 +113,18 @@ func (r *deskRenderer) archive() {
 	if archive.Postgres != nil {
 		p := &pod{graceSeconds: 60}
 		p.archiveDSN(archive)
+		p.webhookSecrets(&r.desk.Spec)
 		// A Deployment: nothing is on a volume, and the database lets one of two archives store.
 		r.deployment(runtimeconfig.RoleArchive, &v1alpha1.ReplicatedRoleSpec{RoleSpec: archive.RoleSpec, Replicas: 1}, p)
 		return
 	}
-	r.statefulSet(runtimeconfig.RoleArchive, 1, archive.Storage, "", &pod{
+	p := &pod{
 		args:      []string{"--data=" + folderData},
 		mounts:    []mount{{path: folderData, writable: true}},
 		resources: archive.Resources, placement: archive.Placement, graceSeconds: 60,
-	})
+	}
+	p.webhookSecrets(&r.desk.Spec)
+	r.statefulSet(runtimeconfig.RoleArchive, 1, archive.Storage, "", p)
 }
 
 // archiveDSN mounts the DSN of the archive's PostgreSQL, where it has one. The pod is told the file, never what is in it.

@@ -27,6 +27,7 @@ const (
 	folderBus       = "/etc/deskfleet/bus"
 	folderTokens    = "/etc/deskfleet/tokens" //nolint:gosec // a folder, no secret
 	folderPostgres  = "/etc/deskfleet/postgres"
+	folderWebhooks  = "/etc/deskfleet/webhooks"
 	folderKnowledge = "/etc/deskfleet/knowledge"
 	folderData      = "/var/lib/deskfleet"
 )

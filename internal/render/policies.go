@@ -67,6 +67,7 @@ func (r *deskRenderer) networkPolicies() {
 		if postgres := r.desk.Spec.Archive.Postgres; postgres != nil {
 			all.WithEgress(postgresEgress(postgres))
 		}
+		all.WithEgress(webhookEgress(receivers(&r.desk.Spec))...)
 		// One policy for all pods saves objects a desk; the bots listen on neither port and have no token for the link.
 		r.add(r.networkPolicy("default", all.WithIngress(web, bus)))
 		return
@@ -79,6 +80,11 @@ func (r *deskRenderer) networkPolicies() {
 		r.add(r.networkPolicy("postgres", networkingv1ac.NetworkPolicySpec().
 			WithPodSelector(matching(selector(r.name(), runtimeconfig.RoleArchive))).
 			WithPolicyTypes(networkingv1.PolicyTypeEgress).WithEgress(postgresEgress(postgres))))
+	}
+	if egress := webhookEgress(receivers(&r.desk.Spec)); len(egress) > 0 {
+		r.add(r.networkPolicy("webhooks", networkingv1ac.NetworkPolicySpec().
+			WithPodSelector(matching(selector(r.name(), runtimeconfig.RoleArchive))).
+			WithPolicyTypes(networkingv1.PolicyTypeEgress).WithEgress(egress...)))
 	}
 	r.add(r.networkPolicy("web", networkingv1ac.NetworkPolicySpec().
 		WithPodSelector(matching(deskSelector(r.name())).WithMatchExpressions(

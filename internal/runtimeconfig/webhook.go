@@ -16,6 +16,14 @@ const (
 	EventNote    WebhookEvent = "note"
 )
 
+// Files of a webhook's Secret, in the folder of its name.
+const (
+	// FileWebhookSecret holds one or more signing secrets, separated by white space: whsec_ and 24 to 64 bytes in base64.
+	FileWebhookSecret = "secret"
+	// FileWebhookCA holds authorities in PEM, where the receiver's certificate is not publicly trusted; it may be missing.
+	FileWebhookCA = "ca.crt"
+)
+
 // Webhook is a receiver outside the desk that is told what happens.
 type Webhook struct {
 	// Name of the webhook, and of the folder with its secret. That of a channel has a dot, which no declared one has.

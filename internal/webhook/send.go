@@ -22,15 +22,14 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
 	"github.com/deskfleet/deskfleet/internal/version"
 )
 
-// Files of a webhook's Secret.
+// Files of a webhook's Secret, for short.
 const (
-	// FileSecret holds one or more signing secrets, separated by white space: whsec_ and 24 to 64 bytes in base64.
-	FileSecret = "secret"
-	// FileCA holds authorities in PEM, where the receiver's certificate is not publicly trusted; it may be missing.
-	FileCA = "ca.crt"
+	fileSecret = runtimeconfig.FileWebhookSecret
+	fileCA     = runtimeconfig.FileWebhookCA
 )
 
 // Bounds of a secret in bytes, those of Standard Webhooks, and of secrets at a time.
@@ -46,7 +45,7 @@ const mostAnswer = 64 << 10
 
 // ReadSecrets reads the signing secrets of a folder. Errors name the file and never what is in it.
 func ReadSecrets(folder string) ([]*standardwebhooks.Webhook, error) {
-	file := filepath.Join(folder, FileSecret)
+	file := filepath.Join(folder, fileSecret)
 	data, err := readFile(file)
 	if err != nil {
 		return nil, err
@@ -86,7 +85,7 @@ func readFile(file string) ([]byte, error) {
 
 // readCA reads the authorities of a folder; nil without.
 func readCA(folder string) (*x509.CertPool, error) {
-	file := filepath.Join(folder, FileCA)
+	file := filepath.Join(folder, fileCA)
 	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
 		return nil, nil //nolint:nilnil // no file is a good answer: the system's authorities
 	}

@@ -70,14 +70,14 @@ func TestReadSecrets(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			folder := t.TempDir()
-			if err := os.WriteFile(filepath.Join(folder, FileSecret), []byte(tc.content), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(folder, fileSecret), []byte(tc.content), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			keys, err := ReadSecrets(folder)
 			if len(keys) != tc.keys || (err == nil) != (tc.keys > 0) {
 				t.Fatalf("%d keys, %v", len(keys), err)
 			}
-			if err != nil && (!strings.Contains(err.Error(), FileSecret) || strings.Contains(err.Error(), strings.TrimSpace(tc.content)) && strings.TrimSpace(tc.content) != "") {
+			if err != nil && (!strings.Contains(err.Error(), fileSecret) || strings.Contains(err.Error(), strings.TrimSpace(tc.content)) && strings.TrimSpace(tc.content) != "") {
 				t.Errorf("error is %v", err)
 			}
 		})

@@ -142,6 +142,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.TolerationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WebChatChannel"):
 		return &apiv1alpha1.WebChatChannelApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Webhook"):
+		return &apiv1alpha1.WebhookApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebhookReceiver"):
+		return &apiv1alpha1.WebhookReceiverApplyConfiguration{}
 
 	}
 	return nil

@@ -711,6 +711,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: to
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.EndOfPeriod
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.Permission
+  scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.Placement
   map:
     fields:
@@ -1071,6 +1073,14 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: UTC
+    - name: webhooks
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Webhook
+          elementRelationship: associative
+          keys:
+          - name
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.ServiceDeskStatus
   map:
     fields:
@@ -1195,6 +1205,36 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 60
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.Webhook
+  map:
+    fields:
+    - name: allowPlainHTTP
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Permission
+      default: Deny
+    - name: allowPrivateAddresses
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Permission
+      default: Deny
+    - name: events
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.WebhookEvent
+          elementRelationship: associative
+    - name: name
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
+    - name: secretRef
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.LocalObjectReference
+    - name: url
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.WebhookURL
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.WebhookEvent
+  scalar: string
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.WebhookURL
+  scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.Weekday
   scalar: string
 - name: io.k8s.apimachinery.pkg.api.resource.Quantity

@@ -52,6 +52,8 @@ type ServiceDeskSpecApplyConfiguration struct {
 	Exposure *ExposureApplyConfiguration `json:"exposure,omitempty"`
 	// agentsAuth: who may sign on to the console. Default: nobody.
 	AgentsAuth *AgentsAuthApplyConfiguration `json:"agentsAuth,omitempty"`
+	// webhooks: receivers outside the desk that are told what happens in it, at most 8. Default: none.
+	Webhooks []WebhookApplyConfiguration `json:"webhooks,omitempty"`
 	// retention of closed conversations. Default 365 days. No rollout.
 	Retention *RetentionApplyConfiguration `json:"retention,omitempty"`
 	// deletionPolicy: Retain keeps the volume claims of bus and archive when the desk is deleted, Delete deletes them.
@@ -224,6 +226,19 @@ func (b *ServiceDeskSpecApplyConfiguration) WithExposure(value *ExposureApplyCon
 // If called multiple times, the AgentsAuth field is set to the value of the last call.
 func (b *ServiceDeskSpecApplyConfiguration) WithAgentsAuth(value *AgentsAuthApplyConfiguration) *ServiceDeskSpecApplyConfiguration {
 	b.AgentsAuth = value
+	return b
+}
+
+// WithWebhooks adds the given value to the Webhooks field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Webhooks field.
+func (b *ServiceDeskSpecApplyConfiguration) WithWebhooks(values ...*WebhookApplyConfiguration) *ServiceDeskSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithWebhooks")
+		}
+		b.Webhooks = append(b.Webhooks, *values[i])
+	}
 	return b
 }
 
