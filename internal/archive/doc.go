@@ -33,6 +33,11 @@
 //
 // Package protocol describes what other roles may ask, package audit how they report who did what.
 //
+// # Reports
+//
+// What a conversation did in one queue and with the agent who answered it from there is a stay. Stays are told from
+// the events when the conversation has ended, and told anew when there is more of it; reports add them up in SQL.
+//
 // # Schema
 //
 // Numbered steps in migrations/, one folder an engine, run in order when the database is opened. A database

@@ -44,7 +44,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "deskfleet_archive_failures_total",
-			Help: "What went wrong, and is tried again, by step: open, store, purge, retention, verify, measure.",
+			Help: "What went wrong, and is tried again, by step: open, store, purge, report, retention, verify, measure.",
 		}, []string{"step"}),
 		purged:  counter("deskfleet_archive_purged_conversations_total", "Ended conversations that left the log of the bus."),
 		deleted: counter("deskfleet_archive_deleted_conversations_total", "Conversations that were deleted after their retention."),

@@ -116,6 +116,7 @@ func (r *role) run(ctx context.Context) error {
 	work.Go(func() { r.follow(ctx) })
 	work.Go(func() { r.webhooks.Run(ctx) })
 	work.Go(func() { r.every(ctx, r.opts.PurgeEvery, r.forget) })
+	work.Go(func() { r.every(ctx, r.opts.PurgeEvery, r.tellStays) })
 	work.Go(func() { r.every(ctx, r.opts.RetentionEvery, r.retain) })
 	work.Go(func() { r.every(ctx, r.opts.VerifyEvery, r.verify) })
 	<-ctx.Done()

@@ -43,6 +43,7 @@ func (r *role) serve(ctx context.Context) (stop func(), err error) {
 		bus.ServiceArchiveSearch:     answerWith(r.store.Search),
 		bus.ServiceArchiveAudit:      r.answerAudit,
 		bus.ServiceArchiveStatus:     r.answerStatus,
+		bus.ServiceArchiveReport:     r.answerReport,
 	} {
 		subscription, err := r.conn.QueueSubscribe(ctx, r.subjects.Request(service), service.QueueGroup(), func(m *bus.Message) {
 			select {

@@ -33,6 +33,11 @@ type Store interface {
 	// the log, and leaves one audit record about them. It returns how many it deleted.
 	DeleteEnded(ctx context.Context, endedBefore, now time.Time, limit int) (int, error)
 
+	// TellStays writes what reports add up of at most limit conversations that have ended, and returns how many there were.
+	TellStays(ctx context.Context, limit int) (int, error)
+	// Report adds up what agents and queues did. now decides what may still change.
+	Report(ctx context.Context, r protocol.ReportRequest, levels Levels, now time.Time) (*protocol.ReportReply, error)
+
 	// Transcript of one conversation, ErrNotFound without it.
 	Transcript(ctx context.Context, r protocol.TranscriptRequest) (*protocol.TranscriptReply, error)
 	// Search for messages or conversations.

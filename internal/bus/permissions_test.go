@@ -116,6 +116,7 @@ func TestPermissions(t *testing.T) {
 		{s.Request(ServiceArchiveSearch), set{cs}, set{ar}},
 		{s.Request(ServiceArchiveAudit), set{cs}, set{ar}},
 		{s.Request(ServiceArchiveStatus), set{rt, cs}, set{ar}},
+		{s.Request(ServiceArchiveReport), set{cs}, set{ar}},
 
 		{other.Messages("c1"), nil, nil},
 		{other.Decisions(), nil, nil},

@@ -34,11 +34,12 @@ const (
 	ServiceArchiveSearch     Service = "archive.search"
 	ServiceArchiveAudit      Service = "archive.audit"
 	ServiceArchiveStatus     Service = "archive.status"
+	ServiceArchiveReport     Service = "archive.report"
 )
 
 // Services lists all services in a fixed order.
 func Services() []Service {
-	return []Service{ServiceKnowledgeSearch, ServiceArchiveTranscript, ServiceArchiveSearch, ServiceArchiveAudit, ServiceArchiveStatus}
+	return []Service{ServiceKnowledgeSearch, ServiceArchiveTranscript, ServiceArchiveSearch, ServiceArchiveAudit, ServiceArchiveStatus, ServiceArchiveReport}
 }
 
 // QueueGroup of the pods that share the requests of a service.

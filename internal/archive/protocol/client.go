@@ -33,6 +33,12 @@ func (c Client) Audit(ctx context.Context, r AuditRequest) (*AuditReply, error) 
 	return ask(ctx, c, bus.ServiceArchiveAudit, r, func(r *AuditReply) (bool, *Error) { return r.OK, r.Error })
 }
 
+// Report asks for what agents or queues did.
+func (c Client) Report(ctx context.Context, r ReportRequest) (*ReportReply, error) {
+	r.V = Version
+	return ask(ctx, c, bus.ServiceArchiveReport, r, func(r *ReportReply) (bool, *Error) { return r.OK, r.Error })
+}
+
 // Status asks for the state of the archive.
 func (c Client) Status(ctx context.Context) (*Status, error) {
 	request := struct {

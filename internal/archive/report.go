@@ -1,0 +1,248 @@
+package archive
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/deskfleet/deskfleet/internal/archive/protocol"
+	"github.com/deskfleet/deskfleet/internal/conversation"
+)
+
+// usualWithin is the service level's time of a queue that declares none: that of the API's default.
+const usualWithin = 20
+
+// Levels are the seconds within which queues promise an answer, by queue.
+type Levels map[string]int
+
+// keys of the rows.
+var reportKeys = map[protocol.ReportBy]struct{ key, kind, where string }{
+	protocol.ByQueue: {"queue", "''", ""},
+	// Bot workers are pods, whose names say nothing to a supervisor.
+	protocol.ByAgent: {"CASE WHEN agent_kind = 'bot' THEN agent_pool ELSE agent_id END", "agent_kind", " AND outcome = 'answered'"},
+}
+
+// missingFigures are asked for, and have no data yet.
+var missingFigures = []protocol.MissingFigure{
+	{Figure: "csat", Why: "customers are not asked for a rating yet"},
+	{Figure: "complaints", Why: "complaints are not told from other conversations yet; a queue of their own counts them"},
+	{Figure: "occupancy", Why: "the archive does not hold when agents were signed on; the metrics of the router do"},
+}
+
+// Report implements Store.
+func (d *DB) Report(ctx context.Context, r protocol.ReportRequest, levels Levels, now time.Time) (*protocol.ReportReply, error) {
+	q, err := newReportQuery(&r, levels, now)
+	if err != nil {
+		return nil, err
+	}
+	tx, err := d.read.BeginTx(ctx, d.engine.snapshot)
+	if err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // it only reads
+	rows, err := q.counts(ctx, tx)
+	if err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	reply := &protocol.ReportReply{V: protocol.Version, OK: true, Missing: missingFigures}
+	if len(rows) > q.limit {
+		rows = rows[:q.limit]
+		reply.Next = afterOf(&rows[len(rows)-1])
+	}
+	if err := q.spans(ctx, tx, rows); err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	for i := range rows {
+		q.complete(&rows[i])
+	}
+	reply.Rows = rows
+	return reply, nil
+}
+
+func afterOf(r *protocol.ReportRow) string { return string(r.Kind) + ":" + r.ID }
+
+// reportQuery is a request in the words of SQL.
+type reportQuery struct {
+	request *protocol.ReportRequest
+	levels  Levels
+	limit   int
+	// with are the stays of the range, with key and kind of their row, the service level's time and what became of
+	// the contact; args are its parameters.
+	with string
+	args []any
+}
+
+func newReportQuery(r *protocol.ReportRequest, levels Levels, now time.Time) (*reportQuery, error) {
+	keys, known := reportKeys[r.By]
+	span := r.To.Sub(r.From)
+	switch {
+	case !known:
+		return nil, badRequest("by", string(r.By), "use agents or queues")
+	case r.From.IsZero() || r.To.IsZero():
+		return nil, badRequest("from", "", "give from and to: reports are of a bounded time")
+	case span <= 0 || span > protocol.MaxReportRange:
+		return nil, badRequest("to", r.To.Format(time.RFC3339), fmt.Sprintf("give a time after from, at most %d days later", int(protocol.MaxReportRange.Hours()/24)))
+	case r.WithinSeconds < 0 || r.WithinSeconds > int(protocol.MaxWithin.Seconds()):
+		return nil, badRequest("withinSeconds", fmt.Sprint(r.WithinSeconds), fmt.Sprintf("use 1 to %d, or leave it out", int(protocol.MaxWithin.Seconds())))
+	case r.Limit < 0 || r.Limit > protocol.MaxReportRows:
+		return nil, badRequest("limit", fmt.Sprint(r.Limit), fmt.Sprintf("use 1 to %d, or leave it out", protocol.MaxReportRows))
+	case clean(r.After) != r.After:
+		return nil, badRequest("after", clean(r.After), "use the next of the reply before")
+	}
+	q := &reportQuery{request: r, levels: levels, limit: r.Limit}
+	if q.limit == 0 {
+		q.limit = protocol.MaxReportRows
+	}
+	q.args = []any{clampNanos(r.From), clampNanos(r.To)}
+	q.with = fmt.Sprintf(`WITH s AS (SELECT %s AS k, %s AS kind, %s AS within_ms, st.*,
+		CASE WHEN closing = 1 AND reopened = 0 AND NOT EXISTS (SELECT 1 FROM conversations n WHERE n.contact = st.contact
+			AND n.id <> st.conversation AND n.opened_at > st.left_at AND n.opened_at <= st.left_at + %d) THEN 1 ELSE 0 END AS resolved,
+		CASE WHEN closing = 1 AND reopened = 0 AND st.left_at + %d > %d THEN 1 ELSE 0 END AS provisional
+		FROM stays st WHERE began_at >= $1 AND began_at < $2%s) `,
+		keys.key, keys.kind, q.within(), int64(protocol.FirstContactWindow), int64(protocol.FirstContactWindow), nanos(now), keys.where)
+	return q, nil
+}
+
+// within is the service level's time of a stay in milliseconds, as SQL.
+func (q *reportQuery) within() string {
+	if q.request.WithinSeconds > 0 {
+		return fmt.Sprint(q.request.WithinSeconds * 1000)
+	}
+	var b strings.Builder
+	for _, queue := range sortedKeys(q.levels) {
+		q.args = append(q.args, queue)
+		fmt.Fprintf(&b, " WHEN $%d THEN %d", len(q.args), q.levels[queue]*1000)
+	}
+	if b.Len() == 0 {
+		return fmt.Sprint(usualWithin * 1000)
+	}
+	return fmt.Sprintf("CASE queue%s ELSE %d END", b.String(), usualWithin*1000)
+}
+
+func sortedKeys(l Levels) []string {
+	keys := make([]string, 0, len(l))
+	for k := range l {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// counts gives one row more than the limit, if there is one.
+func (q *reportQuery) counts(ctx context.Context, tx *sql.Tx) ([]protocol.ReportRow, error) {
+	count := func(condition string) string { return "SUM(CASE WHEN " + condition + " THEN 1 ELSE 0 END)" }
+	kind, id, _ := strings.Cut(q.request.After, ":")
+	args := append(slices.Clone(q.args), kind, id)
+	n := len(args)
+	//nolint:gosec // constants and numbered parameters
+	query := q.with + `SELECT kind, k, MAX(agent_name), MAX(agent_pool), COUNT(*), ` + strings.Join([]string{
+		count("outcome = 'answered'"), count("outcome = 'abandoned'"), count("outcome = 'moved'"),
+		count("outcome IN ('closed', 'putOff')"), count("outcome = 'waiting'"),
+		"COUNT(DISTINCT CASE WHEN outcome = 'answered' THEN conversation END)",
+		count("outcome = 'answered' AND wait_ms <= within_ms"),
+		count("ending = 'handOff'"), count("ending IN ('agentLost', 'signedOff', 'drained')"),
+		count("closing = 1"), count("reopened = 1"), count("resolved = 1"), count("resolved = 1 AND provisional = 1"), count("deflected = 1"),
+		count("outcome = 'answered' AND agent_kind = 'bot'"),
+	}, ", ") + fmt.Sprintf(` FROM s WHERE kind > $%d OR kind = $%d AND k > $%d GROUP BY kind, k ORDER BY kind, k LIMIT %d`, n-1, n-1, n, q.limit+1)
+	found, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = found.Close() }() // its error is that of found.Err
+	var rows []protocol.ReportRow
+	for found.Next() {
+		var r protocol.ReportRow
+		var byBots int64
+		if err := found.Scan(&r.Kind, &r.ID, &r.Name, &r.Pool, &r.Stays, &r.Answered, &r.Abandoned, &r.Moved, &r.TurnedAway, &r.Waiting,
+			&r.Conversations, &r.AnsweredWithin, &r.Transfers, &r.Lost, &r.Closed, &r.Reopened, &r.ResolvedFirst, &r.Provisional,
+			&r.Deflected, &byBots); err != nil {
+			return nil, err
+		}
+		r.DeflectionShare = share(r.Deflected, byBots)
+		rows = append(rows, r)
+	}
+	return rows, found.Err()
+}
+
+// spans fills in the times of the rows, in one question for all of them.
+func (q *reportQuery) spans(ctx context.Context, tx *sql.Tx, rows []protocol.ReportRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	at := map[string]*protocol.ReportRow{}
+	for i := range rows {
+		at[afterOf(&rows[i])] = &rows[i]
+	}
+	first, last := &rows[0], &rows[len(rows)-1]
+	args := append(slices.Clone(q.args), string(first.Kind), first.ID, string(last.Kind), last.ID)
+	n := len(args)
+	//nolint:gosec // constants and numbered parameters
+	query := q.with + `, v AS (SELECT kind, k, 'wait' AS what, wait_ms AS ms FROM s WHERE outcome = 'answered' AND wait_ms IS NOT NULL
+		UNION ALL SELECT kind, k, 'reply', reply_ms FROM s WHERE reply_ms IS NOT NULL
+		UNION ALL SELECT kind, k, 'handle', handle_ms FROM s WHERE handle_ms IS NOT NULL),
+		o AS (SELECT kind, k, what, ms, ROW_NUMBER() OVER (PARTITION BY kind, k, what ORDER BY ms) AS r, COUNT(*) OVER (PARTITION BY kind, k, what) AS n
+		FROM v WHERE (kind > $` + fmt.Sprint(n-3) + ` OR kind = $` + fmt.Sprint(n-3) + ` AND k >= $` + fmt.Sprint(n-2) + `)
+		AND (kind < $` + fmt.Sprint(n-1) + ` OR kind = $` + fmt.Sprint(n-1) + ` AND k <= $` + fmt.Sprint(n) + `))
+		SELECT kind, k, what, COUNT(*), CAST(SUM(ms) AS BIGINT), MIN(CASE WHEN r * 100 >= n * 50 THEN ms END), MIN(CASE WHEN r * 100 >= n * 90 THEN ms END)
+		FROM o GROUP BY kind, k, what`
+	found, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = found.Close() }() // its error is that of found.Err
+	for found.Next() {
+		var kind, id, what string
+		var count, sum, p50, p90 int64
+		if err := found.Scan(&kind, &id, &what, &count, &sum, &p50, &p90); err != nil {
+			return err
+		}
+		r := at[kind+":"+id]
+		if r == nil {
+			continue
+		}
+		spans := protocol.Spans{Count: count, MeanSeconds: seconds(sum) / float64(count), P50Seconds: seconds(p50), P90Seconds: seconds(p90)}
+		switch what {
+		case "wait":
+			r.Wait = spans
+		case "reply":
+			r.FirstResponse = spans
+		case "handle":
+			r.Handle = spans
+		}
+	}
+	return found.Err()
+}
+
+func seconds(ms int64) float64 { return float64(ms) / 1000 }
+
+// complete gives the shares.
+func (q *reportQuery) complete(r *protocol.ReportRow) {
+	r.AbandonmentShare = share(r.Abandoned, r.Answered+r.Abandoned)
+	r.ServiceLevel = share(r.AnsweredWithin, r.Answered+r.Abandoned)
+	r.FirstContactResolution = share(r.ResolvedFirst, r.Closed)
+	switch {
+	case q.request.WithinSeconds > 0:
+		r.WithinSeconds = q.request.WithinSeconds
+	case q.request.By == protocol.ByQueue:
+		r.WithinSeconds = usualWithin
+		if seconds, declared := q.levels[r.ID]; declared {
+			r.WithinSeconds = seconds
+		}
+	}
+	if r.Kind == conversation.KindBot {
+		r.Name, r.Pool = "", r.ID
+	}
+	if q.request.By == protocol.ByQueue {
+		r.Name, r.Pool = "", ""
+	}
+}
+
+func share(part, of int64) *float64 {
+	if of == 0 {
+		return nil
+	}
+	return new(float64(part) / float64(of))
+}
