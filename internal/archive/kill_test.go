@@ -238,6 +238,7 @@ func TestRestartsUnderLoad(t *testing.T) {
 		}
 	}
 	var writers sync.WaitGroup
+	var router sync.Mutex // one router decides: the cursor of its last decision is the greatest
 	for _, id := range ids {
 		writers.Go(func() {
 			for m, text := range want[id] {
@@ -251,6 +252,8 @@ func TestRestartsUnderLoad(t *testing.T) {
 			if _, _, err := b.log.Append(t.Context(), b.subjects.Ownership(string(id)), data, bus.AppendOptions{}); err != nil {
 				t.Error(err)
 			}
+			router.Lock()
+			defer router.Unlock()
 			b.decide()
 		})
 	}
