@@ -302,6 +302,32 @@ func TestFullQueuesAndLongWaits(t *testing.T) {
 	s.is("a minute", s.after(time.Minute), "overflowed 1, offered 1 dan")
 }
 
+// Nobody is sent to a queue in which nobody is, and nobody anywhere while the desk is closed: who waits for it to open
+// waits for those who know the matter.
+func TestNoOverflowToNobodyAndNoneAtNight(t *testing.T) {
+	c := peopleOnly()
+	c.Queues = []routing.Queue{
+		{Name: "general", Priority: 50, Ladder: []routing.Step{{PredictedWait: time.Minute, Action: routing.ActionQueue, Queue: "other"}}},
+		{Name: "other", Priority: 50},
+	}
+	c.Pools = append(c.Pools, routing.Pool{Name: "others", Kind: conversation.KindAgent, Concurrency: 1, Members: []string{"dan"}, Queues: []string{"other"}})
+	c.Hours, c.Closed = every{on: time.Hour, off: time.Hour}, routing.Closed{Behaviour: routing.ClosedCallback}
+	s := tell(t, c)
+	s.is("nobody is there", s.do(routing.Review{}), "overflowSet")
+	_, words := s.arrives(routing.Verdict{})
+	s.is("nobody is there either", words, "opened 1")
+	s.is("dan comes", s.do(routing.SignOn{Agent: conversation.Agent{Kind: conversation.KindAgent, ID: "dan"}}), "signedOn")
+	s.is("now somebody is", s.do(routing.Review{}), "queued 1, offered 1 dan")
+	s.now = start.Add(time.Hour)
+	s.desk.SeenAll(s.now)
+	_, words = s.arrives(routing.Verdict{})
+	s.is("at night", words, "opened 2")
+	s.is("all night", s.do(routing.Review{}), "")
+	s.now = start.Add(2 * time.Hour)
+	s.desk.SeenAll(s.now)
+	s.says("in the morning", s.do(routing.Review{}), "queued 2")
+}
+
 // Outside the hours nobody is left waiting for a whole night, and everybody is told.
 func TestClosedHours(t *testing.T) {
 	say := []routing.Text{{Language: "en", Text: "We are closed until 9."}}

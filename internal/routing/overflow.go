@@ -23,6 +23,9 @@ const mostAtOnce = 200
 //nolint:unparam // one of many inputs
 func (Review) decide(d *Desk, now time.Time) error {
 	d.measure(now)
+	if closed, _ := d.closed(now); closed {
+		return nil // who waits for the desk to open waits in the queue whose agents will know the matter
+	}
 	left := mostAtOnce
 	for i := range d.config.Queues {
 		q := d.queues[d.config.Queues[i].Name]
@@ -162,7 +165,8 @@ func (d *Desk) untaken(q *queue, c *entry, step *Step) *Step {
 		p := d.pools[step.Pool]
 		open = p != nil && s.OverflowPool != step.Pool && !slices.Contains(q.pools, p)
 	case ActionQueue:
-		open = !s.Overflow && step.Queue != q.name && d.hasQueue(step.Queue)
+		// A queue in which nobody is either would only take the place from it.
+		open = !s.Overflow && step.Queue != q.name && d.hasQueue(step.Queue) && !d.queues[step.Queue].service.nobody
 	case ActionMessage:
 		text := d.inLanguage(s, step.Say)
 		open = text.Text != "" && !slices.Contains(s.Said, d.saidHash(text.Text))
@@ -190,9 +194,15 @@ func (d *Desk) saidHash(text string) uint64 {
 
 // ladder lets a waiting conversation take the steps that apply to it.
 func (d *Desk) ladder(c *entry, now time.Time) {
+	if q := d.queues[c.state.Queue]; len(q.Ladder) == 0 {
+		return
+	}
+	if closed, _ := d.closed(now); closed {
+		return
+	}
 	for d.err == nil && c.state.Status == conversation.StatusQueued {
 		q := d.queues[c.state.Queue]
-		if len(q.Ladder) == 0 || c.state.PinnedTo(now) != "" {
+		if c.state.PinnedTo(now) != "" {
 			return
 		}
 		position, rate := 1+q.line.rank(c), q.service.rate(now)
