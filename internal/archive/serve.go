@@ -42,6 +42,7 @@ func (r *role) serve(ctx context.Context) (stop func(), err error) {
 		bus.ServiceArchiveTranscript: r.answerTranscript,
 		bus.ServiceArchiveSearch:     answerWith(r.store.Search),
 		bus.ServiceArchiveAudit:      r.answerAudit,
+		bus.ServiceArchiveWebhooks:   r.answerWebhooks,
 		bus.ServiceArchiveStatus:     r.answerStatus,
 		bus.ServiceArchiveReport:     r.answerReport,
 	} {

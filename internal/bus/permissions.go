@@ -68,6 +68,7 @@ func grantsFor(role runtimeconfig.Role, s Subjects) grants {
 			publish: append(readLog(s), s.AllMessages(), s.heartbeats(PartyAgent), s.intents(PartyAgent), s.AllLive(),
 				s.Request(ServiceKnowledgeSearch), s.Request(ServiceArchiveTranscript),
 				s.Request(ServiceArchiveSearch), s.Request(ServiceArchiveAudit), s.Request(ServiceArchiveStatus),
+				s.Request(ServiceArchiveWebhooks),
 				s.Request(ServiceArchiveReport),
 				s.Audit()),
 			subscribe: []string{s.Conversations(), s.Offers(PartyAgent), s.AllLive(), s.Figures()},
@@ -77,7 +78,7 @@ func grantsFor(role runtimeconfig.Role, s Subjects) grants {
 	case runtimeconfig.RoleArchive:
 		return grants{
 			publish: append(readLog(s), purgeLog(s)),
-			subscribe: []string{s.Request(ServiceArchiveTranscript), s.Request(ServiceArchiveSearch),
+			subscribe: []string{s.Request(ServiceArchiveTranscript), s.Request(ServiceArchiveSearch), s.Request(ServiceArchiveWebhooks),
 				s.Request(ServiceArchiveAudit), s.Request(ServiceArchiveStatus), s.Request(ServiceArchiveReport), s.Figures()},
 			replies: true,
 		}

@@ -115,6 +115,7 @@ func TestPermissions(t *testing.T) {
 		{s.Request(ServiceArchiveTranscript), set{gw, cs}, set{ar}},
 		{s.Request(ServiceArchiveSearch), set{cs}, set{ar}},
 		{s.Request(ServiceArchiveAudit), set{cs}, set{ar}},
+		{s.Request(ServiceArchiveWebhooks), set{cs}, set{ar}},
 		{s.Request(ServiceArchiveStatus), set{rt, cs}, set{ar}},
 		{s.Request(ServiceArchiveReport), set{cs}, set{ar}},
 

@@ -34,12 +34,13 @@ const (
 	ServiceArchiveSearch     Service = "archive.search"
 	ServiceArchiveAudit      Service = "archive.audit"
 	ServiceArchiveStatus     Service = "archive.status"
+	ServiceArchiveWebhooks   Service = "archive.webhooks"
 	ServiceArchiveReport     Service = "archive.report"
 )
 
 // Services lists all services in a fixed order.
 func Services() []Service {
-	return []Service{ServiceKnowledgeSearch, ServiceArchiveTranscript, ServiceArchiveSearch, ServiceArchiveAudit, ServiceArchiveStatus, ServiceArchiveReport}
+	return []Service{ServiceKnowledgeSearch, ServiceArchiveTranscript, ServiceArchiveSearch, ServiceArchiveAudit, ServiceArchiveWebhooks, ServiceArchiveStatus, ServiceArchiveReport}
 }
 
 // QueueGroup of the pods that share the requests of a service.

@@ -28,4 +28,6 @@
 //	  {"hits":[{"conversation":{…},"message":{…}},…],"next":"…"}: next goes into before
 //	GET /console/v1/audit?after=…&limit=100&conversation=…&who=…&action=…&newest=true&verify=true     admin
 //	  {"records":[…],"next":100,"verified":{…}}
+//	GET  /console/v1/webhooks, …/webhooks/{name}/dead-letters                      admin
+//	POST /console/v1/webhooks/{name}/replay, …/webhooks/{name}/enable              admin, stored in the audit log
 package console

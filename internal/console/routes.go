@@ -28,12 +28,16 @@ func (c *Console) routes() (http.Handler, error) {
 // handlers by pattern. Each pattern is in docs/api/openapi.yaml, and nothing else of the console is.
 func (c *Console) handlers(files *page.Files) map[string]http.Handler {
 	return map[string]http.Handler{
-		"GET " + Path + "/v1/agent":            http.HandlerFunc(c.serveAgent),
-		"GET " + Path + "/v1/me":               c.api(tokens.RoleAgent, c.me),
-		"GET " + Path + "/v1/transcripts/{id}": c.api(tokens.RoleAgent, c.transcript),
-		"GET " + Path + "/v1/search":           c.api(tokens.RoleSupervisor, c.search),
-		"GET " + Path + "/v1/audit":            c.api(tokens.RoleAdmin, c.audit),
-		"GET " + Path:                          http.RedirectHandler(Path+"/", http.StatusMovedPermanently),
+		"GET " + Path + "/v1/agent":                        http.HandlerFunc(c.serveAgent),
+		"GET " + Path + "/v1/me":                           c.api(tokens.RoleAgent, c.me),
+		"GET " + Path + "/v1/transcripts/{id}":             c.api(tokens.RoleAgent, c.transcript),
+		"GET " + Path + "/v1/search":                       c.api(tokens.RoleSupervisor, c.search),
+		"GET " + Path + "/v1/audit":                        c.api(tokens.RoleAdmin, c.audit),
+		"GET " + Path + "/v1/webhooks":                     c.api(tokens.RoleAdmin, c.webhooks),
+		"GET " + Path + "/v1/webhooks/{name}/dead-letters": c.api(tokens.RoleAdmin, c.deadLetters),
+		"POST " + Path + "/v1/webhooks/{name}/replay":      c.api(tokens.RoleAdmin, c.replay),
+		"POST " + Path + "/v1/webhooks/{name}/enable":      c.api(tokens.RoleAdmin, c.enable),
+		"GET " + Path: http.RedirectHandler(Path+"/", http.StatusMovedPermanently),
 		"GET " + Path + "/{$}": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			page.Secure(w.Header(), nil)
 			files.Serve(w, r, "console.html")
