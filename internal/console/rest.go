@@ -42,8 +42,12 @@ func (c *Console) api(least tokens.Role, h func(*call) (any, error)) http.Handle
 			problem.Write(w, p)
 			return
 		}
-		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")
+		if parts, ok := body.(stream); ok {
+			parts.write(r.Context(), w)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(body) // the client may be gone
 	}
 }

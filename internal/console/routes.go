@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
+	archive "github.com/deskfleet/deskfleet/internal/archive/protocol"
 	"github.com/deskfleet/deskfleet/internal/console/tokens"
 	"github.com/deskfleet/deskfleet/internal/web/page"
 )
@@ -32,6 +33,8 @@ func (c *Console) handlers(files *page.Files) map[string]http.Handler {
 		"GET " + Path + "/v1/me":                           c.api(tokens.RoleAgent, c.me),
 		"GET " + Path + "/v1/transcripts/{id}":             c.api(tokens.RoleAgent, c.transcript),
 		"GET " + Path + "/v1/search":                       c.api(tokens.RoleSupervisor, c.search),
+		"GET " + Path + "/v1/reports/agents":               c.api(tokens.RoleSupervisor, c.reports(archive.ByAgent)),
+		"GET " + Path + "/v1/reports/queues":               c.api(tokens.RoleSupervisor, c.reports(archive.ByQueue)),
 		"GET " + Path + "/v1/audit":                        c.api(tokens.RoleAdmin, c.audit),
 		"GET " + Path + "/v1/webhooks":                     c.api(tokens.RoleAdmin, c.webhooks),
 		"GET " + Path + "/v1/webhooks/{name}/dead-letters": c.api(tokens.RoleAdmin, c.deadLetters),
