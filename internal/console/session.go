@@ -188,6 +188,9 @@ func (s *session) request(ctx context.Context, f *agentwire.ClientFrame) {
 		req.Type = protocol.Decline
 	case agentwire.TypeClose:
 		req.Type, req.Disposition, req.Comment = protocol.Close, f.Disposition, f.Comment
+		if h, ok := s.held(f.Conversation); ok {
+			req.Seq = h.msgSeq // behind what the agent has read
+		}
 	case agentwire.TypeHandOff:
 		handOff, err := s.handOff(ctx, f)
 		if err != nil {

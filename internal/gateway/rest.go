@@ -14,7 +14,6 @@ import (
 	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/gateway/chatwire"
 	"github.com/deskfleet/deskfleet/internal/router/intake"
-	"github.com/deskfleet/deskfleet/internal/router/protocol"
 	"github.com/deskfleet/deskfleet/internal/web/limit"
 	"github.com/deskfleet/deskfleet/internal/web/problem"
 )
@@ -235,7 +234,7 @@ func (g *Gateway) close(c *call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	reply, err := c.link.router.Ask(c.Context(), c.contact.ID, protocol.Request{Type: protocol.Close, Conversation: conv})
+	reply, err := c.link.end(c.Context(), g.subjects, c.contact.ID, conv)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -177,11 +177,19 @@ func (s *session) close(ctx context.Context) error {
 	if conv == "" {
 		return s.refuse(nil, problem.New(http.StatusConflict, problem.CodeConflict, "no conversation is open", "nothing needs to be done"))
 	}
-	_, err := s.link.router.Ask(ctx, s.contact.ID, protocol.Request{Type: protocol.Close, Conversation: conv})
-	if err != nil {
+	if _, err := s.link.end(ctx, s.g.subjects, s.contact.ID, conv); err != nil {
 		return s.refuse(nil, err)
 	}
 	return nil
+}
+
+// end asks the router to end a conversation behind all that was said in it.
+func (l *link) end(ctx context.Context, subjects bus.Subjects, contact string, conv conversation.ID) (*protocol.Reply, error) {
+	last, err := l.Log.LastSeq(ctx, subjects.Messages(string(conv)))
+	if err != nil {
+		return nil, err
+	}
+	return l.router.Ask(ctx, contact, protocol.Request{Type: protocol.Close, Conversation: conv, Seq: last})
 }
 
 // open is the conversation that was last known to be open; empty for none.

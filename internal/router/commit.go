@@ -8,7 +8,6 @@ import (
 
 	"github.com/deskfleet/deskfleet/internal/bus"
 	"github.com/deskfleet/deskfleet/internal/conversation"
-	"github.com/deskfleet/deskfleet/internal/router/intake"
 )
 
 // newEvent makes an event for the log.
@@ -140,76 +139,4 @@ func (s *session) appendBatch(ctx context.Context, b *conversation.Batch) (uint6
 		}
 	}
 	return seq, nil
-}
-
-// settle stores the copies that are owed, in the order of the log.
-func (s *session) settle(ctx context.Context) error {
-	for len(s.owed) > 0 {
-		e := s.owed[0]
-		var err error
-		if e.Type == conversation.TypeSaid {
-			err = s.say(ctx, e)
-		} else {
-			err = s.copyOwn(ctx, e)
-		}
-		if err != nil {
-			return err
-		}
-		s.paid(e.ID)
-	}
-	return nil
-}
-
-// copyOwn appends a decision to its conversation's .own behind the last copy.
-func (s *session) copyOwn(ctx context.Context, e conversation.Event) error {
-	state, ok := s.desk.State(e.Conversation)
-	if !ok {
-		return nil // forgotten
-	}
-	data, err := conversation.Encode(e)
-	if err != nil {
-		return err
-	}
-	seq, err := s.appendOwn(ctx, e, data, state.OwnSeq)
-	if fenced, ok := errors.AsType[*bus.FencedError](err); ok && fenced.Actual == 0 && state.OwnSeq > 0 {
-		// The archive has purged the earlier copies.
-		seq, err = s.appendOwn(ctx, e, data, 0)
-	}
-	if err != nil {
-		return err
-	}
-	s.desk.Owned(e.Conversation, seq)
-	return nil
-}
-
-func (s *session) appendOwn(ctx context.Context, e conversation.Event, data []byte, last uint64) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
-	defer cancel()
-	seq, _, err := s.bus.Append(ctx, s.subjects.Ownership(string(e.Conversation)), data, bus.AppendOptions{
-		MsgID: string(e.ID), ExpectLast: new(last),
-	})
-	return seq, err
-}
-
-// say appends a message of the desk. Its client id is the decision's id, so that it is said once
-// whoever appends it.
-func (s *session) say(ctx context.Context, e conversation.Event) error {
-	said, ok := e.Body.(*conversation.Said)
-	if !ok {
-		return nil
-	}
-	m := conversation.NewEvent(e.ID, e.Conversation, e.At, &conversation.Message{
-		From: conversation.Actor{Kind: conversation.KindSystem}, Text: said.Text, Language: said.Language,
-		ClientID: string(e.ID), Rule: said.Rule,
-	})
-	data, err := conversation.Encode(m)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
-	defer cancel()
-	_, _, err = s.bus.Append(ctx, s.subjects.Messages(string(e.Conversation)), data, bus.AppendOptions{
-		MsgID: intake.MsgID(e.Conversation, string(e.ID)),
-	})
-	return err
 }

@@ -50,10 +50,13 @@ func (s *session) takeRequest(m *bus.Message) {
 	if w.party != bus.PartyCustomer {
 		s.desk.Seen(w.id, s.now())
 	}
-	if !s.park(m, req) {
+	if s.requests.has(w.key(req)) || !s.park(m, req) {
 		s.decideRequest(m, req)
 	}
 }
+
+// key of a request, by which a repeated one is known.
+func (w who) key(req *protocol.Request) string { return string(w.party) + "." + w.id + "." + req.ID }
 
 // decideRequest decides on a request that can be read.
 func (s *session) decideRequest(m *bus.Message, req *protocol.Request) {
@@ -62,7 +65,7 @@ func (s *session) decideRequest(m *bus.Message, req *protocol.Request) {
 		return
 	}
 	w := who{party: subject.Party, id: subject.Who}
-	key := string(w.party) + "." + w.id + "." + req.ID
+	key := w.key(req)
 	if !s.requests.has(key) {
 		if refused := s.do(w, req); refused != nil {
 			s.log.Info("request refused", "type", req.Type, "party", w.party, "who", w.id, "conversation", req.Conversation, "code", refused.Code, "why", refused.Why)
@@ -149,6 +152,8 @@ func (s *session) input(w who, req *protocol.Request) (routing.Input, *protocol.
 		}, nil
 	case protocol.Postpone:
 		return routing.Postpone{Agent: w.id, Conversation: req.Conversation, Until: req.Until}, nil
+	case protocol.TakeOver:
+		return routing.TakeOver{Agent: w.id, Conversation: req.Conversation}, nil
 	case protocol.Sync:
 		return nil, nil
 	case protocol.Show:

@@ -41,6 +41,7 @@ type session struct {
 	decided   []decided
 	replies   []func(context.Context, error)
 	requested []string
+	parked    []parked
 
 	figures    counts
 	positions  positions
@@ -160,6 +161,7 @@ func (s *session) loop(ctx context.Context, stop <-chan struct{}, from stream) e
 			err = s.takeMore(ctx, from.tail)
 		}
 		if err == nil {
+			s.takeParked()
 			err = s.flush(ctx)
 		}
 		if err != nil {

@@ -44,6 +44,8 @@ const (
 	// Postpone and CallBack put a conversation aside until a time.
 	Postpone RequestType = "postpone"
 	CallBack RequestType = "callBack"
+	// TakeOver is for consoles that know who may take over, such as supervisors.
+	TakeOver RequestType = "takeOver"
 )
 
 // Request to the router.
@@ -54,6 +56,9 @@ type Request struct {
 	Type RequestType `json:"type"`
 	// Conversation for all types that concern one.
 	Conversation conversation.ID `json:"conversation,omitempty"`
+	// Seq for close: the sequence of the last message that came before it. The close is decided behind that message,
+	// whichever of the two reaches the router first; 0 for at once.
+	Seq uint64 `json:"seq,omitempty"`
 	// Agent and Presence for signOn, Presence for presence.
 	Agent    *conversation.Agent   `json:"agent,omitempty"`
 	Presence conversation.Presence `json:"presence,omitempty"`
