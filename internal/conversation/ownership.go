@@ -45,6 +45,7 @@ const (
 	CauseReopened      Cause = "reopened"      // the customer wrote after the end
 	CauseConfiguration Cause = "configuration" // its queue was removed or the bots were
 	CauseOverflow      Cause = "overflow"      // a step of its queue's degradation ladder
+	CauseTakeOver      Cause = "takeOver"      // somebody who may took it over
 	CauseFollowUp      Cause = "followUp"      // the time that its owner put it off to has come, or the customer wrote
 	CauseCallback      Cause = "callback"      // the time at which the customer wanted to be called back has come, or the customer wrote
 )

@@ -175,7 +175,9 @@ func (s *State) queue(b *Queued, e Event) error {
 		s.Ring = 0
 	}
 	s.Overflow = s.Overflow || b.Overflow
-	s.Pin, s.PinUntil = b.Pin, b.PinUntil
+	if s.Pin, s.PinUntil = b.Pin, b.PinUntil; s.Pin != "" {
+		s.Passed = nil // who is asked for by name is asked, whatever they said before
+	}
 	s.Queue, s.Priority, s.FixedPriority, s.Arrival = b.Queue, b.Priority, b.FixedPriority, b.Arrival
 	if b.HandOff != nil {
 		s.HandOff = b.HandOff

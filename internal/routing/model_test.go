@@ -24,6 +24,8 @@ type model struct {
 	steps map[string]int
 	// handled are the mean handle times of the queues in seconds, and how many values count.
 	handled map[string][2]float64
+	// takenOver is a conversation that somebody is just taking over: no rule asks who should have it.
+	takenOver conversation.ID
 }
 
 type modelAgent struct {
@@ -337,6 +339,13 @@ func (m *model) checkGiven(t *rapid.T, now time.Time, conv conversation.ID, to c
 	if !m.free(a) {
 		t.Fatalf("%s is given to %s: online %v, draining %v, %d of %d slots busy", conv, to.ID, a.online, a.draining, m.busy(to.ID, ""), m.slots(a))
 	}
+	if conv == m.takenOver {
+		m.takenOver = ""
+		if s := m.states[conv]; s.Pin != to.ID || !m.room(a, s.Queue, m.weight(a, &s)) {
+			t.Fatalf("%s is taken over by %s, who has no room for it or did not ask", conv, to.ID)
+		}
+		return
+	}
 	if first := m.first(a, now); first != conv {
 		t.Fatalf("%s is given to %s, but %s is first in line: %+v, %+v", conv, to.ID, first, m.states[conv], m.states[first])
 	}
@@ -345,10 +354,16 @@ func (m *model) checkGiven(t *rapid.T, now time.Time, conv conversation.ID, to c
 // checkQueued holds that places are kept.
 func (m *model) checkQueued(t *rapid.T, now time.Time, conv conversation.ID, b *conversation.Queued) {
 	before := m.states[conv]
+	if b.Cause == conversation.CauseTakeOver {
+		m.takenOver = conv
+	}
 	kept := b.Arrival == before.Arrival
 	fromBots := before.Status == conversation.StatusBot && b.Queue != conversation.BotQueue
-	if before.Status == conversation.StatusCallbackPending {
+	if b.Cause == conversation.CauseCallback {
 		kept = now.Sub(b.Arrival.At) == before.StatusAt.Sub(before.Arrival.At)
+	}
+	if b.Cause == conversation.CauseTakeOver && b.HandOff != nil {
+		return // out of the bots' queue, or one that is gone
 	}
 	if !kept && !fromBots && before.Status != conversation.StatusReopened && before.Status != conversation.StatusPending {
 		t.Fatalf("%s lost its place: %+v, was %v", conv, b, before.Arrival)
@@ -365,7 +380,7 @@ func (m *model) checkRest(t *rapid.T, now time.Time, d *routing.Desk) {
 		// Shortly before the end of a shift it depends on the handle times, which change without the agent.
 		if _, end := m.shift(a, now); m.free(a) && end.IsZero() {
 			if first := m.first(a, now); first != "" {
-				t.Fatalf("%s waits while %s is free", first, id)
+				t.Fatalf("%s waits while %s is free at %v: %+v", first, id, now, m.states[first])
 			}
 		}
 		if v, ok := d.Agent(id); !ok || v.Busy != m.busy(id, "") || v.Slots != m.slots(a) {

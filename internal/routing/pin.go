@@ -87,3 +87,66 @@ func (d *Desk) transfer(h *conversation.HandOff, from, what string, now time.Tim
 	}
 	return queue, now.Add(a.profile.pools[0].OfferTimeout), nil
 }
+
+// TakeOver gives a conversation to a person at once, from whoever has it, or out of the queue. Who may do so is for
+// the asking role to know: the log says who it was.
+type TakeOver struct {
+	Agent        string
+	Conversation conversation.ID
+}
+
+func (in TakeOver) decide(d *Desk, now time.Time) error {
+	a, err := d.signedOn(in.Agent)
+	if err != nil {
+		return err
+	}
+	c, err := d.open(in.Conversation)
+	if err != nil {
+		return err
+	}
+	s := &c.state
+	if owner := s.Owner(); owner != nil && owner.ID == in.Agent {
+		return nil
+	}
+	what := fmt.Sprintf("%s cannot take over %s", in.Agent, in.Conversation)
+	refuse := func(why, remedy string) error {
+		return &RefusalError{Code: CodeState, What: what, Why: why, Remedy: remedy}
+	}
+	switch {
+	case a.Kind != conversation.KindAgent || a.presence != conversation.PresenceOnline || a.draining || a.profile == nil:
+		return refuse("only a person who is online can", "go online first")
+	case !a.room(s.Queue, a.profile.weight(s.Channel)):
+		return refuse("all slots are taken", "close something first")
+	case s.Status == conversation.StatusWrapUp:
+		return refuse("the talk is over", "wait for the end of the wrap-up")
+	}
+	d.takeOver(c, a, now)
+	return nil
+}
+
+func (d *Desk) takeOver(c *entry, a *agent, now time.Time) {
+	s := &c.state
+	why := a.ID + " takes it over"
+	before := holder(s)
+	if s.Status == conversation.StatusOffered {
+		d.requeue(c, "", now, why)
+	}
+	q := conversation.Queued{
+		Queue: s.Queue, FixedPriority: s.FixedPriority, Arrival: s.Arrival, Cause: conversation.CauseTakeOver, Why: []string{why},
+		Pin: a.ID, PinUntil: now.Add(a.profile.pools[0].OfferTimeout),
+	}
+	if s.Queue == conversation.BotQueue || d.knownQueue(s.Queue, "") != nil {
+		q.Queue, q.Arrival = d.config.DefaultQueue, conversation.Arrival{At: now, Seq: max(s.MsgSeq, 1)}
+		q.HandOff = d.ownHandOff(s, conversation.ReasonTransfer, why)
+	}
+	q.Priority = d.priority(s, q.Queue)
+	d.emit(now, s.ID, &q)
+	if d.err != nil {
+		return
+	}
+	d.give(c, choice{agent: a}, now)
+	d.emit(now, s.ID, &conversation.Accepted{Agent: *s.Agent})
+	if b := d.agents[before]; b != nil {
+		d.matchAgent(b, now)
+	}
+}

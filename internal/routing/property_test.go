@@ -216,7 +216,7 @@ func (d *driver) restart() {
 
 func (d *driver) step() {
 	conv := d.conversation()
-	switch rapid.IntRange(0, 21).Draw(d.t, "event") {
+	switch rapid.IntRange(0, 22).Draw(d.t, "event") {
 	case 0:
 		d.do(routing.Postpone{Agent: d.owner(conv), Conversation: conv, Until: d.now.Add(d.seconds())})
 	case 1:
@@ -249,6 +249,8 @@ func (d *driver) step() {
 		d.restart()
 	case 18:
 		d.do(routing.HandOver{Agent: d.agent(), Why: "its time is over"})
+	case 19:
+		d.do(routing.TakeOver{Agent: d.agent(), Conversation: conv})
 	case 17:
 		d.do(routing.Back{Conversation: conv, Contact: "c-" + string(conv)})
 	default:

@@ -116,12 +116,12 @@ func (d *Desk) watch(c *entry, before *conversation.State, at time.Time) {
 // watchAgentsTurn arms the timers of what an agent did: an agent that passed a conversation may be asked again, and
 // a wrap-up ends.
 func (d *Desk) watchAgentsTurn(s, before *conversation.State) {
-	if s.Status == conversation.StatusQueued && before.Status == conversation.StatusOffered {
+	if s.Status == conversation.StatusQueued && before.Status != s.Status {
 		for _, p := range s.Passed {
 			d.arm(timer{at: p.Until, kind: timerRematch, conv: s.ID})
 		}
 	}
-	if s.Status == conversation.StatusQueued && s.Pin != "" && before.Pin != s.Pin {
+	if s.Status == conversation.StatusQueued && !s.PinUntil.IsZero() && !s.PinUntil.Equal(before.PinUntil) {
 		d.arm(timer{at: s.PinUntil, kind: timerRematch, conv: s.ID})
 	}
 	if s.Status.Pending() {

@@ -70,6 +70,7 @@ func TestPostponedWorkComesBackToItsOwner(t *testing.T) {
 	s.desk = restored
 	s.desk.Rearm()
 	s.is("an hour later, behind a restart, ann is asked when she is free", s.after(time.Hour), "queued 1")
+	s.is("if that is soon", s.after(19*time.Second), "")
 	s.is("ann is free", s.closes("ann", "01JD3KZ8Q80000000000000002"), "wrapUpStarted 2 ann, closed 2, offered 1 ann")
 	s.accepts("ann", first)
 	s.do(routing.Postpone{Agent: "ann", Conversation: first, Until: s.now.Add(time.Hour)})
@@ -77,6 +78,17 @@ func TestPostponedWorkComesBackToItsOwner(t *testing.T) {
 	s.accepts("ann", first)
 	s.do(routing.Postpone{Agent: "ann", Conversation: first, Until: s.now.Add(time.Hour)})
 	s.is("ann is done with it before the time", s.closes("ann", first), "closed 1")
+
+	fifth, _ := s.arrives(routing.Verdict{})
+	s.accepts("ben", fifth)
+	s.do(routing.Postpone{Agent: "ben", Conversation: fifth, Until: s.now.Add(time.Minute)})
+	s.do(routing.SetPresence{Agent: "ann", Presence: conversation.PresenceAway})
+	_, words := s.arrives(routing.Verdict{})
+	s.is("somebody else keeps ben busy", words, "opened 4, offered 4 ben")
+	s.accepts("ben", "01JD3KZ8Q80000000000000004")
+	s.do(routing.SetPresence{Agent: "ann", Presence: conversation.PresenceOnline})
+	s.is("the time", s.after(time.Minute), "queued 3")
+	s.is("ben is not free in the time of an offer: ann is", s.after(20*time.Second), "offered 3 ann")
 }
 
 // Who asks to be called back keeps the place that the wait has earned; that the customer is gone ends nothing.
@@ -99,4 +111,37 @@ func TestCallbackAtAChosenTime(t *testing.T) {
 	}
 	s.is("the customer is not connected, nothing ends", s.after(5*time.Minute), "")
 	s.is("ann comes", s.do(routing.SignOn{Agent: conversation.Agent{Kind: conversation.KindAgent, ID: "ann"}}), "signedOn, offered 1 ann, offered 2 ann")
+}
+
+// A supervisor takes over whatever goes on, at once; who had it has it no longer, and is free for the next one.
+func TestTakeOver(t *testing.T) {
+	c := peopleOnly()
+	c.Pools = append(c.Pools, routing.Pool{Name: "bots", Kind: conversation.KindBot, Concurrency: 1})
+	c.Pools[0].Members, c.Pools[0].Concurrency = []string{"ann", "sara"}, 1
+	s := tell(t, c)
+	s.signOn("bot-0", "ann")
+	first, _ := s.arrives(routing.Verdict{HandOff: "general"})
+	s.accepts("ann", first)
+	s.arrives(routing.Verdict{HandOff: "general"})
+	s.do(routing.SignOn{Agent: conversation.Agent{Kind: conversation.KindAgent, ID: "sara"}, Presence: conversation.PresenceAway})
+	if _, err := s.desk.Decide(s.now, routing.TakeOver{Agent: "sara", Conversation: first}); err == nil {
+		t.Error("who is away took it over")
+	}
+	s.do(routing.Close{Conversation: "01JD3KZ8Q80000000000000002", By: conversation.Actor{Kind: conversation.KindCustomer, ID: "c"}})
+	s.do(routing.SetPresence{Agent: "sara", Presence: conversation.PresenceOnline})
+	s.is("from ann", s.do(routing.TakeOver{Agent: "sara", Conversation: first}), "queued 1, offered 1 sara, accepted 1 sara")
+	s.is("twice", s.do(routing.TakeOver{Agent: "sara", Conversation: first}), "")
+	third, words := s.arrives(routing.Verdict{})
+	s.is("a bot has it", words, "opened 3, assigned 3 bot-0")
+	if _, err := s.desk.Decide(s.now, routing.TakeOver{Agent: "sara", Conversation: third}); err == nil {
+		t.Error("she has two in one slot")
+	}
+	s.closes("sara", first)
+	s.is("from a bot", s.do(routing.TakeOver{Agent: "sara", Conversation: third}), "queued 3, offered 3 sara, accepted 3 sara")
+	if state, _ := s.desk.State(third); state.HandOff == nil || state.Owner().ID != "sara" {
+		t.Errorf("it is %+v", state)
+	}
+	if _, err := s.desk.Decide(s.now, routing.Close{Conversation: first, By: conversation.Actor{Kind: conversation.KindAgent, ID: "ann"}}); err != nil {
+		t.Error(err) // it has ended already
+	}
 }

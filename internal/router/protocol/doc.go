@@ -27,6 +27,7 @@
 //	close        customer    conversation                            the customer ended it
 //	left, back   customer    conversation                            the customer's last connection ended; it is connected again
 //	postpone     agent       conversation, until                     from the owner; it comes back to them first, then or when the customer writes
+//	takeOver     agent       conversation                            at once, from whoever has it; the console lets those do so who may
 //	callBack     customer    conversation, until                     while it waits for people: it has its place again then
 //	show         any         conversation                            reply: conversation with its position, for who resumes
 //
