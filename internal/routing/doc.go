@@ -35,13 +35,17 @@
 // end of the shift by the queue's mean handle time. Whoever misses as many offers in a row as the pool allows is set
 // away, and whoever declined or missed a conversation is not asked for it again for a while.
 //
+// A conversation that is transferred to a person by name, or comes back to the one who put it off, waits for that person
+// alone for the time of an offer, whatever the skills, and then for anybody.
+//
 // # Too much, and too late
 //
 // Each second a [Review] predicts how long who comes now will wait: from the answers of the last minutes in which
 // people waited, and where these are few from the slots over the mean handle time. By that prediction the steps of a
 // queue's degradation ladder are entered, and left again with a margin. A full queue, and a conversation that has
 // waited for as long as its queue allows, take the last step. Outside the desk's hours a customer is told, and
-// does not wait for people unless the desk calls back when it opens.
+// does not wait for people unless the desk calls back when it opens; a conversation that waits for that overflows
+// nowhere.
 //
 // # Cost
 //
