@@ -77,6 +77,9 @@ type Channels struct {
 	// +optional
 	// +kubebuilder:default={}
 	WebChat *WebChatChannel `json:"webChat,omitempty"`
+	// webhook: any messenger, through a bridge that posts signed messages and is posted the answers. Default: none.
+	// +optional
+	Webhook *WebhookChannel `json:"webhook,omitempty"`
 }
 
 // ArchiveRole keeps closed conversations and the audit table.

@@ -70,6 +70,13 @@ type WebhookReceiver struct {
 	AllowPlainHTTP Permission `json:"allowPlainHTTP,omitempty"`
 }
 
+// WebhookChannel bridges any messenger: its messages come in by POST /v1/channels/webhook of the gateway with a
+// Standard Webhooks signature, and what bot and agents answer goes out to its url, as CloudEvents. Both directions are
+// signed with the secret that secretRef names; a change of the reference rolls the gateway out too.
+type WebhookChannel struct {
+	WebhookReceiver `json:",inline"`
+}
+
 // Webhook tells a receiver outside the desk what happens in it: CloudEvents with a Standard Webhooks signature, at
 // least once, in order within a conversation, tried again for three days.
 type Webhook struct {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
+	"github.com/deskfleet/deskfleet/internal/testing/contract"
 	"github.com/deskfleet/deskfleet/internal/testing/eventually"
 	"github.com/deskfleet/deskfleet/internal/webhook"
 )
@@ -30,9 +31,10 @@ var signingSecret = "whsec_" + base64.StdEncoding.EncodeToString([]byte("0123456
 
 // receiver is somebody's CRM: it verifies what it is sent.
 type receiver struct {
-	t      testing.TB
-	server *httptest.Server
-	mu     sync.Mutex
+	t        testing.TB
+	contract *contract.Contract
+	server   *httptest.Server
+	mu       sync.Mutex
 	// answer an event; nil takes it.
 	answer func(w http.ResponseWriter, e *webhook.CloudEvent) bool
 	// taken events, and attempts in the order in which they came.
@@ -42,7 +44,7 @@ type receiver struct {
 
 func newReceiver(t testing.TB) *receiver {
 	t.Helper()
-	r := &receiver{t: t}
+	r := &receiver{t: t, contract: contract.Load(t)}
 	r.server = httptest.NewTLSServer(r)
 	t.Cleanup(r.server.Close)
 	return r
@@ -67,6 +69,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	if err != nil {
 		r.t.Errorf("event %s: %v", body, err)
 	}
+	r.contract.Value("CloudEvent", body)
 	r.mu.Lock()
 	r.attempts, r.times = append(r.attempts, e), append(r.times, time.Now())
 	answer := r.answer

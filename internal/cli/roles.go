@@ -132,13 +132,15 @@ func openArchive(data, dsn string, logger *slog.Logger) func(context.Context, bu
 }
 
 func newGateway() *cobra.Command {
-	var listen string
+	var listen, webhooks string
 	return newRole(runtimeconfig.RoleGateway, "Run the role that customers connect to", func(f *pflag.FlagSet) {
+		f.StringVar(&webhooks, "webhooks", "", "folder with a folder of secrets for each channel that is a webhook")
 		f.StringVar(&listen, "listen", ":8080", "address for customers")
 	}, func(ctx context.Context, o *roleOptions, e *environment) error {
 		return gateway.Run(ctx, gateway.Options{
 			Name: e.name, Listen: listen, Source: e.source, Dialer: e.dialer(o), BusMetrics: e.busMetrics, Secrets: o.secrets,
-			Logger: e.log, Registerer: e.registry, Health: e.health,
+			Webhooks: webhooks,
+			Logger:   e.log, Registerer: e.registry, Health: e.health,
 		})
 	})
 }

@@ -156,7 +156,7 @@ func (o *Options) workers(dialer bus.Dialer) []part {
 // startWeb serves gateway and console on one listener.
 func (o *Options) startWeb(l *layers, dialer bus.Dialer, metrics *bus.Metrics) error {
 	g, err := gateway.New(gateway.Options{
-		Name: o.Name, Source: o.Source, Dialer: dialer, BusMetrics: metrics, Secrets: o.Secrets,
+		Name: o.Name, Source: o.Source, Dialer: dialer, BusMetrics: metrics, Secrets: o.Secrets, Webhooks: o.Webhooks,
 		Logger: o.logger(runtimeconfig.RoleGateway), Registerer: o.Registry, Health: o.Health,
 	})
 	if err != nil {

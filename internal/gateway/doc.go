@@ -30,6 +30,9 @@
 //	POST /v1/conversations/{id}/close        {}
 //	  200 {"conversation":"01JD…","status":"Closed"}
 //
+//	POST /v1/channels/webhook                {"id":"wamid.1","contact":{"id":"8613800000000","name":"Li Wei"?},"text":"…","language":"en"?}
+//	  for bridges to messengers, signed as Standard Webhooks has it, see docs/webhooks.md
+//
 // Refusals are problems of RFC 9457 with field, value and remedy, and with Retry-After where trying again
 // helps: 400 what was sent is wrong, 401 the token is, 403 the page's origin is, 404 no such conversation of
 // this contact, 413 too long, 415 not JSON, 429 too many messages, 503 the desk cannot serve now.

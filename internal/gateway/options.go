@@ -32,6 +32,9 @@ type Options struct {
 	BusMetrics *bus.Metrics
 	// Secrets is the folder that holds contact-token.key. Required.
 	Secrets string
+	// Webhooks is the folder that holds the folder of secrets of the channel for bridges, see
+	// runtimeconfig.ChannelWebhookName; empty: no bridge is believed.
+	Webhooks string
 	// Logger [slog.Default].
 	Logger *slog.Logger
 	// Registerer for the role's metrics; nil registers none.

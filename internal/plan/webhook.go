@@ -8,7 +8,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
 )
 
-// webhooks converts the desk's webhooks, sorted by name.
+// webhooks converts the desk's webhooks, those of its channels included, sorted by name.
 func webhooks(spec *v1alpha1.ServiceDeskSpec) []runtimeconfig.Webhook {
 	converted := make([]runtimeconfig.Webhook, 0, len(spec.Webhooks))
 	for i := range spec.Webhooks {
@@ -18,6 +18,12 @@ func webhooks(spec *v1alpha1.ServiceDeskSpec) []runtimeconfig.Webhook {
 			hook.Events = append(hook.Events, runtimeconfig.WebhookEvent(event))
 		}
 		slices.Sort(hook.Events)
+		converted = append(converted, hook)
+	}
+	if channel := spec.Channels.Webhook; channel != nil {
+		hook := webhookTo(runtimeconfig.ChannelWebhookName, &channel.WebhookReceiver)
+		hook.Channel, hook.OnlyAnswers = runtimeconfig.ChannelWebhook, true
+		hook.Events = []runtimeconfig.WebhookEvent{runtimeconfig.EventAssigned, runtimeconfig.EventClosed, runtimeconfig.EventMessage}
 		converted = append(converted, hook)
 	}
 	slices.SortFunc(converted, func(a, b runtimeconfig.Webhook) int { return strings.Compare(a.Name, b.Name) })

@@ -62,9 +62,9 @@ func (r *deskRenderer) namespace() string { return r.desk.Owner.Namespace }
 // distributed renders a workload for each role.
 func (r *deskRenderer) distributed() {
 	spec := &r.desk.Spec
-	r.deployment(runtimeconfig.RoleGateway, spec.Gateway, &pod{
-		args: []string{listenFlag}, ports: httpPorts(), preStopSeconds: 5, graceSeconds: 60,
-	})
+	gateway := &pod{args: []string{listenFlag}, ports: httpPorts(), preStopSeconds: 5, graceSeconds: 60}
+	gateway.channelSecrets(spec)
+	r.deployment(runtimeconfig.RoleGateway, spec.Gateway, gateway)
 	r.deployment(runtimeconfig.RoleRouter, spec.Router, &pod{graceSeconds: 30})
 	console := &pod{args: []string{listenFlag}, ports: httpPorts(), preStopSeconds: 5, graceSeconds: 60}
 	if auth := spec.AgentsAuth; auth != nil {

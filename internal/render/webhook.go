@@ -20,7 +20,10 @@ type receiver struct {
 }
 
 func receivers(spec *v1alpha1.ServiceDeskSpec) []receiver {
-	all := make([]receiver, 0, len(spec.Webhooks))
+	all := make([]receiver, 0, len(spec.Webhooks)+1)
+	if channel := spec.Channels.Webhook; channel != nil {
+		all = append(all, receiver{runtimeconfig.ChannelWebhookName, &channel.WebhookReceiver})
+	}
 	for i := range spec.Webhooks {
 		all = append(all, receiver{string(spec.Webhooks[i].Name), &spec.Webhooks[i].WebhookReceiver})
 	}
@@ -36,9 +39,15 @@ func WebhookSecrets(spec *v1alpha1.ServiceDeskSpec) map[string]string {
 	return names
 }
 
+// channelSecrets mounts the secrets of channels alone, for the role that verifies what comes in.
+func (p *pod) channelSecrets(spec *v1alpha1.ServiceDeskSpec) {
+	p.mountWebhooks(slices.DeleteFunc(receivers(spec), func(r receiver) bool { return r.name != runtimeconfig.ChannelWebhookName }))
+}
+
 // webhookSecrets mounts the secrets of the desk's webhooks, a folder each, where it has any.
-func (p *pod) webhookSecrets(spec *v1alpha1.ServiceDeskSpec) {
-	all := receivers(spec)
+func (p *pod) webhookSecrets(spec *v1alpha1.ServiceDeskSpec) { p.mountWebhooks(receivers(spec)) }
+
+func (p *pod) mountWebhooks(all []receiver) {
 	if len(all) == 0 {
 		return
 	}

@@ -24,6 +24,12 @@ const (
 	FileWebhookCA = "ca.crt"
 )
 
+// Names of the channel for bridges to messengers: in events, and of its webhook, by which it is declared.
+const (
+	ChannelWebhook     = "webhook"
+	ChannelWebhookName = "channel.webhook"
+)
+
 // Webhook is a receiver outside the desk that is told what happens.
 type Webhook struct {
 	// Name of the webhook, and of the folder with its secret. That of a channel has a dot, which no declared one has.

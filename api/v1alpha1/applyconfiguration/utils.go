@@ -144,6 +144,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.WebChatChannelApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Webhook"):
 		return &apiv1alpha1.WebhookApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebhookChannel"):
+		return &apiv1alpha1.WebhookChannelApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WebhookReceiver"):
 		return &apiv1alpha1.WebhookReceiverApplyConfiguration{}
 

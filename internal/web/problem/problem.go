@@ -30,6 +30,7 @@ const (
 	CodeConnections     = "connections"
 	CodeUnauthorised    = "unauthorised"
 	CodeToken           = "token"
+	CodeSignature       = "signature"
 	CodeForbidden       = "forbidden"
 	CodeOrigin          = "origin"
 	CodeNotFound        = "not-found"
@@ -73,6 +74,7 @@ var titles = map[string]string{
 	CodeConnections:  "Too many connections",
 	CodeUnauthorised: "Sign in first",
 	CodeToken:        "The token is not accepted",
+	CodeSignature:    "The signature is not accepted",
 	CodeForbidden:    "Not allowed",
 	CodeOrigin:       "The page may not use this desk",
 	CodeNotFound:     "Not found",

@@ -254,6 +254,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.WebChatChannel
       default: {}
+    - name: webhook
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.WebhookChannel
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.Closed
   map:
     fields:
@@ -1225,6 +1228,23 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
+    - name: secretRef
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.LocalObjectReference
+    - name: url
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.WebhookURL
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.WebhookChannel
+  map:
+    fields:
+    - name: allowPlainHTTP
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Permission
+      default: Deny
+    - name: allowPrivateAddresses
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Permission
+      default: Deny
     - name: secretRef
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.LocalObjectReference

@@ -9,6 +9,8 @@ package v1alpha1
 type ChannelsApplyConfiguration struct {
 	// webChat: chat in a web page. Default: on, for the desk's own pages.
 	WebChat *WebChatChannelApplyConfiguration `json:"webChat,omitempty"`
+	// webhook: any messenger, through a bridge that posts signed messages and is posted the answers. Default: none.
+	Webhook *WebhookChannelApplyConfiguration `json:"webhook,omitempty"`
 }
 
 // ChannelsApplyConfiguration constructs a declarative configuration of the Channels type for use with
@@ -22,5 +24,13 @@ func Channels() *ChannelsApplyConfiguration {
 // If called multiple times, the WebChat field is set to the value of the last call.
 func (b *ChannelsApplyConfiguration) WithWebChat(value *WebChatChannelApplyConfiguration) *ChannelsApplyConfiguration {
 	b.WebChat = value
+	return b
+}
+
+// WithWebhook sets the Webhook field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Webhook field is set to the value of the last call.
+func (b *ChannelsApplyConfiguration) WithWebhook(value *WebhookChannelApplyConfiguration) *ChannelsApplyConfiguration {
+	b.Webhook = value
 	return b
 }
