@@ -19,10 +19,13 @@ const usualWithin = 20
 type Levels map[string]int
 
 // keys of the rows.
-var reportKeys = map[protocol.ReportBy]struct{ key, kind, where string }{
-	protocol.ByQueue: {"queue", "''", ""},
+var reportKeys = map[protocol.ReportBy]struct{ key, kind, where, same string }{
+	protocol.ByQueue: {"queue", "''", "", "e.queue = st.queue"},
 	// Bot workers are pods, whose names say nothing to a supervisor.
-	protocol.ByAgent: {"CASE WHEN agent_kind = 'bot' THEN agent_pool ELSE agent_id END", "agent_kind", " AND outcome = 'answered'"},
+	protocol.ByAgent: {
+		"CASE WHEN agent_kind = 'bot' THEN agent_pool ELSE agent_id END", "agent_kind", " AND outcome = 'answered'",
+		"e.agent_kind = st.agent_kind AND (st.agent_kind = 'bot' AND e.agent_pool = st.agent_pool OR st.agent_kind <> 'bot' AND e.agent_id = st.agent_id)",
+	},
 }
 
 // missingFigures are asked for, and have no data yet.
@@ -69,8 +72,8 @@ type reportQuery struct {
 	request *protocol.ReportRequest
 	levels  Levels
 	limit   int
-	// with are the stays of the range, with key and kind of their row, the service level's time and what became of
-	// the contact; args are its parameters.
+	// with are the stays of the range, with key and kind of their row, the service level's time, what became of the
+	// contact, and whether the row has the conversation already; args are its parameters.
 	with string
 	args []any
 }
@@ -100,9 +103,11 @@ func newReportQuery(r *protocol.ReportRequest, levels Levels, now time.Time) (*r
 	q.with = fmt.Sprintf(`WITH s AS (SELECT %s AS k, %s AS kind, %s AS within_ms, st.*,
 		CASE WHEN closing = 1 AND reopened = 0 AND NOT EXISTS (SELECT 1 FROM conversations n WHERE n.contact = st.contact
 			AND n.id <> st.conversation AND n.opened_at > st.left_at AND n.opened_at <= st.left_at + %d) THEN 1 ELSE 0 END AS resolved,
-		CASE WHEN closing = 1 AND reopened = 0 AND st.left_at + %d > %d THEN 1 ELSE 0 END AS provisional
+		CASE WHEN closing = 1 AND reopened = 0 AND st.left_at + %d > %d THEN 1 ELSE 0 END AS provisional,
+		CASE WHEN EXISTS (SELECT 1 FROM stays e WHERE e.conversation = st.conversation AND e.number < st.number AND e.outcome = 'answered'
+			AND e.began_at >= $1 AND %s) THEN 1 ELSE 0 END AS again
 		FROM stays st WHERE began_at >= $1 AND began_at < $2%s) `,
-		keys.key, keys.kind, q.within(), int64(protocol.FirstContactWindow), int64(protocol.FirstContactWindow), nanos(now), keys.where)
+		keys.key, keys.kind, q.within(), int64(protocol.FirstContactWindow), int64(protocol.FirstContactWindow), nanos(now), keys.same, keys.where)
 	return q, nil
 }
 
@@ -141,7 +146,7 @@ func (q *reportQuery) counts(ctx context.Context, tx *sql.Tx) ([]protocol.Report
 	query := q.with + `SELECT kind, k, MAX(agent_name), MAX(agent_pool), COUNT(*), ` + strings.Join([]string{
 		count("outcome = 'answered'"), count("outcome = 'abandoned'"), count("outcome = 'moved'"),
 		count("outcome IN ('closed', 'putOff')"), count("outcome = 'waiting'"),
-		"COUNT(DISTINCT CASE WHEN outcome = 'answered' THEN conversation END)",
+		count("outcome = 'answered' AND again = 0"),
 		count("outcome = 'answered' AND wait_ms <= within_ms"),
 		count("ending = 'handOff'"), count("ending IN ('agentLost', 'signedOff', 'drained')"),
 		count("closing = 1"), count("reopened = 1"), count("resolved = 1"), count("resolved = 1 AND provisional = 1"), count("deflected = 1"),
@@ -167,53 +172,58 @@ func (q *reportQuery) counts(ctx context.Context, tx *sql.Tx) ([]protocol.Report
 	return rows, found.Err()
 }
 
-// spans fills in the times of the rows, in one question for all of them.
+// spans fills in the times of the rows, in one pass over the stays. The percentiles are found here and not in SQL:
+// sorting with window functions takes SQLite ten times as long.
 func (q *reportQuery) spans(ctx context.Context, tx *sql.Tx, rows []protocol.ReportRow) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	at := map[string]*protocol.ReportRow{}
+	at := map[string]*[3][]int64{}
 	for i := range rows {
-		at[afterOf(&rows[i])] = &rows[i]
+		at[afterOf(&rows[i])] = &[3][]int64{}
 	}
-	first, last := &rows[0], &rows[len(rows)-1]
-	args := append(slices.Clone(q.args), string(first.Kind), first.ID, string(last.Kind), last.ID)
-	n := len(args)
+	keys := reportKeys[q.request.By]
 	//nolint:gosec // constants and numbered parameters
-	query := q.with + `, v AS (SELECT kind, k, 'wait' AS what, wait_ms AS ms FROM s WHERE outcome = 'answered' AND wait_ms IS NOT NULL
-		UNION ALL SELECT kind, k, 'reply', reply_ms FROM s WHERE reply_ms IS NOT NULL
-		UNION ALL SELECT kind, k, 'handle', handle_ms FROM s WHERE handle_ms IS NOT NULL),
-		o AS (SELECT kind, k, what, ms, ROW_NUMBER() OVER (PARTITION BY kind, k, what ORDER BY ms) AS r, COUNT(*) OVER (PARTITION BY kind, k, what) AS n
-		FROM v WHERE (kind > $` + fmt.Sprint(n-3) + ` OR kind = $` + fmt.Sprint(n-3) + ` AND k >= $` + fmt.Sprint(n-2) + `)
-		AND (kind < $` + fmt.Sprint(n-1) + ` OR kind = $` + fmt.Sprint(n-1) + ` AND k <= $` + fmt.Sprint(n) + `))
-		SELECT kind, k, what, COUNT(*), CAST(SUM(ms) AS BIGINT), MIN(CASE WHEN r * 100 >= n * 50 THEN ms END), MIN(CASE WHEN r * 100 >= n * 90 THEN ms END)
-		FROM o GROUP BY kind, k, what`
-	found, err := tx.QueryContext(ctx, query, args...)
+	found, err := tx.QueryContext(ctx, `SELECT `+keys.kind+`, `+keys.key+`, CASE WHEN outcome = 'answered' THEN wait_ms END, reply_ms, handle_ms
+		FROM stays WHERE began_at >= $1 AND began_at < $2`+keys.where, q.args[:2]...)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = found.Close() }() // its error is that of found.Err
 	for found.Next() {
-		var kind, id, what string
-		var count, sum, p50, p90 int64
-		if err := found.Scan(&kind, &id, &what, &count, &sum, &p50, &p90); err != nil {
+		var kind, id string
+		var ms [3]sql.NullInt64
+		if err := found.Scan(&kind, &id, &ms[0], &ms[1], &ms[2]); err != nil {
 			return err
 		}
-		r := at[kind+":"+id]
-		if r == nil {
-			continue
-		}
-		spans := protocol.Spans{Count: count, MeanSeconds: seconds(sum) / float64(count), P50Seconds: seconds(p50), P90Seconds: seconds(p90)}
-		switch what {
-		case "wait":
-			r.Wait = spans
-		case "reply":
-			r.FirstResponse = spans
-		case "handle":
-			r.Handle = spans
+		all := at[kind+":"+id]
+		for i := range ms {
+			if all != nil && ms[i].Valid {
+				all[i] = append(all[i], ms[i].Int64)
+			}
 		}
 	}
-	return found.Err()
+	if err := found.Err(); err != nil {
+		return err
+	}
+	for i := range rows {
+		all := at[afterOf(&rows[i])]
+		rows[i].Wait, rows[i].FirstResponse, rows[i].Handle = spansFrom(all[0]), spansFrom(all[1]), spansFrom(all[2])
+	}
+	return nil
+}
+
+// spansFrom sorts its milliseconds.
+func spansFrom(ms []int64) protocol.Spans {
+	n := len(ms)
+	if n == 0 {
+		return protocol.Spans{}
+	}
+	slices.Sort(ms)
+	sum := 0.0
+	for _, v := range ms {
+		sum += seconds(v)
+	}
+	// The nearest rank is the first that at least so many percent do not pass.
+	rank := func(percent int) float64 { return seconds(ms[(n*percent+99)/100-1]) }
+	return protocol.Spans{Count: int64(n), MeanSeconds: sum / float64(n), P50Seconds: rank(50), P90Seconds: rank(90)}
 }
 
 func seconds(ms int64) float64 { return float64(ms) / 1000 }

@@ -153,6 +153,29 @@ func TestPageOnAPhone(t *testing.T) {
 	b.Sees("我的会话")
 }
 
+// TestReportPage: a supervisor sees what was done as a table; an agent has no button for it.
+func TestReportPage(t *testing.T) {
+	b := webtest.OpenBrowser(t, 1200, 760, "en")
+	d := start(t, routing.Times{})
+	startArchive(t, d)
+	d.serveOne(t)
+	eventually.True(t, "the conversation is in the report", func() bool {
+		var reply reportReply
+		status, _ := d.get(t, "/console/v1/reports/agents"+today(), bossToken, &reply)
+		return status == 200 && len(reply.Rows) == 1
+	})
+	b.Go(d.http.URL + "/console/")
+	b.Type("#token", bossToken)
+	b.Click("#signin-go")
+	b.Click("#report")
+	b.Sees("First response")
+	b.Sees("100 %")
+	b.Shot("console-report")
+	if n := b.Count("#report-rows tr"); n != 1 {
+		t.Errorf("%d rows are shown", n)
+	}
+}
+
 // TestSupervisorPage: a supervisor searches the archive and reads what was found.
 func TestSupervisorPage(t *testing.T) {
 	b := webtest.OpenBrowser(t, 1200, 760, "en")

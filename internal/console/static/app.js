@@ -2,6 +2,7 @@ import { Agent } from './agent.js';
 import { Talk } from './talk.js';
 import { $, element, button, clock, setClock } from './dom.js';
 import { setUpFind, transcriptOf } from './find.js';
+import { setUpReport } from './report.js';
 import { language, wordsOf } from './words.js';
 
 const lang = language(new URLSearchParams(location.search).get('lang'));
@@ -37,6 +38,7 @@ document.title = words.title;
 
 const agent = new Agent(new URL('/console/v1/agent', location.href.replace(/^http/, 'ws')).href);
 setUpFind(agent, words, showFound);
+setUpReport(agent, words);
 
 // ---- what the desk says
 
@@ -48,6 +50,7 @@ agent.addEventListener('welcome', ({ detail: f }) => {
   $('desk').textContent = f.desk.displayName;
   $('mark').textContent = [...f.desk.displayName][0] ?? 'D';
   $('find').hidden = me.role === 'agent';
+  $('report').hidden = me.role === 'agent';
   $('connection').textContent = words.waitingRouter;
 });
 

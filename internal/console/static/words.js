@@ -9,6 +9,9 @@ const words = {
     dispositions: { solved: 'Solved', unsolved: 'Not solved', followUp: 'Follow-up needed', noAnswer: 'Customer did not answer', spam: 'Spam' },
     handOffReason: 'Why it came to a person', summary: 'Summary', tried: 'Tried so far', intents: 'Topics', contact: 'Contact', verification: 'Identity check', why: 'Assignment', none2: 'none',
     bot: 'Assistant', agent: 'Agent', system: 'Desk', typing: (n) => `${n} is typing …`, source: 'Source', sending: 'sending', refused: 'not sent', unsure: 'no sure answer', asksPerson: 'asks for a person',
+    report: 'Reports', reportBy: { agents: 'Agents', queues: 'Queues' }, reportRange: 'Time', reportDays: (n) => (n === 1 ? 'Last 24 hours' : `Last ${n} days`), reportTable: 'Download (CSV)', close2: 'Close',
+    reportColumns: { name: 'Name', conversations: 'Handled', abandonmentShare: 'Abandoned', serviceLevel: 'Service level', wait: 'Wait', firstResponse: 'First response', handle: 'Handle time', transfers: 'Transfers', reopened: 'Reopened', firstContactResolution: 'Resolved first', deflectionShare: 'Deflected' },
+    reportNone: 'Nothing has ended in this time.', reportNote: 'Times are mean / median / 90th percentile. Conversations count when they have ended. There are no figures of satisfaction, complaints and occupancy yet.',
     waiting: 'waiting', lost: 'This conversation is no longer yours:', find: 'Search', findText: 'Words, in any order', findNone: 'Nothing found.', missedOffer: 'You were set away:', wrongToken: 'This token is not accepted.',
   },
   zh: {
@@ -21,6 +24,9 @@ const words = {
     dispositions: { solved: '已解决', unsolved: '未解决', followUp: '需要跟进', noAnswer: '客户无回应', spam: '垃圾信息' },
     handOffReason: '转人工原因', summary: '摘要', tried: '已尝试的答案', intents: '主题', contact: '客户', verification: '身份核验', why: '分配原因', none2: '无',
     bot: '智能助手', agent: '坐席', system: '系统', typing: (n) => `${n} 正在输入…`, source: '参考', sending: '发送中', refused: '发送失败', unsure: '无确切答案', asksPerson: '要求人工',
+    report: '报表', reportBy: { agents: '坐席', queues: '队列' }, reportRange: '时间', reportDays: (n) => (n === 1 ? '最近 24 小时' : `最近 ${n} 天`), reportTable: '下载（CSV）', close2: '关闭',
+    reportColumns: { name: '名称', conversations: '处理量', abandonmentShare: '放弃率', serviceLevel: '服务水平', wait: '等待时长', firstResponse: '首次响应', handle: '处理时长', transfers: '转交', reopened: '重新打开', firstContactResolution: '首次解决率', deflectionShare: '机器人解决率' },
+    reportNone: '此时间段内没有结束的会话。', reportNote: '时长依次为平均值 / 中位数 / 90 分位。会话结束后计入。暂无满意度、投诉和占用率数据。',
     waiting: '排队', lost: '该会话已不属于您：', find: '搜索', findText: '关键词，顺序不限', findNone: '没有找到。', missedOffer: '您已被设为离开：', wrongToken: '令牌无效。',
   },
 };
