@@ -51,9 +51,10 @@ func typeHint(detail string) string {
 
 // patternHints say in words what the patterns of the schemas ask for.
 var patternHints = map[string]string{
-	`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`:                                                 "lower-case letters, digits and hyphens, with a letter or a digit first and last",
-	`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`:                                                "lower-case letters, digits, hyphens and dots, with a letter or a digit first and last",
-	`^[a-z0-9][a-z0-9._-]*$`:                                                          "lower-case letters, digits, dots, underscores and hyphens, with a letter or a digit first",
+	`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`:  "lower-case letters, digits and hyphens, with a letter or a digit first and last",
+	`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`: "lower-case letters, digits, hyphens and dots, with a letter or a digit first and last",
+	`^[a-z0-9][a-z0-9._-]*$`:           "lower-case letters, digits, dots, underscores and hyphens, with a letter or a digit first",
+	`^https?://[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?([/?][^\x00-\x20\x7f#]*)?$`: "an http or https URL without user, password and fragment",
 	`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`:                                                "a language tag such as en, zh or zh-TW",
 	`^([0-9]{1,4}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?$`:                                    "hours, minutes and seconds in this order, such as 20s, 10m or 1h30m",
 	`^([01][0-9]|2[0-3]):[0-5][0-9]$`:                                                 "a time such as 08:30, in quotes",
