@@ -122,7 +122,9 @@ func TestWebhooks(t *testing.T) {
 	}
 	eventually.True(t, "the replayed event is delivered", func() bool { return taken.Load() == 1 })
 	for _, action := range []string{"webhook.replayed", "webhook.enabled"} {
-		var audit struct{ Records []struct{ Who struct{ ID string } } }
+		var audit struct {
+			Records []struct{ Who struct{ ID string } }
+		}
 		eventually.True(t, action+" is in the audit log", func() bool {
 			code, _ := d.get(t, "/console/v1/audit?action="+action, adminToken, &audit)
 			return code == 200 && len(audit.Records) > 0 && audit.Records[0].Who.ID == "root"
