@@ -35,6 +35,9 @@ type role struct {
 	desk     bus.Log
 	dialled  atomic.Bool
 
+	// gathering is held while a status is gathered.
+	gathering sync.Mutex
+
 	mu sync.Mutex
 	// caughtUp says that everything which lay in the log at the start is stored: before that the archive
 	// does not know what it will still be told about a conversation.

@@ -58,6 +58,9 @@ func (r *role) storageNow() protocol.Storage {
 // status gathers the state of the archive, and keeps the metrics that show it. Of a database that does not answer
 // it tells what was known last, and how far the log has gone since.
 func (r *role) status(ctx context.Context) (*protocol.Status, error) {
+	// One at a time: of two the slower one, which knows less, would be what is known last.
+	r.gathering.Lock()
+	defer r.gathering.Unlock()
 	// The position last: a lag that is too great by a moment is better than one below zero.
 	var last uint64
 	for _, subject := range r.filters() {
