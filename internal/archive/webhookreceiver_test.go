@@ -194,10 +194,12 @@ func (b *bench) hookOptions(secrets string) Options {
 // outboxOf opens the desk's database beside the role.
 func (b *bench) outboxOf() webhook.Outbox {
 	b.t.Helper()
-	db, err := OpenSQLite(b.t.Context(), b.file, b.subjects)
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	var db *DB
+	// While the role opens the same file, SQLite may be busy without waiting.
+	eventually.Nil(b.t, "the database opens", func() (err error) {
+		db, err = OpenSQLite(b.t.Context(), b.file, b.subjects)
+		return err
+	})
 	b.t.Cleanup(func() { _ = db.Close() })
 	return db.Webhooks()
 }

@@ -3,13 +3,11 @@ package gateway
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/deskfleet/deskfleet/internal/bus"
 	"github.com/deskfleet/deskfleet/internal/conversation"
@@ -179,13 +177,16 @@ func TestAttendance(t *testing.T) {
 		t.Errorf("live says %s", got)
 	}
 	_ = c.ws.CloseNow()
-	// The question and its answer come from two connections: here they may arrive in either order.
-	said := []string{eventually.Receive(t, "gw-0 asks", sought), eventually.Receive(t, "gw-1 answers", sought)}
-	slices.Sort(said)
-	if diff := cmp.Diff([]string{"present gw-1", "sought gw-0"}, said); diff != "" {
-		t.Errorf("live says (-want +got):\n%s", diff)
-	}
 	eventually.True(t, "gw-0 forgets the conversation", func() bool { return a.gw.link.Load().Feed.Topics() == 0 })
+	// It has asked and was answered, or the word of gw-1 came so late that it need not ask any more.
+	for len(sought) > 0 {
+		if said := <-sought; said != "sought gw-0" && said != "present gw-1" {
+			t.Errorf("live says %s", said)
+		}
+	}
+	if len(told) > 0 {
+		t.Errorf("the router is told %s although the customer is there", <-told)
+	}
 
 	// Now the last socket ends.
 	_ = second.ws.CloseNow()
