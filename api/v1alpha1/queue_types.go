@@ -34,14 +34,28 @@ type QueueSkill struct {
 	Need SkillNeed `json:"need,omitempty"`
 }
 
-// ServiceLevel is what a queue is measured by.
+// ServiceLevel is what a queue promises: so many percent of its conversations are answered within a time, and no more
+// than so many are given up. Both parts count: the first alone can be met by people who hang up.
 type ServiceLevel struct {
+	// percent of the conversations that are to be answered in time, 1 to 100. Default 80. No rollout.
+	// +optional
+	// +kubebuilder:default=80
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	Percent int32 `json:"percent,omitempty"`
 	// within: time in which a conversation is to be accepted by a person, 1s to 24h. The share of those that are is the
 	// queue's service level. Default 20s. No rollout.
 	// +optional
 	// +kubebuilder:default="20s"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",messageExpression="'within is ' + self + ': use 1s to 24h'",message="use 1s to 24h"
 	Within Duration `json:"within,omitempty"`
+	// maxAbandonmentPercent of the conversations that may be given up while they wait, 1 to 100; who gives up within the
+	// time does not count. 100 is no limit. Default 3. No rollout.
+	// +optional
+	// +kubebuilder:default=3
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	MaxAbandonmentPercent int32 `json:"maxAbandonmentPercent,omitempty"`
 }
 
 // RelaxDrop says which skills a ring no longer asks for.
@@ -86,7 +100,7 @@ type Ring struct {
 
 // OverflowAction is what a step of the degradation ladder does.
 //
-// +kubebuilder:validation:Enum=Pool;Queue;Message
+// +kubebuilder:validation:Enum=Pool;Queue;Bot;Callback;Message
 type OverflowAction string
 
 const (
@@ -94,6 +108,10 @@ const (
 	OverflowPool OverflowAction = "Pool"
 	// OverflowQueue moves the conversation to another queue, once in its life.
 	OverflowQueue OverflowAction = "Queue"
+	// OverflowBot gives the conversation to the bots meanwhile, once in its life.
+	OverflowBot OverflowAction = "Bot"
+	// OverflowCallback offers the customer to be answered later.
+	OverflowCallback OverflowAction = "Callback"
 	// OverflowMessage tells the customer.
 	OverflowMessage OverflowAction = "Message"
 )
@@ -102,14 +120,17 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="(self.action == 'Pool') == has(self.pool)",messageExpression="self.action == 'Pool' ? 'action is Pool but pool is missing: name the AgentPool' : 'action is ' + self.action + ' but pool is set: remove pool, or use action Pool'",message="pool goes with action Pool, and only with it: name the AgentPool or remove it",fieldPath=".pool"
 // +kubebuilder:validation:XValidation:rule="(self.action == 'Queue') == has(self.queue)",messageExpression="self.action == 'Queue' ? 'action is Queue but queue is missing: name another queue of the desk' : 'action is ' + self.action + ' but queue is set: remove queue, or use action Queue'",message="queue goes with action Queue, and only with it: name a queue or remove it",fieldPath=".queue"
-// +kubebuilder:validation:XValidation:rule="(self.action == 'Message') == has(self.say)",messageExpression="self.action == 'Message' ? 'action is Message but say is missing: give a text a language' : 'action is ' + self.action + ' but say is set: remove say, or use action Message'",message="say goes with action Message, and only with it: give a text a language or remove it",fieldPath=".say"
+// +kubebuilder:validation:XValidation:rule="!(self.action in ['Message', 'Callback']) || has(self.say)",messageExpression="'action is ' + self.action + ' but say is missing: give a text a language'",message="actions Message and Callback tell the customer something: give a text a language in say",fieldPath=".say"
+// +kubebuilder:validation:XValidation:rule="!(self.action in ['Pool', 'Queue']) || !has(self.say)",messageExpression="'action is ' + self.action + ' but say is set: remove say, or use action Message'",message="actions Pool and Queue say nothing: remove say, or use action Message",fieldPath=".say"
 type OverflowStep struct {
 	// predictedWait from which on the step is taken, 1s to 24h; greater from step to step. Required. No rollout.
 	// +required
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",messageExpression="'predictedWait is ' + self + ': use 1s to 24h'",message="use 1s to 24h"
 	PredictedWait Duration `json:"predictedWait"`
-	// action: Pool (a further pool may answer), Queue (the conversation moves to another queue, once in its life) or
-	// Message (the customer is told, and keeps the place). Required. No rollout.
+	// action: Pool (a further pool may answer), Queue (the conversation moves to another queue, once in its life), Bot (the
+	// bots have it meanwhile, once in its life; it keeps the place for when they hand it off again), Callback (the customer
+	// is told, and keeps the place also after leaving or until a time that suits them) or Message (the customer is told,
+	// and keeps the place). Required. No rollout.
 	// +required
 	Action OverflowAction `json:"action"`
 	// pool that may answer as well, a Human pool of the desk; only with action Pool, where it must be given. No rollout.
@@ -118,8 +139,8 @@ type OverflowStep struct {
 	// queue that receives the conversation, another one of the desk; only with action Queue, where it must be given. No rollout.
 	// +optional
 	Queue *DNSLabel `json:"queue,omitempty"`
-	// say: what the customer is told, one text a language, 1 to 16; only with action Message, where it must be given.
-	// No rollout.
+	// say: what the customer is told, one text a language, 1 to 16; only with actions Message and Callback, where it must be
+	// given, and with Bot, where it may. Default: nothing. No rollout.
 	// +optional
 	// +listType=map
 	// +listMapKey=language
@@ -202,6 +223,19 @@ type Queue struct {
 	Announce Announcement `json:"announce,omitempty"`
 }
 
+// ContactTier is a kind of contact whose conversations go before others.
+type ContactTier struct {
+	// name of the tier, as bridges and contact tokens give it in the attribute "tier", for example "gold". Required.
+	// +required
+	Name DNSLabel `json:"name"`
+	// priority that is added to that of the queue, 1 to 100; the sum is at most 100. A priority that a rule gives counts
+	// instead. Required. No rollout.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	Priority int32 `json:"priority"`
+}
+
 // Routing holds the rules of matching that are one for a desk.
 type Routing struct {
 	// ageingPerMinute: points that a minute of waiting adds to a conversation's score, 1 to 100. One rate holds for
@@ -224,4 +258,11 @@ type Routing struct {
 	// +kubebuilder:default="10m"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('168h')",messageExpression="'reopenFor is ' + self + ': use 1s to 168h'",message="use 1s to 168h"
 	ReopenFor *Duration `json:"reopenFor,omitempty"`
+	// tiers of contacts whose conversations go before others, at most 16. A contact of a tier that is not among them is
+	// served like one without. Default: none. No rollout.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	Tiers []ContactTier `json:"tiers,omitempty"`
 }

@@ -98,6 +98,18 @@ var queueRows = []ruleRow{
 		want:   []string{"spec.queues[1].overflow[0].say: Invalid value: action is Message but say is missing: give a text a language"},
 	},
 	{
+		name:   "an offer to call back has a text",
+		accept: aQueue(`overflow: [{predictedWait: 1m, action: Callback, say: [{language: en, text: Later}]}]`),
+		reject: aQueue(`overflow: [{predictedWait: 1m, action: Callback}]`),
+		want:   []string{"spec.queues[1].overflow[0].say: Invalid value: action is Callback but say is missing: give a text a language"},
+	},
+	{
+		name:   "bots may help out with a word, and without",
+		accept: aQueue(`overflow: [{predictedWait: 1m, action: Bot}, {predictedWait: 2m, action: Bot, say: [{language: en, text: Meanwhile}]}]`),
+		reject: aQueue(`overflow: [{predictedWait: 1m, action: Bot, pool: backup}]`),
+		want:   []string{"spec.queues[1].overflow[0].pool: Invalid value: action is Bot but pool is set: remove pool, or use action Pool"},
+	},
+	{
 		name:   "other steps say nothing",
 		accept: aQueue(`overflow: [{predictedWait: 1m, action: Pool, pool: backup}]`),
 		reject: aQueue(`overflow: [{predictedWait: 1m, action: Pool, pool: backup, say: [{language: en, text: Sorry}]}]`),

@@ -46,15 +46,19 @@ type ReservedSlots struct {
 
 // ChannelType is a type of channel by which customers reach a desk.
 //
-// +kubebuilder:validation:Enum=WebChat
+// +kubebuilder:validation:Enum=WebChat;Webhook
 type ChannelType string
 
-// ChannelWebChat is chat in a web page.
-const ChannelWebChat ChannelType = "WebChat"
+const (
+	// ChannelWebChat is chat in a web page.
+	ChannelWebChat ChannelType = "WebChat"
+	// ChannelWebhook is any messenger, through a bridge.
+	ChannelWebhook ChannelType = "Webhook"
+)
 
 // ChannelWeight says how much of an agent a conversation of one channel takes.
 type ChannelWeight struct {
-	// channel that the conversation came by: WebChat. Required.
+	// channel that the conversation came by: WebChat or Webhook. Required.
 	// +required
 	Channel ChannelType `json:"channel"`
 	// slots that one conversation takes, 1 to 200, at most concurrency. Required. No rollout.

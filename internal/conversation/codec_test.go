@@ -37,7 +37,7 @@ func everyBody(t testing.TB) []conversation.Body {
 		&conversation.TookOver{Router: "router-0"},
 		&conversation.WrapUpStarted{Agent: ann, Until: start, Ending: &conversation.Ending{
 			By: ann.Actor(), Reason: conversation.CloseResolved, Disposition: "refunded"}},
-		&conversation.Pended{Until: start, Agent: "ann"}, &conversation.Resumed{Agent: ann}, &conversation.Relaxed{Ring: 2, Why: []string{"waited 60 s"}},
+		&conversation.CallbackOffered{Why: []string{"predicted wait 5 min"}}, &conversation.Pended{Until: start, Agent: "ann"}, &conversation.Resumed{Agent: ann}, &conversation.Relaxed{Ring: 2, Why: []string{"waited 60 s"}},
 		&conversation.Overflowed{Pool: "backup", Why: []string{"the queue is full"}},
 		&conversation.OverflowSet{Queue: "refunds", Steps: 1, PredictedWaitMillis: 61_000},
 		&conversation.QueueRestored{Queue: "refunds", Steps: 1, Handled: 3, HandleMean: 41.5, HandleSquares: 7},

@@ -292,7 +292,9 @@ type Claim struct {
 	// and handed on by every claim. The contact's next conversation is offered to them first, within the desk's window.
 	LastAgent   string    `json:"lastAgent,omitempty"`
 	LastAgentAt time.Time `json:"lastAgentAt,omitzero"`
-	At          time.Time `json:"at"`
+	// Attributes of the contact, for the conversation that the claim opens.
+	Attributes Attributes `json:"attributes,omitempty"`
+	At         time.Time  `json:"at"`
 }
 
 // EncodeClaim renders a claim.
@@ -324,5 +326,5 @@ func (c Claim) validate() error {
 	}
 	return firstError(checkName("channel", c.Channel), checkName("contact", c.Contact),
 		checkText("contactName", c.ContactName, MaxNameBytes), checkText("language", c.Language, MaxLanguageBytes),
-		checkLastAgent(c.LastAgent))
+		checkLastAgent(c.LastAgent), c.Attributes.Validate())
 }

@@ -21,7 +21,7 @@
 // Types on .msg: message. Types on .own, in the order of a conversation's life:
 //
 //	opened       {channel, contact, contactName?, language?, queue, priority, arrival:{at,seq},
-//	              lastAgent?, lastAgentAt?, why?}                                                         → Queued
+//	              lastAgent?, lastAgentAt?, attributes?, why?}                                                    → Queued
 //	assigned     {agent, why?}                      a bot worker takes the conversation                   → Bot
 //	queued       {queue, priority, fixedPriority?, arrival, cause, rule?, overflow?, handOff?,
 //	              pin?, pinUntil?, why?}                                                                  → Queued
@@ -31,6 +31,7 @@
 //	prioritised  {priority, fixedPriority?, rule?, why?}   while Queued, Offered or Bot                  (same state)
 //	wrapUpStarted {agent, until?, ending?}          until then, if it is given, the agent is busy with it → WrapUp
 //	resumed      {agent}                            the customer wrote in the wrap-up                     → Active
+//	callbackOffered {why?}                          the customer is told that they will be answered later (same state)
 //	pended       {until, agent?, why?}              by its owner → Pending, for the customer → CallbackPending
 //	closed       {by, reason, disposition?, comment?}                                                     → Closed
 //	abandoned    {waitedMillis, why?}               the customer left while waiting                       → Abandoned

@@ -32,6 +32,8 @@ const (
 	TypeResumed       Type = "resumed"
 	TypePended        Type = "pended"
 
+	TypeCallbackOffered Type = "callbackOffered"
+
 	TypeCustomerLeft Type = "customerLeft"
 	TypeCustomerBack Type = "customerBack"
 	TypeSaid         Type = "said"
@@ -54,7 +56,7 @@ const (
 func (t Type) OnOwn() bool {
 	switch t {
 	case TypeOpened, TypeAssigned, TypeQueued, TypeOffered, TypeOfferEnded, TypeAccepted,
-		TypePrioritised, TypeWrapUpStarted, TypeResumed, TypePended, TypeClosed, TypeAbandoned, TypeReopened:
+		TypePrioritised, TypeWrapUpStarted, TypeResumed, TypePended, TypeClosed, TypeAbandoned, TypeReopened, TypeCallbackOffered:
 		return true
 	default:
 		return false
@@ -257,35 +259,36 @@ func unknown(e Event, data []byte) (Event, error) {
 
 // bodies makes an empty body of each type.
 var bodies = map[Type]func() Body{
-	TypeMessage:       func() Body { return new(Message) },
-	TypeOpened:        func() Body { return new(Opened) },
-	TypeAssigned:      func() Body { return new(Assigned) },
-	TypeQueued:        func() Body { return new(Queued) },
-	TypeOffered:       func() Body { return new(Offered) },
-	TypeOfferEnded:    func() Body { return new(OfferEnded) },
-	TypeAccepted:      func() Body { return new(Accepted) },
-	TypePrioritised:   func() Body { return new(Prioritised) },
-	TypeWrapUpStarted: func() Body { return new(WrapUpStarted) },
-	TypeClosed:        func() Body { return new(Closed) },
-	TypeAbandoned:     func() Body { return new(Abandoned) },
-	TypeReopened:      func() Body { return new(Reopened) },
-	TypeCustomerLeft:  func() Body { return new(CustomerLeft) },
-	TypeCustomerBack:  func() Body { return new(CustomerBack) },
-	TypeSaid:          func() Body { return new(Said) },
-	TypeForgotten:     func() Body { return new(Forgotten) },
-	TypeRestored:      func() Body { return new(Restored) },
-	TypeSignedOn:      func() Body { return new(SignedOn) },
-	TypePresenceSet:   func() Body { return new(PresenceSet) },
-	TypeSignedOff:     func() Body { return new(SignedOff) },
-	TypeDrainSet:      func() Body { return new(DrainSet) },
-	TypeAgentRestored: func() Body { return new(AgentRestored) },
-	TypeTookOver:      func() Body { return new(TookOver) },
-	TypeResumed:       func() Body { return new(Resumed) },
-	TypePended:        func() Body { return new(Pended) },
-	TypeRelaxed:       func() Body { return new(Relaxed) },
-	TypeOverflowed:    func() Body { return new(Overflowed) },
-	TypeOverflowSet:   func() Body { return new(OverflowSet) },
-	TypeQueueRestored: func() Body { return new(QueueRestored) },
+	TypeMessage:         func() Body { return new(Message) },
+	TypeOpened:          func() Body { return new(Opened) },
+	TypeAssigned:        func() Body { return new(Assigned) },
+	TypeQueued:          func() Body { return new(Queued) },
+	TypeOffered:         func() Body { return new(Offered) },
+	TypeOfferEnded:      func() Body { return new(OfferEnded) },
+	TypeAccepted:        func() Body { return new(Accepted) },
+	TypePrioritised:     func() Body { return new(Prioritised) },
+	TypeWrapUpStarted:   func() Body { return new(WrapUpStarted) },
+	TypeClosed:          func() Body { return new(Closed) },
+	TypeAbandoned:       func() Body { return new(Abandoned) },
+	TypeReopened:        func() Body { return new(Reopened) },
+	TypeCustomerLeft:    func() Body { return new(CustomerLeft) },
+	TypeCustomerBack:    func() Body { return new(CustomerBack) },
+	TypeSaid:            func() Body { return new(Said) },
+	TypeForgotten:       func() Body { return new(Forgotten) },
+	TypeRestored:        func() Body { return new(Restored) },
+	TypeSignedOn:        func() Body { return new(SignedOn) },
+	TypePresenceSet:     func() Body { return new(PresenceSet) },
+	TypeSignedOff:       func() Body { return new(SignedOff) },
+	TypeDrainSet:        func() Body { return new(DrainSet) },
+	TypeAgentRestored:   func() Body { return new(AgentRestored) },
+	TypeTookOver:        func() Body { return new(TookOver) },
+	TypeResumed:         func() Body { return new(Resumed) },
+	TypePended:          func() Body { return new(Pended) },
+	TypeCallbackOffered: func() Body { return new(CallbackOffered) },
+	TypeRelaxed:         func() Body { return new(Relaxed) },
+	TypeOverflowed:      func() Body { return new(Overflowed) },
+	TypeOverflowSet:     func() Body { return new(OverflowSet) },
+	TypeQueueRestored:   func() Body { return new(QueueRestored) },
 }
 
 func bodyOf(t Type) Body {

@@ -62,7 +62,9 @@ type Opened struct {
 	// LastAgent is the person whom the contact talked to before, until LastAgentAt; empty when that is not known.
 	LastAgent   string    `json:"lastAgent,omitempty"`
 	LastAgentAt time.Time `json:"lastAgentAt,omitzero"`
-	Why         []string  `json:"why,omitempty"`
+	// Attributes of the contact, of which somebody who may has assured the desk.
+	Attributes Attributes `json:"attributes,omitempty"`
+	Why        []string   `json:"why,omitempty"`
 }
 
 // Assigned gives the conversation to a bot worker.
@@ -213,6 +215,7 @@ func (o *Opened) Validate() error {
 		checkName("channel", o.Channel), checkName("contact", o.Contact), checkName("queue", o.Queue),
 		checkText("contactName", o.ContactName, MaxNameBytes), checkText("language", o.Language, MaxLanguageBytes),
 		checkPriority(o.Priority), o.Arrival.validate(), checkLastAgent(o.LastAgent),
+		o.Attributes.Validate(),
 	); err != nil {
 		return err
 	}

@@ -72,6 +72,14 @@ type State struct {
 	PinUntil time.Time `json:"pinUntil,omitzero"`
 	// Overflow is set when the degradation ladder has moved it to another queue.
 	Overflow bool `json:"overflow,omitempty"`
+	// PlaceKept is the place among those who wait for people of a conversation that the degradation ladder has given to
+	// the bots; zero otherwise.
+	PlaceKept Arrival `json:"placeKept,omitzero"`
+	// CallbackOffered is set when the customer was told that they will be answered later.
+	CallbackOffered bool `json:"callbackOffered,omitempty"`
+	// Attributes of the contact, as a bridge or the contact's token gave them when the conversation began. The map is
+	// shared by all states and never changed.
+	Attributes Attributes `json:"attributes,omitempty"`
 	// LastAgent is the person who had it, or the contact's conversation before it, last, until LastAgentAt.
 	LastAgent   string    `json:"lastAgent,omitempty"`
 	LastAgentAt time.Time `json:"lastAgentAt,omitzero"`

@@ -22,12 +22,14 @@ var from = map[Type][]Status{
 	TypeRelaxed:       {StatusQueued, StatusOffered},
 	TypeOverflowed:    {StatusQueued, StatusOffered},
 	TypeAbandoned:     {StatusQueued},
-	TypeReopened:      {StatusClosed, StatusAbandoned},
-	TypeCustomerLeft:  {StatusQueued, StatusBot, StatusOffered, StatusActive, StatusWrapUp, StatusPending, StatusCallbackPending},
-	TypeCustomerBack:  {StatusQueued, StatusBot, StatusOffered, StatusActive, StatusWrapUp, StatusPending, StatusCallbackPending},
-	TypeSaid:          {StatusQueued, StatusBot, StatusOffered, StatusActive, StatusWrapUp, StatusReopened, StatusPending, StatusCallbackPending},
-	TypeForgotten:     {StatusClosed, StatusAbandoned},
-	TypeRestored:      {StatusNone},
+
+	TypeCallbackOffered: {StatusQueued, StatusOffered},
+	TypeReopened:        {StatusClosed, StatusAbandoned},
+	TypeCustomerLeft:    {StatusQueued, StatusBot, StatusOffered, StatusActive, StatusWrapUp, StatusPending, StatusCallbackPending},
+	TypeCustomerBack:    {StatusQueued, StatusBot, StatusOffered, StatusActive, StatusWrapUp, StatusPending, StatusCallbackPending},
+	TypeSaid:            {StatusQueued, StatusBot, StatusOffered, StatusActive, StatusWrapUp, StatusReopened, StatusPending, StatusCallbackPending},
+	TypeForgotten:       {StatusClosed, StatusAbandoned},
+	TypeRestored:        {StatusNone},
 }
 
 func (s *State) transit(e Event) error {
@@ -49,6 +51,8 @@ func (s *State) transit(e Event) error {
 		s.Ring = b.Ring
 	case *Overflowed:
 		s.OverflowPool = b.Pool
+	case *CallbackOffered:
+		s.CallbackOffered = true
 	case *Forgotten:
 	case *Restored:
 		if b.State.ID != e.Conversation {
@@ -95,6 +99,7 @@ func (s *State) move(e Event) error {
 	case *Reopened:
 		s.enter(StatusReopened, e.At, nil)
 		s.LeftAt, s.Disposition, s.HandOff, s.Overflow, s.FollowUp = time.Time{}, "", nil, false, false
+		s.CallbackOffered, s.PlaceKept = false, Arrival{}
 	default:
 		return s.refuse(e, "this release does not fold it")
 	}
@@ -110,6 +115,7 @@ func (s *State) open(b *Opened, at time.Time) {
 	}
 	s.Queue, s.Priority, s.Arrival = b.Queue, b.Priority, b.Arrival
 	s.LastAgent, s.LastAgentAt = b.LastAgent, b.LastAgentAt
+	s.Attributes = b.Attributes
 }
 
 // pend puts the conversation aside.
@@ -175,6 +181,12 @@ func (s *State) queue(b *Queued, e Event) error {
 		s.Ring = 0
 	}
 	s.Overflow = s.Overflow || b.Overflow
+	switch {
+	case b.Queue != BotQueue:
+		s.PlaceKept = Arrival{}
+	case b.Overflow && s.Queue != BotQueue:
+		s.PlaceKept = s.Arrival
+	}
 	if s.Pin, s.PinUntil = b.Pin, b.PinUntil; s.Pin != "" {
 		s.Passed = nil // who is asked for by name is asked, whatever they said before
 	}

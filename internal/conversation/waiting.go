@@ -34,6 +34,12 @@ type Pended struct {
 	Why   []string `json:"why,omitempty"`
 }
 
+// CallbackOffered says that the customer of a waiting conversation was told that they will be answered later: it keeps
+// its place when they leave, and they may say when it suits them.
+type CallbackOffered struct {
+	Why []string `json:"why,omitempty"`
+}
+
 // Ending is how a conversation will be closed when its wrap-up is over.
 type Ending struct {
 	By          Actor       `json:"by"`
@@ -77,6 +83,9 @@ func (*Resumed) EventType() Type { return TypeResumed }
 func (*Pended) EventType() Type { return TypePended }
 
 // EventType implements Body.
+func (*CallbackOffered) EventType() Type { return TypeCallbackOffered }
+
+// EventType implements Body.
 func (*OverflowSet) EventType() Type { return TypeOverflowSet }
 
 // EventType implements Body.
@@ -108,6 +117,9 @@ func (p *Pended) Validate() error {
 	}
 	return firstError(checkPin(p.Agent), checkWhy(p.Why))
 }
+
+// Validate implements Body.
+func (c *CallbackOffered) Validate() error { return checkWhy(c.Why) }
 
 // Validate implements Body.
 func (o *OverflowSet) Validate() error {

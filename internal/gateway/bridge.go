@@ -30,11 +30,21 @@ const maxForeignID = 256
 // bridgedMessage is what a bridge posts.
 type bridgedMessage struct {
 	// ID of the message, the messenger's own: what has the same id is stored once.
-	ID      string               `json:"id"`
-	Contact chatwire.ContactCard `json:"contact"`
-	Text    string               `json:"text"`
+	ID      string         `json:"id"`
+	Contact bridgedContact `json:"contact"`
+	Text    string         `json:"text"`
 	// Language as a BCP 47 tag; may be empty.
 	Language string `json:"language"`
+}
+
+// bridgedContact is who wrote, as the bridge knows them.
+type bridgedContact struct {
+	// ID of the customer, the messenger's own.
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	// Attributes that the bridge assures of the customer; the tier is one. They count for the conversation that the
+	// message opens.
+	Attributes conversation.Attributes `json:"attributes"`
 }
 
 // bridgedReply answers it.
@@ -65,7 +75,7 @@ func (g *Gateway) bridged(r *http.Request) (int, any, error) {
 	if err := m.check(); err != nil {
 		return 0, nil, err
 	}
-	contact := intake.Contact{Channel: runtimeconfig.ChannelWebhook, ID: bus.ContactToken(m.Contact.ID), Name: m.Contact.Name, Language: m.Language}
+	contact := intake.Contact{Channel: runtimeconfig.ChannelWebhook, ID: bus.ContactToken(m.Contact.ID), Name: m.Contact.Name, Language: m.Language, Attributes: m.Contact.Attributes}
 	if err := g.checkLimits(contact.Channel+"/"+contact.ID, m.Text, time.Now()); err != nil {
 		return 0, nil, err
 	}
@@ -120,6 +130,9 @@ func (m *bridgedMessage) check() error {
 	}
 	if strings.TrimSpace(m.Text) == "" {
 		return problem.Field(http.StatusBadRequest, problem.CodeInvalid, "text", m.Text, "", "write something")
+	}
+	if wrong, ok := errors.AsType[*conversation.FieldError](m.Contact.Attributes.Validate()); ok {
+		return problem.Field(http.StatusBadRequest, problem.CodeInvalid, "contact."+wrong.Field, wrong.Value, "", wrong.Remedy)
 	}
 	return errors.Join(chatwire.CheckName(m.Contact.Name), chatwire.CheckLanguage(m.Language))
 }

@@ -199,6 +199,34 @@ func TestBridge(t *testing.T) {
 	})
 }
 
+// TestBridgeAssuresAttributes: what a bridge says of a customer is in the claim that opens the conversation, and what does
+// not fit is refused with its field.
+func TestBridgeAssuresAttributes(t *testing.T) {
+	b := newBridge(t)
+	body := func(attributes string) string {
+		return `{"id":"m1","contact":{"id":"li-wei","attributes":` + attributes + `},"text":"hello"}`
+	}
+	for attributes, field := range map[string]string{
+		`{"tier":""}`:       "contact.attributes.tier",
+		`{"a tier":"gold"}`: "contact.attributes",
+		`{"a":"1","b":"1","c":"1","d":"1","e":"1","f":"1","g":"1","h":"1","i":"1"}`: "contact.attributes",
+	} {
+		if status, _, p := b.posts(body(attributes), b.key, time.Now()); status != http.StatusBadRequest || p.Field != field {
+			t.Errorf("%s gives %d %+v", attributes, status, p)
+		}
+	}
+	if status, _, p := b.posts(body(`{"tier":"gold"}`), b.key, time.Now()); status != http.StatusCreated {
+		t.Fatalf("it gives %d %+v", status, p)
+	}
+	stored, found, err := b.Log.Last(t.Context(), b.Subjects.Claim(runtimeconfig.ChannelWebhook, "li-wei"))
+	if err != nil || !found {
+		t.Fatal(found, err)
+	}
+	if claim, err := conversation.DecodeClaim(stored.Data); err != nil || claim.Attributes.Tier() != "gold" {
+		t.Errorf("the claim is %+v, %v", claim, err)
+	}
+}
+
 // TestBridgeSendsAgainBehindTheEnd: a message that was in a conversation which has ended opens none.
 func TestBridgeSendsAgainBehindTheEnd(t *testing.T) {
 	b := newBridge(t)

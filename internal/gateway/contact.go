@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/gateway/contacttoken"
 	"github.com/deskfleet/deskfleet/internal/web/problem"
 )
@@ -17,6 +18,8 @@ import (
 type contact struct {
 	ID   string
 	Name string
+	// Attributes that the token's signer assures of the contact.
+	Attributes conversation.Attributes
 	// Token to give back to the client.
 	Token string
 }
@@ -42,7 +45,7 @@ func (g *Gateway) identify(token, name string, addr netip.Addr, now time.Time) (
 		}
 		return contact{}, problem.New(http.StatusUnauthorized, problem.CodeToken, detail, "forget the token and begin without one")
 	}
-	c := contact{ID: claims.Contact, Name: claims.Name, Token: token}
+	c := contact{ID: claims.Contact, Name: claims.Name, Attributes: claims.Attributes, Token: token}
 	if name != "" {
 		c.Name = name
 	}
@@ -65,7 +68,9 @@ func (g *Gateway) newContact(keys contacttoken.Keys, name string, addr netip.Add
 }
 
 func (g *Gateway) issue(keys contacttoken.Keys, c *contact, now time.Time) error {
-	token, err := contacttoken.Issue(keys, g.desk, c.ID, Channel, c.Name, now)
+	token, err := contacttoken.Sign(keys, g.desk, contacttoken.Claims{
+		Contact: c.ID, Channel: Channel, Name: c.Name, Attributes: c.Attributes,
+	}, now)
 	if err != nil {
 		return err
 	}

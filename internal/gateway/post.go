@@ -77,7 +77,7 @@ func (l *link) start(ctx context.Context, g *Gateway, c contact, language string
 }
 
 func intakeContact(c contact, language string) intake.Contact {
-	return intake.Contact{Channel: Channel, ID: c.ID, Name: c.Name, Language: language}
+	return intake.Contact{Channel: Channel, ID: c.ID, Name: c.Name, Language: language, Attributes: c.Attributes}
 }
 
 // checkLimits bounds length and rate of what one contact sends.

@@ -287,12 +287,29 @@ func TestKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	same, err := gw.identify(who.Token, "", noAddr, later.Add(time.Hour))
-	if err != nil || same != who {
+	if err != nil || !cmp.Equal(same, who) {
 		t.Errorf("the token gives %+v, %v; want %+v", same, err, who)
 	}
 	renewed, err := gw.identify(who.Token, "", noAddr, later.Add(contacttoken.RenewAfter+time.Hour))
 	if err != nil || renewed.ID != who.ID || renewed.Token == who.Token {
 		t.Errorf("an old token gives %+v, %v", renewed, err)
+	}
+	keys, err := gw.keys.Keys(later)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gold, err := contacttoken.Sign(keys, gw.desk, contacttoken.Claims{
+		Contact: "c-9", Channel: Channel, Attributes: conversation.Attributes{conversation.AttributeTier: "gold"},
+	}, later)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []time.Duration{0, contacttoken.RenewAfter + time.Hour} {
+		kept, err := gw.identify(gold, "", noAddr, later.Add(at))
+		if err != nil || kept.Attributes.Tier() != "gold" || intakeContact(kept, "en").Attributes.Tier() != "gold" {
+			t.Errorf("after %s the contact of a tier is %+v, %v", at, kept, err)
+		}
+		gold = kept.Token
 	}
 	named, err := gw.identify(who.Token, "Li Wei", noAddr, later.Add(time.Hour))
 	if err != nil || named.ID != who.ID || named.Name != "Li Wei" || named.Token == who.Token {

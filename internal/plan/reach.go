@@ -17,18 +17,21 @@ func reachability(found *problems, spec *v1alpha1.ServiceDeskSpec, pools []*v1al
 	staff := staffOf(pools)
 	for i := range spec.Queues {
 		q := &spec.Queues[i]
-		if missing := reaches(q, staff); missing != nil && !movesOn(spec, q, staff) {
-			missing.report(found, i, q)
+		for _, channel := range channelsOf(spec) {
+			if missing := reaches(q, staff, channel); missing != nil && !movesOn(spec, q, staff, channel) {
+				missing.report(found, i, q)
+				break
+			}
 		}
 	}
 }
 
 // movesOn reports whether the queue overflows to one that reaches somebody. It is one hop: what that queue overflows to
 // does not count.
-func movesOn(spec *v1alpha1.ServiceDeskSpec, q *v1alpha1.Queue, staff []member) bool {
+func movesOn(spec *v1alpha1.ServiceDeskSpec, q *v1alpha1.Queue, staff []member, channel v1alpha1.ChannelType) bool {
 	return slices.ContainsFunc(q.Overflow, func(s v1alpha1.OverflowStep) bool {
 		return s.Queue != nil && slices.ContainsFunc(spec.Queues, func(o v1alpha1.Queue) bool {
-			return o.Name == *s.Queue && reaches(&o, staff) == nil
+			return o.Name == *s.Queue && reaches(&o, staff, channel) == nil
 		})
 	})
 }
@@ -82,24 +85,32 @@ func (m *member) override(skills []v1alpha1.AgentSkill, own *v1alpha1.MemberSett
 	}
 }
 
-// lightest is the least that a conversation takes of the agent's slots, of whatever channel.
-func (m *member) lightest() int32 {
-	least := int32(1)
-	if i := slices.IndexFunc(m.weights, func(w v1alpha1.ChannelWeight) bool { return w.Channel == v1alpha1.ChannelWebChat }); i >= 0 {
-		least = m.weights[i].Slots // the only channel that there is
+// channelsOf a desk by which conversations come.
+func channelsOf(spec *v1alpha1.ServiceDeskSpec) []v1alpha1.ChannelType {
+	all := []v1alpha1.ChannelType{v1alpha1.ChannelWebChat}
+	if spec.Channels != nil && spec.Channels.Webhook != nil {
+		all = append(all, v1alpha1.ChannelWebhook)
 	}
-	return least
+	return all
 }
 
-// roomFor reports whether a conversation of the queue fits into what is not kept for other queues.
-func (m *member) roomFor(queue v1alpha1.DNSLabel) bool {
+// weight of a conversation of a channel, in slots.
+func (m *member) weight(channel v1alpha1.ChannelType) int32 {
+	if i := slices.IndexFunc(m.weights, func(w v1alpha1.ChannelWeight) bool { return w.Channel == channel }); i >= 0 {
+		return m.weights[i].Slots
+	}
+	return 1
+}
+
+// roomFor reports whether a conversation of the queue, by a channel, fits into what is not kept for other queues.
+func (m *member) roomFor(queue v1alpha1.DNSLabel, channel v1alpha1.ChannelType) bool {
 	left := m.slots
 	for _, r := range m.reserved {
 		if r.Queue != queue {
 			left -= r.Slots
 		}
 	}
-	return left >= m.lightest()
+	return left >= m.weight(channel)
 }
 
 // lacks are the skills that a member has not at the level.
@@ -145,11 +156,12 @@ type unreached struct {
 	// serving are the members of the pools that may answer, able those of them who have the skills.
 	serving, able []member
 	wants         []v1alpha1.QueueSkill
+	channel       v1alpha1.ChannelType
 }
 
-// reaches is nil when a conversation of the queue can reach a member.
-func reaches(q *v1alpha1.Queue, staff []member) *unreached {
-	u := &unreached{}
+// reaches is nil when a conversation of the queue, by the channel, can reach a member.
+func reaches(q *v1alpha1.Queue, staff []member, channel v1alpha1.ChannelType) *unreached {
+	u := &unreached{channel: channel}
 	wants, further := lastRing(q)
 	u.wants = wants
 	for i := range staff {
@@ -162,7 +174,7 @@ func reaches(q *v1alpha1.Queue, staff []member) *unreached {
 			continue
 		}
 		u.able = append(u.able, *m)
-		if m.roomFor(q.Name) {
+		if m.roomFor(q.Name, channel) {
 			return nil
 		}
 	}
@@ -187,8 +199,17 @@ func (u *unreached) report(found *problems, i int, q *v1alpha1.Queue) {
 	default:
 		found.add(Waiting, v1alpha1.ReasonQueueUnreachable, at+".name",
 			fmt.Sprintf("reserve fewer slots in spec.human.reserved, or raise spec.concurrency, of AgentPool %s", u.able[0].pool),
-			"queue %q finds no room: AgentPool %s reserves the slots of its members who could answer for other queues%s", q.Name, poolNames(u.able), forever)
+			"queue %q finds no room%s: AgentPool %s reserves the slots of its members who could answer for other queues%s", q.Name, u.byChannel(), poolNames(u.able), forever)
 	}
+}
+
+// byChannel names the channel where its weight is what does not fit.
+func (u *unreached) byChannel() string {
+	i := slices.IndexFunc(u.able, func(m member) bool { return m.weight(u.channel) > 1 })
+	if i < 0 {
+		return ""
+	}
+	return fmt.Sprintf(" for conversations by %s, which take %d slots", u.channel, u.able[i].weight(u.channel))
 }
 
 func afterRings(q *v1alpha1.Queue) string {
@@ -233,6 +254,7 @@ func poolsNamed(found *problems, desk *v1alpha1.ServiceDesk, pools []*v1alpha1.A
 	for _, pool := range pools {
 		types[v1alpha1.DNSLabel(pool.Name)] = pool.Spec.Type
 	}
+	bots := slices.ContainsFunc(pools, func(p *v1alpha1.AgentPool) bool { return p.Spec.Type == v1alpha1.PoolTypeBot })
 	check := func(field string, name v1alpha1.DNSLabel, without string) {
 		switch types[name] {
 		case v1alpha1.PoolTypeHuman:
@@ -254,6 +276,11 @@ func poolsNamed(found *problems, desk *v1alpha1.ServiceDesk, pools []*v1alpha1.A
 		for j := range q.Overflow {
 			if name := q.Overflow[j].Pool; name != nil {
 				check(fmt.Sprintf("spec.queues[%d].overflow[%d].pool", i, j), *name, "the step is left out")
+			}
+			if q.Overflow[j].Action == v1alpha1.OverflowBot && !bots {
+				found.add(Waiting, v1alpha1.ReasonReferenceMissing, fmt.Sprintf("spec.queues[%d].overflow[%d].action", i, j),
+					"apply an AgentPool of type Bot with spec.deskRef.name "+desk.Name+", or use another action; until then the step is left out",
+					"action is Bot, and ServiceDesk %s has no AgentPool of type Bot in namespace %s", desk.Name, desk.Namespace)
 			}
 		}
 	}

@@ -61,8 +61,18 @@ func TestReachability(t *testing.T) {
 		}},
 		{name: "what is left is too little for one conversation", manifests: vip("priority: 90") +
 			fmt.Sprintf(aPool, "people", "type: Human, concurrency: 3, human: {members: [ann], queues: [general, vip], weights: [{channel: WebChat, slots: 2}], reserved: [{queue: vip, slots: 2}]}"), want: []string{
-			`ServiceDesk shop: spec.queues[0].name: queue "general" finds no room: AgentPool people reserves the slots of its members who could answer for other queues: its conversations would wait for ever; ` +
+			`ServiceDesk shop: spec.queues[0].name: queue "general" finds no room for conversations by WebChat, which take 2 slots: AgentPool people reserves the slots of its members who could answer for other queues: its conversations would wait for ever; ` +
 				"reserve fewer slots in spec.human.reserved, or raise spec.concurrency, of AgentPool people",
+		}},
+		{name: "what is left is too little for one conversation of a channel", manifests: fmt.Sprintf(aDesk, "queues: [{name: general}, {name: vip, priority: 90}], channels: {webhook: {url: 'https://bridge.example.com/', secretRef: {name: bridge}}}") +
+			fmt.Sprintf(aPool, "people", "type: Human, concurrency: 3, human: {members: [ann], queues: [general, vip], weights: [{channel: Webhook, slots: 2}], reserved: [{queue: vip, slots: 2}]}"), want: []string{
+			`ServiceDesk shop: spec.queues[0].name: queue "general" finds no room for conversations by Webhook, which take 2 slots: AgentPool people reserves the slots of its members who could answer for other queues: its conversations would wait for ever; ` +
+				"reserve fewer slots in spec.human.reserved, or raise spec.concurrency, of AgentPool people",
+		}},
+		{name: "bots that are to have conversations meanwhile are missing", manifests: fmt.Sprintf(aDesk, "queues: [{name: general, overflow: [{predictedWait: 1m, action: Bot}]}]") +
+			fmt.Sprintf(aPool, "people", "type: Human, human: {members: [ann], queues: [general]}"), want: []string{
+			"ServiceDesk shop: spec.queues[0].overflow[0].action: action is Bot, and ServiceDesk shop has no AgentPool of type Bot in namespace default; " +
+				"apply an AgentPool of type Bot with spec.deskRef.name shop, or use another action; until then the step is left out",
 		}},
 	})
 }
@@ -107,7 +117,7 @@ func TestDocumentLeavesOutWhatLeadsNowhere(t *testing.T) {
 	in.Pools[1].Spec.Human.Reserved = append(in.Pools[1].Spec.Human.Reserved, v1alpha1.ReservedSlots{Queue: "gone", Slots: 1})
 	_, document, _ := desk(t, in)
 	refunds, human := document.Queues[1], document.Pools[1].Human
-	if len(refunds.Overflow) != 2 || refunds.Overflow[0].Queue != "general" || len(refunds.Relax) != 3 || len(refunds.Relax[2].AddPools) != 0 {
+	if len(refunds.Overflow) != 4 || refunds.Overflow[0].Queue != "general" || len(refunds.Relax) != 3 || len(refunds.Relax[2].AddPools) != 0 {
 		t.Errorf("overflow %+v, relax %+v", refunds.Overflow, refunds.Relax)
 	}
 	if len(human.Shifts) != 1 || human.Shifts[0].Name != "night" || len(human.Agents) != 0 || len(human.Reserved) != 1 {

@@ -12,11 +12,15 @@ func routing(r *v1alpha1.Routing) runtimeconfig.Routing {
 	if r == nil {
 		return runtimeconfig.Routing{}
 	}
-	return runtimeconfig.Routing{
+	c := runtimeconfig.Routing{
 		AgeingPerMinute:  int(r.AgeingPerMinute),
 		StickyForSeconds: seconds(r.StickyFor),
 		ReopenForSeconds: seconds(r.ReopenFor),
 	}
+	for _, t := range r.Tiers {
+		c.Tiers = append(c.Tiers, runtimeconfig.Tier{Name: string(t.Name), Priority: int(t.Priority)})
+	}
+	return c
 }
 
 // queues converts the desk's queues. A pool that the desk does not have is left
@@ -43,7 +47,9 @@ func queue(q *v1alpha1.Queue, people map[v1alpha1.DNSLabel]*v1alpha1.HumanSettin
 		c.Skills = append(c.Skills, runtimeconfig.QueueSkill{Name: string(s.Name), Level: int(s.Level), Need: runtimeconfig.Need(s.Need)})
 	}
 	if level := q.ServiceLevel; level != nil {
-		c.ServiceLevel = &runtimeconfig.ServiceLevel{WithinSeconds: seconds(&level.Within)}
+		c.ServiceLevel = &runtimeconfig.ServiceLevel{
+			Percent: int(level.Percent), WithinSeconds: seconds(&level.Within), MaxAbandonmentPercent: int(level.MaxAbandonmentPercent),
+		}
 	}
 	for i := range q.Relax {
 		c.Relax = append(c.Relax, ring(&q.Relax[i], people))

@@ -16,7 +16,7 @@ import (
 func (s *session) claimFor(ctx context.Context, in *routing.Wrote) (bool, error) {
 	subject := s.subjects.Claim(in.Channel, in.Contact)
 	c, known := s.claims[subject]
-	in.LastAgent, in.LastAgentAt = c.LastAgent, c.LastAgentAt
+	in.LastAgent, in.LastAgentAt, in.Attributes = c.LastAgent, c.LastAgentAt, c.Attributes
 	if known && !c.Ended {
 		if c.Conversation == in.Conversation {
 			if in.ContactName == "" {
@@ -32,12 +32,14 @@ func (s *session) claimFor(ctx context.Context, in *routing.Wrote) (bool, error)
 	next := conversation.Claim{
 		V: conversation.Version, Conversation: in.Conversation, Channel: in.Channel, Contact: in.Contact,
 		ContactName: in.ContactName, Language: in.Language, At: s.now().UTC(),
-		LastAgent: c.LastAgent, LastAgentAt: c.LastAgentAt,
+		LastAgent: c.LastAgent, LastAgentAt: c.LastAgentAt, Attributes: c.Attributes,
 	}
 	err := s.writeClaim(ctx, subject, next, c.seq)
 	if errors.Is(err, bus.ErrFenced) {
 		// A gateway was faster, and has taken the same conversation up again if it has seen this very message.
-		return s.claimNames(ctx, subject, in.Conversation)
+		names, err := s.claimNames(ctx, subject, in.Conversation)
+		in.Attributes = s.claims[subject].Attributes
+		return names, err
 	}
 	return err == nil, err
 }

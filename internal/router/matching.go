@@ -18,6 +18,12 @@ func routingConfig(doc *runtimeconfig.Document, times routing.Times) routing.Con
 		DefaultQueue: doc.DefaultQueue, Times: times, Ageing: doc.Routing.AgeingPerMinute,
 		StickyFor: seconds(doc.Routing.StickyForSeconds), ReopenFor: seconds(doc.Routing.ReopenForSeconds),
 	}
+	for _, t := range doc.Routing.Tiers {
+		if c.Tiers == nil {
+			c.Tiers = map[string]int{}
+		}
+		c.Tiers[t.Name] = t.Priority
+	}
 	if len(doc.Languages) > 0 {
 		c.Language = doc.Languages[0]
 	}

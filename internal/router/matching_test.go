@@ -11,6 +11,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/bus"
 	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/escalation"
+	"github.com/deskfleet/deskfleet/internal/router/intake"
 	"github.com/deskfleet/deskfleet/internal/router/protocol"
 	"github.com/deskfleet/deskfleet/internal/routing"
 	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
@@ -50,6 +51,37 @@ func TestTheReasonOfAnOfferIsStoredAndShown(t *testing.T) {
 	shown := ben.must(protocol.Request{Type: protocol.Show, Conversation: conv}).Conversation
 	if diff := cmp.Diff(offered.Why, shown.Why); diff != "" {
 		t.Errorf("shown later: %s", diff)
+	}
+	d.check()
+}
+
+// What a gateway's claim says of a contact counts for the conversation that opens, and the offer says so.
+func TestATierGoesBefore(t *testing.T) {
+	d := newDesk(t)
+	d.doc.Routing.Tiers = []runtimeconfig.Tier{{Name: "gold", Priority: 25}}
+	d.doc.Pools[1].Concurrency = 1
+	d.people(func(*runtimeconfig.Queue, *runtimeconfig.HumanSettings) {})
+	d.startRouter("router-0", nil)
+	usual := d.post("c-1", "m1", "hello")
+	posted, err := d.intake.Post(d.ctx, intake.Contact{
+		Channel: "web", ID: "c-2", Language: "en", Attributes: conversation.Attributes{conversation.AttributeTier: "gold"},
+	}, conversation.Message{Text: "hello", Language: "en", ClientID: "m1"}, "", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.has(usual, conversation.TypeOpened, 1)
+	opened, _ := d.has(posted.Conversation, conversation.TypeOpened, 1).Body.(*conversation.Opened)
+	if opened.Priority != 75 || opened.Attributes.Tier() != "gold" {
+		t.Errorf("it opens as %+v", opened)
+	}
+	ann := d.client(bus.PartyAgent, "ann")
+	ann.signOn()
+	first, _ := d.has(posted.Conversation, conversation.TypeOffered, 1).Body.(*conversation.Offered)
+	if !strings.Contains(first.Why[0], "priority 50 + 25 for tier gold") {
+		t.Errorf("the offer says %q", first.Why)
+	}
+	if story := strings.Join(d.story(usual), " "); strings.Contains(story, "offered") {
+		t.Errorf("ann has one slot, and the one without a tier was offered too: %s", story)
 	}
 	d.check()
 }

@@ -104,6 +104,8 @@ func whyOfConversation(body conversation.Body) []string {
 		return b.Why
 	case *conversation.Overflowed:
 		return b.Why
+	case *conversation.CallbackOffered:
+		return b.Why
 	default:
 		return nil
 	}

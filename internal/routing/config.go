@@ -23,6 +23,8 @@ type Config struct {
 	StickyFor time.Duration
 	// ReopenFor: a conversation that is reopened within it is offered to the last agent first. 0 is ten minutes.
 	ReopenFor time.Duration
+	// Tiers of contacts: the priority that each adds to the queue's.
+	Tiers map[string]int
 	// Hours of the desk; nil is always open. Closed says what happens outside them.
 	Hours  Hours
 	Closed Closed
@@ -127,9 +129,14 @@ type Action string
 
 // Actions of steps.
 const (
-	ActionPool    Action = "Pool"
-	ActionQueue   Action = "Queue"
-	ActionMessage Action = "Message"
+	ActionPool  Action = "Pool"
+	ActionQueue Action = "Queue"
+	// ActionBot gives a conversation to the bots, once in its life and never one that a person has answered. It keeps its
+	// place for when they hand it off again.
+	ActionBot Action = "Bot"
+	// ActionCallback tells the customer that they will be answered later: the conversation keeps its place when they leave.
+	ActionCallback Action = "Callback"
+	ActionMessage  Action = "Message"
 )
 
 // Step of the degradation ladder.
@@ -139,7 +146,7 @@ type Step struct {
 	Action        Action
 	// Pool of ActionPool, Queue of ActionQueue, by name.
 	Pool, Queue string
-	// Say of ActionMessage, one text a language.
+	// Say of ActionMessage, ActionCallback and ActionBot, one text a language.
 	Say []Text
 }
 

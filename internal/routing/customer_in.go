@@ -31,7 +31,9 @@ type Wrote struct {
 	// LastAgent is the person whom the contact talked to before, until LastAgentAt; empty when that is not known.
 	LastAgent   string
 	LastAgentAt time.Time
-	Verdict     Verdict
+	// Attributes of the contact.
+	Attributes conversation.Attributes
+	Verdict    Verdict
 }
 
 func (in Wrote) decide(d *Desk, now time.Time) error {
@@ -44,8 +46,8 @@ func (in Wrote) decide(d *Desk, now time.Time) error {
 		front, priority := d.front()
 		d.emit(now, in.Conversation, &conversation.Opened{
 			Channel: in.Channel, Contact: in.Contact, ContactName: in.ContactName, Language: in.Language,
-			Queue: front, Priority: priority, Arrival: conversation.Arrival{At: now, Seq: in.Seq},
-			LastAgent: in.LastAgent, LastAgentAt: in.LastAgentAt,
+			Queue: front, Priority: d.base(priority, in.Attributes), Arrival: conversation.Arrival{At: now, Seq: in.Seq},
+			LastAgent: in.LastAgent, LastAgentAt: in.LastAgentAt, Attributes: in.Attributes,
 		})
 		if !d.begins(c, now) {
 			return nil
@@ -54,7 +56,7 @@ func (in Wrote) decide(d *Desk, now time.Time) error {
 		front, priority := d.front()
 		d.emit(now, in.Conversation, &conversation.Reopened{Cause: conversation.CauseReopened, Seq: in.Seq})
 		d.emit(now, in.Conversation, &conversation.Queued{
-			Queue: front, Priority: priority, Arrival: conversation.Arrival{At: now, Seq: in.Seq},
+			Queue: front, Priority: d.base(priority, c.state.Attributes), Arrival: conversation.Arrival{At: now, Seq: in.Seq},
 			Cause: conversation.CauseReopened, Why: []string{"the customer wrote after the end"},
 		})
 		if !d.begins(c, now) {

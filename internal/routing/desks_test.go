@@ -34,7 +34,12 @@ func skilledDesk() routing.Config {
 		{PredictedWait: 10 * time.Second, Action: routing.ActionMessage, Say: []routing.Text{{Language: "en", Text: "It takes long."}}},
 		{PredictedWait: 20 * time.Second, Action: routing.ActionQueue, Queue: "refunds"},
 	}
-	c.Queues[1].Ladder = []routing.Step{{PredictedWait: 10 * time.Second, Action: routing.ActionPool, Pool: "second"}}
+	c.Queues[1].Ladder = []routing.Step{
+		{PredictedWait: 10 * time.Second, Action: routing.ActionPool, Pool: "second"},
+		{PredictedWait: 15 * time.Second, Action: routing.ActionBot},
+		{PredictedWait: 30 * time.Second, Action: routing.ActionCallback, Say: []routing.Text{{Language: "en", Text: "We come back to you."}}},
+	}
+	c.Tiers = map[string]int{"gold": 30}
 	c.Queues[1].MaxWait = 90 * time.Second
 	c.Pools[2].Overrides = []routing.Override{{Agent: "cleo", Skills: []routing.Skill{{Name: "vip", Level: 1}, {Name: "english", Level: 2}}}}
 	return c
@@ -58,6 +63,14 @@ func (e every) At(t time.Time) (open bool, change time.Time) {
 		return true, t.Add(e.on - into)
 	}
 	return false, t.Add(e.on + e.off - into)
+}
+
+// attributes of a conversation's contact: some are of a tier.
+func attributes(id conversation.ID) conversation.Attributes {
+	if id[len(id)-1]%4 == 0 {
+		return conversation.Attributes{conversation.AttributeTier: "gold"}
+	}
+	return nil
 }
 
 // channel of a conversation: those of mail take more slots where a pool says so.

@@ -235,9 +235,14 @@ func (d *Desk) priority(s *conversation.State, queue string) int {
 		return s.Priority
 	}
 	if q := d.queues[queue]; q != nil {
-		return q.Priority
+		return d.base(q.Priority, s.Attributes)
 	}
 	return s.Priority
+}
+
+// base is what a score begins with: the queue's priority and that of the contact's tier.
+func (d *Desk) base(priority int, of conversation.Attributes) int {
+	return min(conversation.MaxPriority, priority+d.config.Tiers[of.Tier()])
 }
 
 // ownHandOff is the hand-off that the router makes itself, with what it knows.

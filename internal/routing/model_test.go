@@ -359,6 +359,12 @@ func (m *model) checkQueued(t *rapid.T, now time.Time, conv conversation.ID, b *
 	}
 	kept := b.Arrival == before.Arrival
 	fromBots := before.Status == conversation.StatusBot && b.Queue != conversation.BotQueue
+	if fromBots && !before.PlaceKept.At.IsZero() && b.Arrival != before.PlaceKept {
+		t.Fatalf("%s was with the bots meanwhile and lost its place: %+v, was %v", conv, b, before.PlaceKept)
+	}
+	if b.Queue == conversation.BotQueue && b.Cause == conversation.CauseOverflow && !before.AnsweredAt.IsZero() {
+		t.Fatalf("%s was answered by a person and is given to the bots", conv)
+	}
 	if b.Cause == conversation.CauseCallback {
 		kept = now.Sub(b.Arrival.At) == before.StatusAt.Sub(before.Arrival.At)
 	}

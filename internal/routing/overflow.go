@@ -167,6 +167,11 @@ func (d *Desk) untaken(q *queue, c *entry, step *Step) *Step {
 	case ActionQueue:
 		// A queue in which nobody is either would only take the place from it.
 		open = !s.Overflow && step.Queue != q.name && d.hasQueue(step.Queue) && !d.queues[step.Queue].service.nobody
+	case ActionBot:
+		// What a person has answered is not given back to a machine.
+		open = !s.Overflow && s.AnsweredAt.IsZero() && d.botsHaveRoom()
+	case ActionCallback:
+		open = !s.CallbackOffered
 	case ActionMessage:
 		text := d.inLanguage(s, step.Say)
 		open = text.Text != "" && !slices.Contains(s.Said, d.saidHash(text.Text))
@@ -175,6 +180,12 @@ func (d *Desk) untaken(q *queue, c *entry, step *Step) *Step {
 		return nil
 	}
 	return step
+}
+
+// botsHaveRoom says whether what is given to the bots is answered at once: waiting there as well would help nobody.
+func (d *Desk) botsHaveRoom() bool {
+	q := d.queues[conversation.BotQueue]
+	return d.config.hasBots() && q != nil && !q.service.nobody && q.line.len() == 0
 }
 
 // hasQueue is knownQueue without words.
@@ -218,6 +229,13 @@ func (d *Desk) ladder(c *entry, now time.Time) {
 		case ActionQueue:
 			d.moveTo(c, step.Queue, conversation.Queued{Cause: conversation.CauseOverflow, Overflow: true, Why: why}, now)
 			d.matchConversation(c, now)
+		case ActionBot:
+			d.tell(c, step.Say, now)
+			d.moveTo(c, conversation.BotQueue, conversation.Queued{Cause: conversation.CauseOverflow, Overflow: true, Why: why}, now)
+			d.matchConversation(c, now)
+		case ActionCallback:
+			d.tell(c, step.Say, now)
+			d.emit(now, s.ID, &conversation.CallbackOffered{Why: why})
 		default:
 			d.tell(c, step.Say, now)
 		}

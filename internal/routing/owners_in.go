@@ -183,13 +183,17 @@ func (d *Desk) knownQueue(name, what string) error {
 }
 
 // moveTo queues a conversation elsewhere. Its place is given anew when it comes from the bots: their
-// talk is not waiting, and those who wait for people already were first. Otherwise it is kept.
+// talk is not waiting, and those who wait for people already were first. Otherwise it is kept, also by one that the
+// degradation ladder gave to the bots.
 func (d *Desk) moveTo(c *entry, to string, q conversation.Queued, now time.Time) {
 	s := &c.state
 	q.Queue, q.Priority, q.FixedPriority = to, d.priority(s, to), s.FixedPriority
 	q.Arrival = s.Arrival
 	if s.Queue == conversation.BotQueue && to != conversation.BotQueue && s.Status == conversation.StatusBot {
 		q.Arrival = conversation.Arrival{At: now, Seq: s.MsgSeq}
+	}
+	if to != conversation.BotQueue && s.PlaceKept != (conversation.Arrival{}) {
+		q.Arrival = s.PlaceKept
 	}
 	d.emit(now, s.ID, &q)
 }

@@ -116,7 +116,7 @@ func (d *driver) write(conv conversation.ID, verdict routing.Verdict) {
 	if rapid.Bool().Draw(d.t, "delivered twice") && d.desk.Hear(e) {
 		d.t.Fatalf("a message is heard twice")
 	}
-	d.do(routing.Wrote{Conversation: conv, Seq: d.seq, Channel: channel(conv), Contact: "c-" + string(conv), Verdict: verdict})
+	d.do(routing.Wrote{Conversation: conv, Seq: d.seq, Channel: channel(conv), Contact: "c-" + string(conv), Attributes: attributes(conv), Verdict: verdict})
 }
 
 func (d *driver) verdict() routing.Verdict {

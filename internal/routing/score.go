@@ -9,7 +9,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/conversation"
 )
 
-// The score of a waiting conversation is its priority, 0 to 100, plus the desk's ageing for each minute since its
+// The score of a waiting conversation is its priority, 0 to 100 (the queue's and that of the contact's tier, or a rule's), plus the desk's ageing for each minute since its
 // arrival: score(t) = priority + ageing × (t − arrival). All scores of a desk grow at one rate, so that the order of
 // two conversations never changes while they wait. It is the order of their virtual arrivals:
 //
@@ -45,8 +45,14 @@ func (d *Desk) aged(s *conversation.State, now time.Time) float64 {
 
 // whyScore gives the parts of the score.
 func (d *Desk) whyScore(s *conversation.State, now time.Time) string {
-	return fmt.Sprintf("score %s = priority %d + %s for %s in queue %s",
-		points(d.Score(s, now)), s.Priority, points(d.aged(s, now)), span(now.Sub(s.Arrival.At)), s.Queue)
+	base := fmt.Sprintf("priority %d", s.Priority)
+	if tier := s.Attributes.Tier(); d.config.Tiers[tier] > 0 && !s.FixedPriority {
+		if q := d.queues[s.Queue]; q != nil && s.Priority > q.Priority {
+			base = fmt.Sprintf("priority %d + %d for tier %s", q.Priority, s.Priority-q.Priority, tier)
+		}
+	}
+	return fmt.Sprintf("score %s = %s + %s for %s in queue %s",
+		points(d.Score(s, now)), base, points(d.aged(s, now)), span(now.Sub(s.Arrival.At)), s.Queue)
 }
 
 // points with one digit at most.

@@ -155,7 +155,7 @@ func (d *Desk) watchLeft(c *entry) {
 // itself: the agent may still finish the matter.
 func (d *Desk) leftDue(s *conversation.State) (time.Time, bool) {
 	switch {
-	case s.LeftAt.IsZero() || s.FollowUp:
+	case s.LeftAt.IsZero() || s.FollowUp || s.CallbackOffered && s.Queue != conversation.BotQueue:
 		return time.Time{}, false
 	case s.Status.Waiting():
 		return s.LeftAt.Add(d.config.Times.AbandonAfter), true

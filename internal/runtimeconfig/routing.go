@@ -12,6 +12,15 @@ type Routing struct {
 	// ReopenForSeconds: a conversation that a message reopens within it is offered to the same agent first. 0 is
 	// ten minutes.
 	ReopenForSeconds int `json:"reopenForSeconds,omitempty"`
+	// Tiers of contacts, by the attribute "tier".
+	Tiers []Tier `json:"tiers,omitempty"`
+}
+
+// Tier of contacts whose conversations go before others.
+type Tier struct {
+	Name string `json:"name"`
+	// Priority that is added to that of the queue, 1 to 100.
+	Priority int `json:"priority"`
 }
 
 // MaxICalendarBytes of the holiday feed in the document: it shares a ConfigMap with everything else.
@@ -143,6 +152,10 @@ const (
 	OverflowPool OverflowAction = "Pool"
 	// OverflowQueue moves the conversation to another queue, once in its life.
 	OverflowQueue OverflowAction = "Queue"
+	// OverflowBot gives the conversation to the bots meanwhile, once in its life.
+	OverflowBot OverflowAction = "Bot"
+	// OverflowCallback offers the customer to be answered later.
+	OverflowCallback OverflowAction = "Callback"
 	// OverflowMessage tells the customer.
 	OverflowMessage OverflowAction = "Message"
 )
@@ -156,7 +169,7 @@ type Overflow struct {
 	Pool string `json:"pool,omitempty"`
 	// Queue of action Queue, by name.
 	Queue string `json:"queue,omitempty"`
-	// Say of action Message, one text a language.
+	// Say of actions Message, Callback and Bot, one text a language.
 	Say []escalation.LocalisedText `json:"say,omitempty"`
 }
 
@@ -188,7 +201,7 @@ type Reserved struct {
 
 // Weight is the number of slots that one conversation of a channel takes.
 type Weight struct {
-	// Channel is its type, such as WebChat.
+	// Channel is its type, such as WebChat or Webhook.
 	Channel string `json:"channel"`
 	Slots   int    `json:"slots"`
 }

@@ -48,6 +48,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.CommonStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ConfigMapKeyReference"):
 		return &apiv1alpha1.ConfigMapKeyReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ContactTier"):
+		return &apiv1alpha1.ContactTierApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DeskEndpoints"):
 		return &apiv1alpha1.DeskEndpointsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Entry"):

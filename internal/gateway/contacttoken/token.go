@@ -54,6 +54,9 @@ type Claims struct {
 	Channel string `json:"h"`
 	// Name that the contact gave, for agents to see; may be empty.
 	Name string `json:"n,omitempty"`
+	// Attributes that the signer assures of the contact, such as the tier. Gateways carry them on and add none: they come
+	// from whoever else has the desk's key.
+	Attributes conversation.Attributes `json:"a,omitempty"`
 	// Issued and Expires in seconds since 1970.
 	Issued  int64 `json:"i"`
 	Expires int64 `json:"e"`
@@ -74,23 +77,29 @@ type Desk struct{ Namespace, Name string }
 
 // Issue makes a token for a contact that is valid from now on.
 func Issue(keys Keys, desk Desk, contact, channel, name string, now time.Time) (string, error) {
+	return Sign(keys, desk, Claims{Contact: contact, Channel: channel, Name: name}, now)
+}
+
+// Sign makes a token of claims, valid from now on; their times are set here.
+func Sign(keys Keys, desk Desk, of Claims, now time.Time) (string, error) {
 	if len(keys.Current) != KeySize {
 		return "", ErrNoKey
 	}
-	if !conversation.IsToken(contact) || !conversation.IsToken(channel) {
-		return "", fmt.Errorf("issue a contact token: contact %q or channel %q is no token of A-Z, a-z, 0-9, _ and -", contact, channel)
+	if !conversation.IsToken(of.Contact) || !conversation.IsToken(of.Channel) {
+		return "", fmt.Errorf("issue a contact token: contact %q or channel %q is no token of A-Z, a-z, 0-9, _ and -", of.Contact, of.Channel)
 	}
-	claims, err := json.Marshal(Claims{
-		Contact: contact, Channel: channel, Name: name,
-		Issued: now.Unix(), Expires: now.Add(Validity).Unix(),
-	})
+	if err := of.Attributes.Validate(); err != nil {
+		return "", fmt.Errorf("issue a contact token: %w", err)
+	}
+	of.Issued, of.Expires = now.Unix(), now.Add(Validity).Unix()
+	claims, err := json.Marshal(of)
 	if err != nil {
 		return "", fmt.Errorf("issue a contact token: %w", err)
 	}
 	signed := prefix + base64.RawURLEncoding.EncodeToString(claims)
 	token := signed + "." + base64.RawURLEncoding.EncodeToString(mac(keys.Current, desk, signed))
 	if len(token) > MaxBytes {
-		return "", fmt.Errorf("issue a contact token: it has %d bytes, the limit is %d: use a shorter name", len(token), MaxBytes)
+		return "", fmt.Errorf("issue a contact token: it has %d bytes, the limit is %d: use a shorter name, or fewer attributes", len(token), MaxBytes)
 	}
 	return token, nil
 }
@@ -123,7 +132,7 @@ func read(signed, channel string, now time.Time) (Claims, error) {
 		return Claims{}, ErrInvalid
 	}
 	var c Claims
-	if json.Unmarshal(raw, &c) != nil || !conversation.IsToken(c.Contact) || c.Channel != channel {
+	if json.Unmarshal(raw, &c) != nil || !conversation.IsToken(c.Contact) || c.Channel != channel || c.Attributes.Validate() != nil {
 		return Claims{}, ErrInvalid
 	}
 	if now.Unix() >= c.Expires {

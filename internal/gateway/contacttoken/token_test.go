@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/deskfleet/deskfleet/internal/conversation"
 )
 
 var (
@@ -35,6 +37,27 @@ func TestRoundTrip(t *testing.T) {
 	}
 	if c.Contact != "c-17" || c.Channel != "web" || c.Name != "李薇" || c.Age(start.Add(time.Hour)) != time.Hour {
 		t.Errorf("claims are %+v", c)
+	}
+}
+
+// Attributes are the word of whoever signed; what is beyond the bounds is neither signed nor believed.
+func TestAttributesAreSigned(t *testing.T) {
+	of := Claims{Contact: "c-17", Channel: "web", Attributes: conversation.Attributes{conversation.AttributeTier: "gold"}}
+	token, err := Sign(keys, desk, of, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := Verify(keys, desk, "web", token, start); err != nil || c.Attributes.Tier() != "gold" {
+		t.Errorf("claims are %+v, %v", c, err)
+	}
+	of.Attributes = conversation.Attributes{"tier": strings.Repeat("x", conversation.MaxAttributeBytes+1)}
+	if _, err := Sign(keys, desk, of, start); err == nil || !strings.Contains(err.Error(), "attributes.tier") {
+		t.Errorf("a long value is signed: %v", err)
+	}
+	signed := prefix + base64.RawURLEncoding.EncodeToString([]byte(`{"c":"c-17","h":"web","a":{"tier":""},"i":1795161600,"e":1997753600}`))
+	forged := signed + "." + base64.RawURLEncoding.EncodeToString(mac(keys.Current, desk, signed))
+	if _, err := Verify(keys, desk, "web", forged, start); !errors.Is(err, ErrInvalid) {
+		t.Errorf("an empty value is believed: %v", err)
 	}
 }
 

@@ -44,6 +44,8 @@ type Contact struct {
 	// Name to show, and Language as a BCP 47 tag; both may be empty.
 	Name     string
 	Language string
+	// Attributes of the contact, of which somebody who may has assured the desk; they count for a conversation that opens.
+	Attributes conversation.Attributes
 }
 
 // Joined is the open conversation of a contact.
@@ -124,7 +126,7 @@ func (d Desk) open(ctx context.Context, c Contact, l latest, now time.Time) (Joi
 	}
 	next := conversation.Claim{
 		V: conversation.Version, Conversation: conversation.NewID(now), Channel: c.Channel, Contact: c.ID,
-		ContactName: c.Name, Language: c.Language, At: now.UTC(),
+		ContactName: c.Name, Language: c.Language, Attributes: c.Attributes, At: now.UTC(),
 	}
 	if reopens {
 		next.Conversation = l.ended.Conversation

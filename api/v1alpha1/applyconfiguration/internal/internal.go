@@ -284,6 +284,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ObjectName
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.ContactTier
+  map:
+    fields:
+    - name: name
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
+    - name: priority
+      type:
+        scalar: numeric
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
   scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.DeletionPolicy
@@ -925,6 +934,14 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
       default: 0s
+    - name: tiers
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ContactTier
+          elementRelationship: associative
+          keys:
+          - name
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.Rule
   map:
     fields:
@@ -1127,6 +1144,14 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.ServiceLevel
   map:
     fields:
+    - name: maxAbandonmentPercent
+      type:
+        scalar: numeric
+      default: 3
+    - name: percent
+      type:
+        scalar: numeric
+      default: 80
     - name: within
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration

@@ -11,7 +11,7 @@ import (
 //
 // ChannelWeight says how much of an agent a conversation of one channel takes.
 type ChannelWeightApplyConfiguration struct {
-	// channel that the conversation came by: WebChat. Required.
+	// channel that the conversation came by: WebChat or Webhook. Required.
 	Channel *apiv1alpha1.ChannelType `json:"channel,omitempty"`
 	// slots that one conversation takes, 1 to 200, at most concurrency. Required. No rollout.
 	Slots *int32 `json:"slots,omitempty"`

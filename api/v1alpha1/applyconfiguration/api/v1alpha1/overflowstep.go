@@ -13,15 +13,17 @@ import (
 type OverflowStepApplyConfiguration struct {
 	// predictedWait from which on the step is taken, 1s to 24h; greater from step to step. Required. No rollout.
 	PredictedWait *apiv1alpha1.Duration `json:"predictedWait,omitempty"`
-	// action: Pool (a further pool may answer), Queue (the conversation moves to another queue, once in its life) or
-	// Message (the customer is told, and keeps the place). Required. No rollout.
+	// action: Pool (a further pool may answer), Queue (the conversation moves to another queue, once in its life), Bot (the
+	// bots have it meanwhile, once in its life; it keeps the place for when they hand it off again), Callback (the customer
+	// is told, and keeps the place also after leaving or until a time that suits them) or Message (the customer is told,
+	// and keeps the place). Required. No rollout.
 	Action *apiv1alpha1.OverflowAction `json:"action,omitempty"`
 	// pool that may answer as well, a Human pool of the desk; only with action Pool, where it must be given. No rollout.
 	Pool *apiv1alpha1.DNSLabel `json:"pool,omitempty"`
 	// queue that receives the conversation, another one of the desk; only with action Queue, where it must be given. No rollout.
 	Queue *apiv1alpha1.DNSLabel `json:"queue,omitempty"`
-	// say: what the customer is told, one text a language, 1 to 16; only with action Message, where it must be given.
-	// No rollout.
+	// say: what the customer is told, one text a language, 1 to 16; only with actions Message and Callback, where it must be
+	// given, and with Bot, where it may. Default: nothing. No rollout.
 	Say []LocalizedTextApplyConfiguration `json:"say,omitempty"`
 }
 

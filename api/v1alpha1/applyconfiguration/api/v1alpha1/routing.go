@@ -21,6 +21,9 @@ type RoutingApplyConfiguration struct {
 	// reopenFor: a conversation that goes on within this time after its end is offered to its last agent first, 1s to
 	// 168h. Default 10m. No rollout.
 	ReopenFor *apiv1alpha1.Duration `json:"reopenFor,omitempty"`
+	// tiers of contacts whose conversations go before others, at most 16. A contact of a tier that is not among them is
+	// served like one without. Default: none. No rollout.
+	Tiers []ContactTierApplyConfiguration `json:"tiers,omitempty"`
 }
 
 // RoutingApplyConfiguration constructs a declarative configuration of the Routing type for use with
@@ -50,5 +53,18 @@ func (b *RoutingApplyConfiguration) WithStickyFor(value apiv1alpha1.Duration) *R
 // If called multiple times, the ReopenFor field is set to the value of the last call.
 func (b *RoutingApplyConfiguration) WithReopenFor(value apiv1alpha1.Duration) *RoutingApplyConfiguration {
 	b.ReopenFor = &value
+	return b
+}
+
+// WithTiers adds the given value to the Tiers field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Tiers field.
+func (b *RoutingApplyConfiguration) WithTiers(values ...*ContactTierApplyConfiguration) *RoutingApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithTiers")
+		}
+		b.Tiers = append(b.Tiers, *values[i])
+	}
 	return b
 }

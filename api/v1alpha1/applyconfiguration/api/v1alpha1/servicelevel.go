@@ -9,11 +9,17 @@ import (
 // ServiceLevelApplyConfiguration represents a declarative configuration of the ServiceLevel type for use
 // with apply.
 //
-// ServiceLevel is what a queue is measured by.
+// ServiceLevel is what a queue promises: so many percent of its conversations are answered within a time, and no more
+// than so many are given up. Both parts count: the first alone can be met by people who hang up.
 type ServiceLevelApplyConfiguration struct {
+	// percent of the conversations that are to be answered in time, 1 to 100. Default 80. No rollout.
+	Percent *int32 `json:"percent,omitempty"`
 	// within: time in which a conversation is to be accepted by a person, 1s to 24h. The share of those that are is the
 	// queue's service level. Default 20s. No rollout.
 	Within *apiv1alpha1.Duration `json:"within,omitempty"`
+	// maxAbandonmentPercent of the conversations that may be given up while they wait, 1 to 100; who gives up within the
+	// time does not count. 100 is no limit. Default 3. No rollout.
+	MaxAbandonmentPercent *int32 `json:"maxAbandonmentPercent,omitempty"`
 }
 
 // ServiceLevelApplyConfiguration constructs a declarative configuration of the ServiceLevel type for use with
@@ -22,10 +28,26 @@ func ServiceLevel() *ServiceLevelApplyConfiguration {
 	return &ServiceLevelApplyConfiguration{}
 }
 
+// WithPercent sets the Percent field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Percent field is set to the value of the last call.
+func (b *ServiceLevelApplyConfiguration) WithPercent(value int32) *ServiceLevelApplyConfiguration {
+	b.Percent = &value
+	return b
+}
+
 // WithWithin sets the Within field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Within field is set to the value of the last call.
 func (b *ServiceLevelApplyConfiguration) WithWithin(value apiv1alpha1.Duration) *ServiceLevelApplyConfiguration {
 	b.Within = &value
+	return b
+}
+
+// WithMaxAbandonmentPercent sets the MaxAbandonmentPercent field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MaxAbandonmentPercent field is set to the value of the last call.
+func (b *ServiceLevelApplyConfiguration) WithMaxAbandonmentPercent(value int32) *ServiceLevelApplyConfiguration {
+	b.MaxAbandonmentPercent = &value
 	return b
 }
