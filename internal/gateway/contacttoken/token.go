@@ -145,8 +145,13 @@ func read(signed, channel string, now time.Time) (Claims, error) {
 }
 
 // decode64 refuses what does not encode to the same text again: the unused bits of the last character
-// would otherwise give one token several spellings.
-func decode64(s string) ([]byte, error) { return base64.RawURLEncoding.Strict().DecodeString(s) }
+// would otherwise give one token several spellings, and so would line ends, which the decoder skips.
+func decode64(s string) ([]byte, error) {
+	if strings.ContainsAny(s, "\r\n") {
+		return nil, ErrInvalid
+	}
+	return base64.RawURLEncoding.Strict().DecodeString(s)
+}
 
 func signedBy(keys Keys, desk Desk, signed string, sum []byte) bool {
 	for _, key := range [][]byte{keys.Current, keys.Next, keys.Previous} {

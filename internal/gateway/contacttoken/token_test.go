@@ -84,6 +84,8 @@ func TestVerifyRefuses(t *testing.T) {
 		{"no key", Keys{}, desk, "web", token, start, ErrNoKey},
 		{"short key", Keys{Current: []byte("short")}, desk, "web", token, start, ErrNoKey},
 		{"empty", keys, desk, "web", "", start, ErrInvalid},
+		{"line end in the claims", keys, desk, "web", token[:9] + "\n" + token[9:], start, ErrInvalid},
+		{"line end in the mac", keys, desk, "web", token + "\r\n", start, ErrInvalid},
 		{"prefix only", keys, desk, "web", prefix, start, ErrInvalid},
 		{"no mac", keys, desk, "web", token[:strings.LastIndex(token, ".")], start, ErrInvalid},
 		{"too long", keys, desk, "web", token + strings.Repeat("A", MaxBytes), start, ErrInvalid},
