@@ -119,30 +119,29 @@ func (e *entry) look(now time.Time, report *link.Report, received time.Time, wai
 }
 
 func (e *entry) lookAtSeats(now time.Time, v *View, figures scaling.Figures) {
-	in := scaling.SeatsInput{Now: now, Concurrency: e.pool.Concurrency, Figures: figures, SignedOn: v.SignedOn}
+	in := &scaling.SeatsInput{Now: now, Concurrency: e.pool.Concurrency, Figures: figures, SignedOn: v.SignedOn}
 	if e.view.Seats != nil {
 		in.Required = e.view.Seats.Required
 	}
-	var seats scaling.Seats
-	seats, e.memory = scaling.DecideSeats(in, e.memory)
+	seats := scaling.DecideSeats(in, &e.memory)
 	v.Seats, v.Wanted = &seats, seats.Required
 }
 
 func (e *entry) lookAtWorkers(now time.Time, v *View, figures scaling.Figures) {
 	if e.pool.Scaling == nil {
-		e.memory, e.seeded = scaling.Memory{}, false
+		e.memory.Forget()
+		e.seeded = false
 		v.Wanted = e.pool.Replicas
 		return
 	}
-	in := scaling.Input{Now: now, Settings: *e.pool.Scaling, Figures: figures, Current: e.view.Wanted}
+	in := &scaling.Input{Now: now, Settings: *e.pool.Scaling, Figures: figures, Current: e.view.Wanted}
 	if !e.seeded {
 		// What is found in the cluster counts as needed, but for what is draining already: a new leader goes on
 		// where the one before it stopped.
-		e.memory = scaling.Memory{}
+		e.memory.Forget()
 		in.Current = max(0, e.pool.Live-v.Draining())
 	}
-	var d scaling.Decision
-	d, e.memory = scaling.Decide(in, e.memory)
+	d := scaling.Decide(in, &e.memory)
 	v.Decision, v.Wanted = &d, d.Workers
 	e.seeded = e.seeded || v.Fresh
 }

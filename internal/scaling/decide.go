@@ -1,43 +1,10 @@
 package scaling
 
 import (
-	"fmt"
-	"strings"
 	"time"
+
+	"github.com/deskfleet/deskfleet/internal/scaling/erlang"
 )
-
-// StaleAfter is the age at which figures say nothing any more. A desk reports at
-// least every 5 s: two reports may be lost.
-const StaleAfter = 15 * time.Second
-
-// mostFigures is more than any desk can have; figures beyond it cannot be true.
-const mostFigures = 100_000_000
-
-// Figures of a pool, at the time at which they came.
-type Figures struct {
-	// At is when they were received, by the clock of the receiver; zero when there never were any.
-	At time.Time
-	// Waiting conversations that the pool is to serve, and those that its agents have in progress.
-	Waiting, InProgress int
-}
-
-// Fresh reports whether figures may be acted on: young enough, and possible.
-func (f *Figures) Fresh(now time.Time) bool {
-	return !f.At.IsZero() && now.Sub(f.At) <= StaleAfter && possible(f.Waiting) && possible(f.InProgress)
-}
-
-func possible(n int) bool { return n >= 0 && n <= mostFigures }
-
-// need is how many agents give everybody in the system a slot.
-func (f *Figures) need(concurrency int) int {
-	slots := max(1, concurrency)
-	load := f.Waiting + f.InProgress
-	need := load / slots
-	if load%slots > 0 {
-		need++
-	}
-	return need
-}
 
 // Limiter says what kept a decision from the need, or that nothing did.
 type Limiter string
@@ -52,8 +19,16 @@ const (
 	LimiterMax Limiter = "max"
 	// LimiterPeak: more than the need, as a running peak asks for it.
 	LimiterPeak Limiter = "peak"
+	// LimiterCap: less than the need or a floor, as a running peak caps the pool.
+	LimiterCap Limiter = "cap"
+	// LimiterBudget: less than the need, as the day's agent-hours would not last.
+	LimiterBudget Limiter = "budget"
 	// LimiterHold: more than the need, as it has not been lower for long enough.
 	LimiterHold Limiter = "hold"
+	// LimiterPanic: more than the need, as nobody leaves in a burst.
+	LimiterPanic Limiter = "panic"
+	// LimiterPace: more than the need, as a pool shrinks step by step, not in a rollout, and not before a peak.
+	LimiterPace Limiter = "pace"
 	// LimiterStale: what there is, as the figures are old, missing or impossible.
 	LimiterStale Limiter = "stale"
 )
@@ -65,13 +40,17 @@ type Input struct {
 	Figures  Figures
 	// Current is the number of workers that are to serve now: the wanted ones without those that drain.
 	Current int
+	// Running is the number of workers that exist, draining and starting ones included, for the budget; less than Current counts as Current.
+	Running int
+	// RollingOut says that pods of two revisions exist: nobody leaves then.
+	RollingOut bool
 }
 
 // Decision says how many workers are to serve.
 type Decision struct {
 	// Workers that are to serve.
 	Workers int
-	// Need of the figures alone; 0 without fresh figures.
+	// Need is the greatest of what the terms ask for; 0 without fresh figures.
 	Need int
 	// Limiter that kept Workers from Need.
 	Limiter Limiter
@@ -79,115 +58,188 @@ type Decision struct {
 	Reason string
 	// Next planned change; nil for none.
 	Next *Change
+	// Terms are the proposals, of which the first Proposals are set, and Winner is the name of the greatest that counts.
+	Terms     [mostTerms]Term
+	Proposals int
+	Winner    TermName
+	// Lead is the time from asking for a worker until it serves.
+	Lead time.Duration
+	// Panics says that there is a burst; Blind that the desk has been silent for [BlindAfter].
+	Panics, Blind bool
+	// Predicted is how the customers will be served by so many workers, where less than needed are allowed; nil elsewhere.
+	Predicted *erlang.Performance
 }
 
-// Decide decides about a pool of bot workers. The memory is that of the decision
-// before; the zero value for the first.
-func Decide(in Input, m Memory) (Decision, Memory) {
+// Decide decides about a pool of bot workers, and remembers.
+func Decide(in *Input, m *Memory) Decision {
 	s := &in.Settings
-	current := max(0, in.Current)
-	floor, peak := s.floor(in.Now)
-	most := max(0, s.Max)
-	d := Decision{Next: s.next(in.Now)}
-	if !in.Figures.Fresh(in.Now) {
-		m = m.record(in.Now, current, current)
-		// A floor may raise the pool, nothing may shrink it: nobody knows what would be cut.
-		d.Workers, d.Limiter = max(current, min(floor, most)), LimiterStale
-		d.Reason = in.silence() + fmt.Sprintf("; %s kept", workers(current, "is", "are"))
-		if d.Workers > current {
-			d.Reason += "; " + s.floorWords(floor, peak)
-		}
-		return d, m
+	trouble := m.believe(in)
+	lead := m.knowledge.lead(s.Lead)
+	d := Decision{Lead: lead, Next: s.next(in.Now, lead)}
+	m.spent.spend(s, in.Now, max(in.Current, in.Running))
+	p := plan{in: in, d: &d, current: max(0, min(in.Current, mostFigures))}
+	p.floor, p.peak = s.floor(in.Now, lead)
+	p.most, p.cap = s.most(in.Now)
+	if trouble != "" {
+		p.withoutFigures(m, trouble)
+		return d
 	}
-	d.Need = in.Figures.need(s.Concurrency)
-	m = m.record(in.Now, d.Need, current)
-	held := m.highest()
-	d.Workers = min(max(held, floor), most)
-	d.Limiter = limiter(&d, held, floor, most, peak)
-	d.Reason = in.words(&d, held, floor, peak)
-	return d, m
+	o := m.look(in, lead)
+	d.Terms, d.Proposals = o.terms, o.n
+	p.winner = o.winner()
+	d.Winner, d.Need = p.winner.Name, p.winner.Workers
+	d.Panics = m.panic.update(in.Now, o.burst || o.crowded, d.Need, lead)
+	m.window.record(in.Now, d.Need, p.current)
+	p.hold(m, &o)
+	p.limit(m)
+	d.Reason = p.words()
+	if d.Workers < d.Need && m.knowledge != nil {
+		load := p.winner.Load
+		predicted := erlang.System{Load: load, Service: m.knowledge.HandleTime(), Patience: m.knowledge.Patience()}.
+			Serve(d.Workers*s.slots(), s.objective().Within.Seconds())
+		d.Predicted = &predicted
+		d.Reason += p.predictedWords()
+	}
+	return d
 }
 
-func limiter(d *Decision, held, floor, most int, peak *Peak) Limiter {
+// plan is a decision while it is made.
+type plan struct {
+	in      *Input
+	d       *Decision
+	current int
+	floor   int
+	peak    *Peak // that asks for the floor; nil for min
+	most    int
+	cap     *Peak // that asks for the most; nil for max
+	winner  *Term
+	held    int
+}
+
+// withoutFigures decides about a silent desk: what was declared may raise the pool, nothing may shrink it. Nobody knows
+// what would be cut.
+func (p *plan) withoutFigures(m *Memory, trouble string) {
+	in, d := p.in, p.d
+	s, current := &in.Settings, p.current
+	m.window.record(in.Now, current, current)
+	m.panic = panicking{}
+	d.Limiter = LimiterStale
+	wanted, by := p.floor, ""
+	if at := in.Figures.At; in.Now.Sub(at) > BlindAfter && (!at.IsZero() || !m.trusted.At.IsZero()) {
+		d.Blind = true
+		if s.Fallback > wanted {
+			wanted, by = s.Fallback, "fallback"
+		}
+		if n := m.usual(in); n > wanted {
+			wanted, by = n, "forecast"
+		}
+	}
+	d.Workers = max(current, min(wanted, p.most))
+	d.Reason = p.silentWords(trouble, by, wanted)
+}
+
+// usual is how many workers the forecast alone asks for, with room for what it does not know; 0 when it must not or cannot say.
+func (m *Memory) usual(in *Input) int {
+	s, k := &in.Settings, m.knowledge
+	if k == nil || s.Forecast != ForecastRaise {
+		return 0
+	}
+	fc := k.forecaster(s.Calendar)
+	rate, ok := fc.Expected(in.Now, in.Now)
+	if !ok {
+		return 0
+	}
+	factor, announced, _ := s.announced(in.Now)
+	load := max(rate*factor, announced) * k.HandleTime() * (1 + 1.28*fc.Error())
+	return k.size(s, demand{mean: load, variance: load})
+}
+
+// hold keeps what was needed a moment ago, what a burst needed, and what will be needed in a moment.
+func (p *plan) hold(m *Memory, o *outlook) {
+	d := p.d
+	p.held = max(d.Need, m.window.highest(p.in.Settings.hold()))
+	if p.held > d.Need {
+		d.Limiter = LimiterHold
+	}
+	if d.Panics && max(m.panic.most, p.current) > p.held {
+		p.held, d.Limiter = max(m.panic.most, p.current), LimiterPanic
+	}
+	if o.later > p.held && p.current > p.held {
+		p.held, d.Limiter = min(o.later, p.current), LimiterPace
+	}
+}
+
+// limit brings what is held within floors, the pace of shrinking, the budget and the most that is allowed.
+func (p *plan) limit(m *Memory) {
+	in, d := p.in, p.d
+	s := &in.Settings
+	n := p.held
+	if n <= p.floor && d.Need < p.floor {
+		n, d.Limiter = p.floor, LimiterMin
+		if p.peak != nil {
+			d.Limiter = LimiterPeak
+		}
+	}
+	if least := p.pace(m, n); n < least {
+		n, d.Limiter = least, LimiterPace
+	}
+	if most, limits := m.spent.cap(in, m.knowledge, n); limits && (!d.Panics || s.Budget.WhenSpent != BudgetAllowPanic) {
+		if most = max(most, p.floor); most < n {
+			n, d.Limiter = most, LimiterBudget
+		}
+	}
+	if n > p.most {
+		n, d.Limiter = p.most, LimiterMax
+		if p.cap != nil {
+			d.Limiter = LimiterCap
+		}
+	}
+	if n < p.current {
+		m.shrink.use(p.current - n)
+	}
+	if d.Workers = n; n == d.Need {
+		d.Limiter = LimiterNone
+	}
+}
+
+// pace is the least number of workers that a pool which is to shrink to n may have now.
+func (p *plan) pace(m *Memory, n int) int {
+	s := &p.in.Settings
 	switch {
-	case d.Workers == d.Need:
-		return LimiterNone
-	case max(held, floor) > most:
-		return LimiterMax
-	case held > floor:
-		return LimiterHold
-	case peak != nil:
-		return LimiterPeak
+	case n >= p.current:
+		return n
+	case p.in.RollingOut, s.begins(p.in.Now, p.d.Lead+s.hold()):
+		return p.current
 	default:
-		return LimiterMin
+		return p.current - m.shrink.permit(p.in.Now, p.current, s.percentPerMinute())
 	}
 }
 
-// silence says since when the figures are no use.
-func (in *Input) silence() string {
-	switch f := &in.Figures; {
-	case f.At.IsZero():
-		return "no figures from the desk yet"
-	case in.Now.Sub(f.At) > StaleAfter:
-		return "no figures from the desk since " + f.At.UTC().Format(time.TimeOnly) + " UTC"
-	default:
-		return fmt.Sprintf("the desk reports %d waiting and %d in progress, which cannot be", f.Waiting, f.InProgress)
+// believe takes figures in and says in words why they are of no use; empty when they are.
+func (m *Memory) believe(in *Input) string {
+	f := &in.Figures
+	if !f.Fresh(in.Now) {
+		return in.silence()
 	}
-}
-
-func (in *Input) words(d *Decision, held, floor int, peak *Peak) string {
-	slots := max(1, in.Settings.Concurrency)
-	parts := []string{
-		fmt.Sprintf("%d waiting and %d in progress %s of %s", in.Figures.Waiting, in.Figures.InProgress,
-			workers(d.Need, "need", "need"), plural(slots, "slot")),
-		fmt.Sprintf("%d now", max(0, in.Current)),
+	if f.Flow == nil || f.At.Equal(m.trusted.At) {
+		return ""
 	}
-	switch d.Limiter {
-	case LimiterMax:
-		if floor > held {
-			parts = append(parts, in.Settings.floorWords(floor, peak))
+	if m.knowledge == nil {
+		m.knowledge = NewKnowledge()
+	}
+	if contradiction := f.contradicts(&m.trusted); contradiction != "" {
+		if m.doubted.IsZero() {
+			m.doubted = f.At
 		}
-		parts = append(parts, fmt.Sprintf("max %d limits", max(0, in.Settings.Max)))
-	case LimiterMin, LimiterPeak:
-		parts = append(parts, in.Settings.floorWords(floor, peak))
-	case LimiterHold:
-		parts = append(parts, fmt.Sprintf("%d were needed within the last %d s", held, int(Hold.Seconds())))
-	case LimiterNone, LimiterStale:
+		if f.At.Sub(m.doubted) < doubtedAtMost {
+			return contradiction
+		}
+		m.trusted.Flow = nil // it goes on for so long: the desk began anew, and what was before says nothing
 	}
-	return strings.Join(parts, "; ")
-}
-
-func (s *Settings) floorWords(floor int, peak *Peak) string {
-	if peak == nil {
-		return fmt.Sprintf("min %d applies", floor)
-	}
-	return fmt.Sprintf("peak %s asks for %d until %s", peak.Name, floor, peak.End.UTC().Format(time.RFC3339))
-}
-
-// workers counts workers with a verb before or after them: "need 3 workers", "1 worker is".
-func workers(n int, one, many string) string {
-	verb := many
-	if n == 1 {
-		verb = one
-	}
-	if verb == "need" {
-		return verb + " " + plural(n, "worker")
-	}
-	return plural(n, "worker") + " " + verb
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// Words of a planned change, for a reader.
-func (c *Change) Words() string {
-	verb := "ends"
-	if c.Begins {
-		verb = "begins"
-	}
-	return fmt.Sprintf("peak %s %s at %s: at least %s then", c.Peak, verb, c.At.UTC().Format(time.RFC3339), plural(c.Floor, "worker"))
+	m.doubted = time.Time{}
+	m.knowledge.learn(&in.Settings, m.trusted.At, f.At, f.Flow, m.trusted.Flow)
+	m.flow = *f.Flow
+	m.flow.Handled, m.flow.ColdStarts = nil, nil
+	m.trusted = Figures{At: f.At, Waiting: f.Waiting, InProgress: f.InProgress, Flow: &m.flow}
+	return ""
 }

@@ -84,7 +84,7 @@ func TestDecision(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d, _ := scaling.Decide(scaling.Input{Now: noon, Settings: c.settings, Figures: c.figures, Current: c.current}, scaling.Memory{})
+			d := scaling.Decide(&scaling.Input{Now: noon, Settings: c.settings, Figures: c.figures, Current: c.current}, &scaling.Memory{})
 			if d.Workers != c.want || d.Limiter != c.limiter || d.Reason != c.reason {
 				t.Errorf("got %d workers, limiter %q, reason\n%s\nwant %d, %q,\n%s", d.Workers, d.Limiter, d.Reason, c.want, c.limiter, c.reason)
 			}
@@ -100,8 +100,7 @@ type pool struct {
 }
 
 func (p *pool) tick(now time.Time, f scaling.Figures) scaling.Decision {
-	var d scaling.Decision
-	d, p.memory = scaling.Decide(scaling.Input{Now: now, Settings: p.settings, Figures: f, Current: p.current}, p.memory)
+	d := scaling.Decide(&scaling.Input{Now: now, Settings: p.settings, Figures: f, Current: p.current}, &p.memory)
 	p.current = d.Workers
 	return d
 }
@@ -209,35 +208,36 @@ func TestNextPlannedChange(t *testing.T) {
 		now  int
 		want *scaling.Change
 	}{
-		{0, &scaling.Change{At: at(600), Peak: "noon", Begins: true, Floor: 10}},
-		{600, &scaling.Change{At: at(1800), Peak: "noon", Floor: 2}},
-		{1800, &scaling.Change{At: at(7200), Peak: "evening", Begins: true, Floor: 30}},
+		{0, &scaling.Change{At: at(540), Peak: "noon", Begins: true, Starts: at(600), Floor: 10}},
+		{540, &scaling.Change{At: at(1800), Peak: "noon", Starts: at(1800), Floor: 2}},
+		{1800, &scaling.Change{At: at(7140), Peak: "evening", Begins: true, Starts: at(7200), Floor: 30}},
 		{9000, nil},
 	} {
-		d, _ := scaling.Decide(scaling.Input{Now: at(c.now), Settings: settings, Current: 2}, scaling.Memory{})
+		d := scaling.Decide(&scaling.Input{Now: at(c.now), Settings: settings, Current: 2}, &scaling.Memory{})
 		if diff := cmp.Diff(c.want, d.Next); diff != "" {
 			t.Errorf("at %d s: %s", c.now, diff)
 		}
 	}
-	d, _ := scaling.Decide(scaling.Input{Now: at(0), Settings: settings, Current: 2}, scaling.Memory{})
-	if got, want := d.Next.Words(), "peak noon begins at 2026-11-11T12:10:00Z: at least 10 workers then"; got != want {
+	d := scaling.Decide(&scaling.Input{Now: at(0), Settings: settings, Current: 2}, &scaling.Memory{})
+	if got, want := d.Next.Words(), "peak noon begins at 2026-11-11T12:10:00Z: at least 10 workers from 2026-11-11T12:09:00Z on"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
 func TestSeats(t *testing.T) {
 	in := scaling.SeatsInput{Now: noon, Concurrency: 3, SignedOn: 2, Figures: scaling.Figures{At: noon, Waiting: 4, InProgress: 6}}
-	s, m := scaling.DecideSeats(in, scaling.Memory{})
+	var m scaling.Memory
+	s := scaling.DecideSeats(&in, &m)
 	if want := (scaling.Seats{Required: 4, Shortfall: 2, Reason: "4 waiting and 6 in progress need 4 seats of 3 slots; 2 signed on"}); s != want {
 		t.Errorf("got  %+v\nwant %+v", s, want)
 	}
 	in.Now, in.Figures, in.Required, in.SignedOn = at(10), fresh(at(10), 1), s.Required, 5
-	s, m = scaling.DecideSeats(in, m)
+	s = scaling.DecideSeats(&in, &m)
 	if s.Required != 4 || s.Shortfall != 0 || !strings.Contains(s.Reason, "4 were needed within the last 60 s") {
 		t.Errorf("ten seconds later: %+v", s)
 	}
 	in.Now, in.SignedOn = at(60), 0
-	if s, _ = scaling.DecideSeats(in, m); !s.Stale || s.Required != 4 || s.Shortfall != 4 {
+	if s = scaling.DecideSeats(&in, &m); !s.Stale || s.Required != 4 || s.Shortfall != 4 {
 		t.Errorf("a silent desk: %+v, expected the last requirement", s)
 	}
 }

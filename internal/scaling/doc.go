@@ -5,19 +5,33 @@
 //
 // # How many
 //
-// Everybody in the system deserves a slot: the need is the conversations that
-// wait and those in progress, over the slots of one worker, rounded up. Waiting
-// alone would say "none" as soon as the queue is empty, while every worker still
-// talks. The need is lifted to what was declared (min, the floor of a running
-// peak) and cut to max.
+// [Decide] has four ways to the number of workers, each a [Term]; the largest wins:
+//   - feedback: everybody in the system deserves a slot. The need is the
+//     conversations that wait and those in progress, over the slots of one worker.
+//     Waiting alone would say "none" as soon as the queue is empty, while every
+//     worker still talks;
+//   - load: those in progress that will still be at the lead time, given how long
+//     they have lasted, and the arrivals of the last minutes until then;
+//   - forecast: the same with the arrivals of comparable days. It only ever raises;
+//   - calendar: the same with what peaks announce, so early that it stands in time.
 //
-// More is done at once. Less is done when the need has been lower for [Hold]:
-// the decision follows the highest need of that time, so that a lull between two
-// waves takes nobody away and gives nobody back.
+// A load becomes workers by Erlang A (package erlang) for an objective of two parts: a
+// share answered within a time, and a ceiling on abandonment. Without a [Flow] in
+// the figures there is the feedback alone.
 //
-// Figures older than [StaleAfter], and figures that cannot be true, hold: they
-// neither shrink nor grow a pool. Missing is never zero. What was declared is no
-// figure and goes on to apply: a floor raises a pool whose desk is silent, too.
+// The need is lifted to what was declared (min, the floor of a peak) and cut to
+// max, the cap of a peak and the budget. More is done at once. Less is done when
+// the need has been lower for the hold, step by step, and never in a burst, in a
+// rollout or shortly before a peak: a lull between two waves takes nobody away.
+//
+// Figures older than [StaleAfter], figures that cannot be true, and figures that
+// contradict the ones before hold: they neither shrink nor grow a pool. Missing is
+// never zero. What was declared is no figure and goes on to apply: a floor raises a
+// pool whose desk is silent, too. After [BlindAfter] the fallback and the forecast do.
+//
+// What was learned of a pool, its [Knowledge], can be stored in at most
+// [MaxEncodedKnowledge] bytes, so that neither the arrivals of eight weeks nor
+// handle times are lost with a leader.
 //
 // # Which ones
 //

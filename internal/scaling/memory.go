@@ -2,56 +2,81 @@ package scaling
 
 import "time"
 
-// Hold is how long the need must have been lower before a pool shrinks. It is
-// several times the time between two figures and about the time a worker takes
-// to start: shorter, and the workers that a second wave needs have just gone.
+// Hold is how long the need must have been lower before a pool shrinks, where
+// nothing else is declared. It is several times the time between two figures and
+// about the time a worker takes to start: shorter, and the workers that a second
+// wave needs have just gone.
 const Hold = time.Minute
 
+// LongestHold is the longest hold that can be declared.
+const LongestHold = 10 * time.Minute
+
 // The window is kept in buckets, so that its size does not depend on how often
-// is decided. One bucket more than fits Hold: the one of now is not full.
+// is decided. One bucket more than fits the hold: the one of now is not full.
 const (
 	bucketLength = 5 * time.Second
-	buckets      = int(Hold/bucketLength) + 1
+	buckets      = int(LongestHold/bucketLength) + 1
 )
 
-// Memory is what decisions remember of a pool: the highest need in each part of
-// the last [Hold]. The zero value remembers nothing: the first decision takes the
-// workers that it finds for needed, so that a restart shrinks no pool.
-type Memory struct {
+// window is the highest need in each part of the last [LongestHold].
+type window struct {
 	begun bool
 	last  int64 // the bucket of the latest decision, in bucketLength since 1970
-	need  [buckets]int
+	need  [buckets]int32
 }
 
 // record notes the need at a time. For times at which nothing was recorded
 // nobody knows the need: they count as unknown, what there is now.
-func (m Memory) record(now time.Time, need, unknown int) Memory {
+func (w *window) record(now time.Time, need, unknown int) {
 	bucket := now.UnixNano() / int64(bucketLength)
-	if !m.begun || bucket-m.last >= int64(buckets) || m.last-bucket >= int64(buckets) {
+	if !w.begun || bucket-w.last >= int64(buckets) || w.last-bucket >= int64(buckets) {
 		// The beginning, a pause longer than the window, or a clock that was set back further than that.
-		m = Memory{begun: true, last: bucket}
-		for i := range m.need {
-			m.need[i] = unknown
+		w.begun, w.last = true, bucket
+		for i := range w.need {
+			w.need[i] = int32(unknown) //nolint:gosec // bounded by the caller
 		}
 	}
-	for m.last < bucket {
-		m.last++
-		m.need[m.last%int64(buckets)] = 0
-		if m.last < bucket {
-			m.need[m.last%int64(buckets)] = unknown
+	for w.last < bucket {
+		w.last++
+		w.need[w.last%int64(buckets)] = 0
+		if w.last < bucket {
+			w.need[w.last%int64(buckets)] = int32(unknown) //nolint:gosec // bounded by the caller
 		}
 	}
 	// A clock that was set back a little writes into the newest bucket.
-	i := m.last % int64(buckets)
-	m.need[i] = max(m.need[i], need)
-	return m
+	i := w.last % int64(buckets)
+	w.need[i] = max(w.need[i], int32(need)) //nolint:gosec // bounded by the caller
 }
 
-// highest need that is remembered.
-func (m Memory) highest() int {
-	highest := 0
-	for _, n := range m.need {
-		highest = max(highest, n)
+// highest need of the last hold.
+func (w *window) highest(hold time.Duration) int {
+	highest := int32(0)
+	for i := range int64(hold/bucketLength) + 1 {
+		highest = max(highest, w.need[((w.last-i)%int64(buckets)+int64(buckets))%int64(buckets)])
 	}
-	return highest
+	return int(highest)
 }
+
+// Memory is what decisions remember of a pool. The zero value remembers nothing:
+// the first decision takes the workers that it finds for needed, so that a restart
+// shrinks no pool. It is changed by [Decide] and must not be copied after that.
+type Memory struct {
+	window    window
+	knowledge *Knowledge
+	// trusted are the latest figures that were believed, with a flow of their own; doubted is since when none were.
+	trusted Figures
+	flow    Flow
+	doubted time.Time
+	panic   panicking
+	shrink  allowance
+	spent   spending
+}
+
+// NewMemory remembers what was learned of a pool before, such as a former leader stored. Nil for nothing.
+func NewMemory(k *Knowledge) *Memory { return &Memory{knowledge: k} }
+
+// Knowledge that was learned; nil before the first figures with a flow.
+func (m *Memory) Knowledge() *Knowledge { return m.knowledge }
+
+// Forget what was decided, but not what was learned: the next decision takes the workers that it finds for needed.
+func (m *Memory) Forget() { *m = Memory{knowledge: m.knowledge} }

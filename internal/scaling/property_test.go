@@ -47,14 +47,13 @@ func TestDecisionsKeepTheirPromises(t *testing.T) {
 		for range rapid.IntRange(1, 30).Draw(t, "ticks") {
 			now = now.Add(time.Duration(rapid.IntRange(-20, 90).Draw(t, "step")) * time.Second)
 			in := scaling.Input{Now: now, Settings: settings, Figures: drawFigures(t, now), Current: current}
-			var d scaling.Decision
-			d, m = scaling.Decide(in, m)
+			d := scaling.Decide(&in, &m)
 			if d.Workers < 0 || d.Need < 0 || d.Reason == "" {
 				t.Fatalf("%+v", d)
 			}
 			floor := settings.Min
 			for _, p := range settings.Peaks {
-				if !now.Before(p.Start) && now.Before(p.End) {
+				if !now.Before(p.Start.Add(-d.Lead)) && now.Before(p.End) {
 					floor = max(floor, p.Floor)
 				}
 			}
@@ -90,9 +89,8 @@ func TestDecisionIsMonotone(t *testing.T) {
 			high := low
 			high.Waiting += rapid.IntRange(0, 1000).Draw(t, "more waiting")
 			high.InProgress += rapid.IntRange(0, 1000).Draw(t, "more in progress")
-			var a, b scaling.Decision
-			a, less = scaling.Decide(scaling.Input{Now: now, Settings: settings, Figures: low, Current: current}, less)
-			b, more = scaling.Decide(scaling.Input{Now: now, Settings: settings, Figures: high, Current: current}, more)
+			a := scaling.Decide(&scaling.Input{Now: now, Settings: settings, Figures: low, Current: current}, &less)
+			b := scaling.Decide(&scaling.Input{Now: now, Settings: settings, Figures: high, Current: current}, &more)
 			if a.Workers > b.Workers {
 				t.Fatalf("%+v gets %d workers, %+v gets %d", low, a.Workers, high, b.Workers)
 			}
@@ -114,8 +112,7 @@ func TestHoldIsKept(t *testing.T) {
 		for range rapid.IntRange(2, 80).Draw(t, "ticks") {
 			now = now.Add(time.Duration(rapid.IntRange(100, 5000).Draw(t, "step")) * time.Millisecond)
 			need := rapid.IntRange(0, 100).Draw(t, "need")
-			var d scaling.Decision
-			d, m = scaling.Decide(scaling.Input{Now: now, Settings: settings, Figures: scaling.Figures{At: now, Waiting: need}, Current: current}, m)
+			d := scaling.Decide(&scaling.Input{Now: now, Settings: settings, Figures: scaling.Figures{At: now, Waiting: need}, Current: current}, &m)
 			history = append(history, seen{now, need})
 			for _, h := range history {
 				if now.Sub(h.at) < scaling.Hold && d.Workers < h.need {

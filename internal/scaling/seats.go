@@ -29,24 +29,24 @@ type Seats struct {
 	Reason string
 }
 
-// DecideSeats decides about a pool of people. The memory is that of the decision
-// before; the zero value for the first.
-func DecideSeats(in SeatsInput, m Memory) (Seats, Memory) {
+// DecideSeats decides about a pool of people, and remembers.
+func DecideSeats(in *SeatsInput, m *Memory) Seats {
 	required := max(0, in.Required)
 	if !in.Figures.Fresh(in.Now) {
 		silence := Input{Now: in.Now, Figures: in.Figures}
+		m.window.record(in.Now, required, required)
 		return Seats{
 			Required: required, Shortfall: max(0, required-in.SignedOn), Stale: true, Reason: silence.silence(),
-		}, m.record(in.Now, required, required)
+		}
 	}
 	need := in.Figures.need(in.Concurrency)
-	m = m.record(in.Now, need, required)
-	s := Seats{Required: m.highest()}
+	m.window.record(in.Now, need, required)
+	s := Seats{Required: m.window.highest(Hold)}
 	s.Shortfall = max(0, s.Required-max(0, in.SignedOn))
 	s.Reason = fmt.Sprintf("%d waiting and %d in progress need %s of %s; %d signed on", in.Figures.Waiting, in.Figures.InProgress,
 		plural(need, "seat"), plural(max(1, in.Concurrency), "slot"), in.SignedOn)
 	if s.Required > need {
 		s.Reason += fmt.Sprintf("; %d were needed within the last %d s", s.Required, int(Hold.Seconds()))
 	}
-	return s, m
+	return s
 }

@@ -60,6 +60,7 @@ func isTestKit(path string) bool {
 var pure = []string{
 	"internal/calendar", "internal/conversation", "internal/escalation", "internal/knowledge", "internal/link", "internal/plan",
 	"internal/privacy", "internal/render", "internal/routing", "internal/runtimeconfig", "internal/scaling",
+	"internal/scaling/erlang", "internal/scaling/forecast", "internal/scaling/survival",
 }
 
 // ioPackages are the doors to the outside.

@@ -14,8 +14,8 @@ import (
 type PeakApplyConfiguration struct {
 	// name of the peak, as decisions name it, for example "singles-day". Required.
 	Name *apiv1alpha1.DNSLabel `json:"name,omitempty"`
-	// start is the first instant of the peak, for example "2026-11-11T00:00:00+08:00". Workers take a moment to
-	// come up: begin early enough. Required. No rollout.
+	// start is the first instant of the peak, for example "2026-11-11T00:00:00+08:00". Workers are asked for
+	// so much earlier that they serve by then. Required. No rollout.
 	Start *v1.Time `json:"start,omitempty"`
 	// end is the first instant after the peak; nobody is cut then, the floor only ends. Required. No rollout.
 	End *v1.Time `json:"end,omitempty"`
