@@ -48,6 +48,8 @@ type Agent struct {
 	ready  chan struct{}
 	done   chan struct{}
 	token  string
+	// rest is for the console's REST API.
+	rest *http.Client
 
 	mu  sync.Mutex
 	err error
@@ -98,7 +100,10 @@ func OpenAgent(opts AgentOptions) (*Agent, error) {
 	a := &Agent{
 		line: newLine(address, opts.HTTPClient, opts.Reconnect), token: opts.Token, wanted: opts.Presence,
 		events: make(chan AgentEvent, eventsKept), ready: make(chan struct{}), done: make(chan struct{}),
-		dialogs: map[conversation.ID]*dialog{},
+		dialogs: map[conversation.ID]*dialog{}, rest: opts.HTTPClient,
+	}
+	if a.rest == nil {
+		a.rest = http.DefaultClient
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	a.stop = stop
@@ -170,11 +175,20 @@ func (a *Agent) Decline(ctx context.Context, conv conversation.ID) error {
 	return a.ask(ctx, agentwire.ClientFrame{Type: agentwire.TypeDecline, Conversation: conv})
 }
 
-// HandOff gives an owned conversation to a queue; an empty one is the desk's default. The reason is required,
-// the summary may be empty.
-func (a *Agent) HandOff(ctx context.Context, conv conversation.ID, queue, reason, summary string) error {
+// Transfer says to whom an owned conversation goes and why.
+type Transfer struct {
+	// Queue; empty for the desk's default, or that of the Agent.
+	Queue string
+	// Agent who is asked first, by name; empty for anybody.
+	Agent string
+	// Reason, required, and Summary for whoever takes it.
+	Reason, Summary string
+}
+
+// HandOff gives an owned conversation to a queue, or to a colleague by name.
+func (a *Agent) HandOff(ctx context.Context, conv conversation.ID, to Transfer) error {
 	return a.ask(ctx, agentwire.ClientFrame{
-		Type: agentwire.TypeHandOff, Conversation: conv, Queue: queue, Reason: reason, Summary: summary,
+		Type: agentwire.TypeHandOff, Conversation: conv, Queue: to.Queue, Agent: to.Agent, Reason: to.Reason, Summary: to.Summary,
 	})
 }
 
@@ -219,7 +233,7 @@ func (a *Agent) post(conv conversation.ID, m Outgoing) (*posted, error) {
 		return nil, a.err
 	}
 	d := a.dialogs[conv]
-	if d == nil || d.shown.Relation != agentwire.Owned {
+	if d == nil || !d.shown.Relation.Reads() || d.shown.Relation == agentwire.Watched && !m.Note {
 		return nil, fmt.Errorf("conversation %s: %w: accept an offer first", conv, ErrReleased)
 	}
 	p, err := d.outbox.add(m)
@@ -256,7 +270,7 @@ func (a *Agent) request(f agentwire.ClientFrame) (*request, error) {
 			return nil, nil
 		}
 		a.wanted = f.Presence
-	} else if a.dialogs[f.Conversation] == nil {
+	} else if a.dialogs[f.Conversation] == nil && !opens(&f) {
 		return nil, fmt.Errorf("conversation %s: %w", f.Conversation, ErrReleased)
 	}
 	a.nextID++

@@ -17,7 +17,8 @@ func (a *Agent) hello() any {
 	defer a.mu.Unlock()
 	resume := make(map[conversation.ID]uint64, len(a.dialogs))
 	for id, d := range a.dialogs {
-		if len(resume) < agentwire.MaxResume {
+		// What is watched only is asked for again.
+		if len(resume) < agentwire.MaxResume && d.shown.Relation != agentwire.Watched {
 			resume[id] = d.seq
 		}
 	}
@@ -69,7 +70,7 @@ func (a *Agent) due(now time.Time) (any, time.Duration) {
 // may says whether a request can be sent now: after a lost connection the console first tells what has
 // become of the conversation, and messages that were said before go first.
 func (a *Agent) may(r *request) bool {
-	if r.frame.Conversation == "" {
+	if r.frame.Conversation == "" || opens(&r.frame) {
 		return true
 	}
 	d := a.dialogs[r.frame.Conversation]
@@ -131,6 +132,7 @@ func (a *Agent) learn(f *agentwire.ServerFrame) AgentEvent {
 			a.wasReady = true
 			close(a.ready)
 		}
+		a.watchAgain()
 		return SignedIn{Me: f.Agent, Desk: f.Desk}
 	case agentwire.TypePresence:
 		return a.present(f)
@@ -201,7 +203,7 @@ func (a *Agent) related(now agentwire.Conversation) AgentEvent {
 	if now.Anew {
 		d.seq, d.told = 0, false
 	}
-	if now.Relation != agentwire.Owned {
+	if !now.Relation.Reads() {
 		d.told, d.caughtUp = false, false
 		d.outbox.end(ErrReleased)
 	}
@@ -210,7 +212,7 @@ func (a *Agent) related(now agentwire.Conversation) AgentEvent {
 	}
 	a.fulfil(now)
 	same := before.Relation == now.Relation && before.Card.Status == now.Card.Status &&
-		before.Card.Queue == now.Card.Queue && before.Card.Priority == now.Card.Priority
+		before.Card.Queue == now.Card.Queue && before.Card.Priority == now.Card.Priority && slices.Equal(before.Card.Tags, now.Card.Tags)
 	if same && !now.Anew {
 		return nil
 	}

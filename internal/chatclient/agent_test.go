@@ -128,10 +128,10 @@ func TestAgent(t *testing.T) {
 		t.Errorf("another agent accepts with %v", err)
 	}
 	var p *problem.Problem
-	if err := a.HandOff(t.Context(), conv, "no-queue", "needs a refund", ""); !errors.As(err, &p) || !strings.Contains(p.Error(), "no-queue") {
+	if err := a.HandOff(t.Context(), conv, chatclient.Transfer{Queue: "no-queue", Reason: "needs a refund"}); !errors.As(err, &p) || !strings.Contains(p.Error(), "no-queue") {
 		t.Errorf("an unknown queue is refused with %v", err)
 	}
-	if err := a.HandOff(t.Context(), conv, "refunds", "needs a refund", "wants 20 back"); err != nil {
+	if err := a.HandOff(t.Context(), conv, chatclient.Transfer{Queue: "refunds", Reason: "needs a refund", Summary: "wants 20 back"}); err != nil {
 		t.Fatal(err)
 	}
 	offer = agentUntil(t, other, "the offer to the other", relates(agentwire.Offered))

@@ -19,12 +19,6 @@ type person struct {
 	chosen *folder
 }
 
-// commands are what a person can type besides messages.
-const commands = `/take N      accept an offer           /decline N    leave it to others
-/use N       choose a conversation     /list         what is on the desk
-/note TEXT   for agents' eyes only     /close WORD   close as solved, or as WORD
-/handoff QUEUE REASON                  /away /available /quit`
-
 func (p *person) offered(_ context.Context, f *folder) {
 	until := ""
 	if !f.card.Deadline.IsZero() {
@@ -50,7 +44,7 @@ func (p *person) due() time.Time { return time.Time{} }
 
 // current is the chosen conversation if it is still the agent's.
 func (p *person) current() *folder {
-	if p.chosen != nil && (p.seat.desk[p.chosen.id] != p.chosen || p.chosen.relation != agentwire.Owned) {
+	if p.chosen != nil && (p.seat.desk[p.chosen.id] != p.chosen || !p.chosen.relation.Reads()) {
 		p.chosen = nil
 	}
 	return p.chosen
@@ -78,7 +72,11 @@ func (p *person) typed(ctx context.Context, line string) (leave bool) {
 			p.seat.do(ctx, "decline", func(ctx context.Context) error { return p.seat.agent.Decline(ctx, f.id) })
 		})
 	case "/use":
-		p.with(rest, agentwire.Owned, func(f *folder) {
+		p.with(rest, "", func(f *folder) {
+			if !f.relation.Reads() {
+				p.seat.printer.note("[%d] is not yours: /take %d first", f.number, f.number)
+				return
+			}
 			p.chosen = f
 			p.seat.printer.note("what you type goes to [%d]", f.number)
 		})
@@ -97,16 +95,19 @@ func (p *person) typed(ctx context.Context, line string) (leave bool) {
 	case "/help":
 		p.seat.printer.line("%s", commands)
 	default:
+		if p.more(ctx, command, rest) {
+			return false
+		}
 		p.seat.printer.note("%q is no command: /help lists them", brief(clean(command)))
 	}
 	return false
 }
 
-// with finds a conversation by its number; none stands for the only one of its relation.
+// with finds a conversation by its number; none stands for the only one of its relation, and no relation for any.
 func (p *person) with(number string, relation agentwire.Relation, f func(*folder)) {
 	var found []*folder
 	for _, candidate := range p.seat.desk {
-		if candidate.relation == relation && (number == "" || strconv.Itoa(candidate.number) == number) {
+		if (relation == "" || candidate.relation == relation) && (number == "" || strconv.Itoa(candidate.number) == number) {
 			found = append(found, candidate)
 		}
 	}
@@ -114,7 +115,11 @@ func (p *person) with(number string, relation agentwire.Relation, f func(*folder
 		f(found[0])
 		return
 	}
-	p.seat.printer.note("%q names %d conversations that are %s: give the number of one, /list shows them", brief(clean(number)), len(found), relation)
+	which := ""
+	if relation != "" {
+		which = " that are " + string(relation)
+	}
+	p.seat.printer.note("%q names %d conversations%s: give the number of one, /list shows them", brief(clean(number)), len(found), which)
 }
 
 func (p *person) list() {
@@ -127,7 +132,11 @@ func (p *person) list() {
 		if f == p.current() {
 			chosen = ", chosen"
 		}
-		p.seat.printer.note("[%d] %s, queue %q, %s%s", f.number, f.relation, f.card.Queue, orUnknown(f.card.ContactName), chosen)
+		tags := ""
+		if len(f.card.Tags) > 0 {
+			tags = ", tags " + orNone(f.card.Tags)
+		}
+		p.seat.printer.note("[%d] %s, queue %q, %s%s%s", f.number, f.relation, f.card.Queue, orUnknown(f.card.ContactName), tags, chosen)
 	}
 }
 
@@ -143,6 +152,10 @@ func (p *person) chosenOr() *folder {
 func (p *person) say(m Outgoing) {
 	f := p.chosenOr()
 	if f == nil {
+		return
+	}
+	if f.relation == agentwire.Watched && !m.Note {
+		p.seat.printer.note("you only watch [%d]: /note TEXT for its agent, or /takeover %d", f.number, f.number)
 		return
 	}
 	id, err := p.seat.agent.Post(f.id, m)
@@ -171,7 +184,7 @@ func (p *person) handOff(ctx context.Context, rest string) {
 	}
 	if f := p.chosenOr(); f != nil {
 		p.seat.do(ctx, "hand off", func(ctx context.Context) error {
-			return p.seat.agent.HandOff(ctx, f.id, queue, strings.TrimSpace(reason), "")
+			return p.seat.agent.HandOff(ctx, f.id, Transfer{Queue: queue, Reason: strings.TrimSpace(reason)})
 		})
 	}
 }

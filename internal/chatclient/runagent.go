@@ -244,6 +244,11 @@ func (s *seat) related(ctx context.Context, c agentwire.Conversation) {
 		s.mind.offered(ctx, f)
 	case agentwire.Owned:
 		s.printer.note("[%d] is yours", f.number)
+		if before != agentwire.Offered {
+			s.why(f) // who was offered it has read it
+		}
+	case agentwire.Watched:
+		s.printer.note("[%d] you watch: queue %q, %s", f.number, clean(f.card.Queue), orUnknown(f.card.ContactName))
 	case agentwire.None:
 		delete(s.desk, c.Conversation)
 		why := clean(strings.Join(c.Card.Why, ", "))
@@ -266,6 +271,7 @@ func (s *seat) offer(f *folder) {
 	waited := time.Since(f.card.ArrivedAt).Round(time.Second)
 	s.printer.note("[%d] offered from queue %q: %s, language %s, waits for %s, messages: %d",
 		f.number, f.card.Queue, who, orUnknown(f.card.Language), max(0, waited), f.card.Turns)
+	s.why(f)
 	if h := f.card.HandOff; h != nil {
 		s.printer.note("[%d] handed off: %s (%s)", f.number, clean(h.Reason.Words), h.Reason.Code)
 		if h.Summary != "" {
@@ -275,6 +281,13 @@ func (s *seat) offer(f *folder) {
 			s.printer.note("[%d] tried: %s/%s %q, %.0f %% sure", f.number,
 				clean(tried.KnowledgeBase), clean(tried.ID), brief(tried.Question), 100*tried.Confidence)
 		}
+	}
+}
+
+// why prints why a conversation came to the agent, line by line.
+func (s *seat) why(f *folder) {
+	for _, line := range f.card.Why {
+		s.printer.note("[%d] why: %s", f.number, clean(line))
 	}
 }
 

@@ -2,6 +2,7 @@ package chatclient_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/chatclient/chattest"
 	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/testing/eventually"
+	"github.com/deskfleet/deskfleet/internal/web/webtest"
 )
 
 // runAgent runs an agent; what it returns waits for its end.
@@ -271,5 +273,95 @@ func TestInteractiveAgent(t *testing.T) {
 		if strings.Contains(out.String(), unwanted) {
 			t.Errorf("the screen shows %q:\n%s", unwanted, out)
 		}
+	}
+}
+
+// TestCommands plays an agent and a supervisor at their terminals: why, tags, later work, watching with a note for the
+// agent, taking over, a transfer by name, and a merge.
+func TestCommands(t *testing.T) {
+	d, url := shop(t)
+	doc := webtest.Document()
+	doc.Pools[1].Human.Members = []string{"chen", "boss"}
+	d.Config.Set(t, doc)
+	d.WriteTokens("chen", "boss:supervisor")
+	console, _ := d.Console("console-0")
+	terminal := func(name string) (*screen, func(string), func() error) {
+		in, keyboard := io.Pipe()
+		out, wait := runAgent(t.Context(), t, console, name, func(o *chatclient.RunAgentOptions) {
+			o.In, o.Echoed = chatclient.Lines(in), true
+		})
+		enter := func(line string) {
+			t.Helper()
+			if _, err := io.WriteString(keyboard, line+"\n"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return out, enter, func() error {
+			enter("/quit")
+			err := wait()
+			_ = keyboard.Close()
+			return err
+		}
+	}
+	chen, chenTypes, chenLeaves := terminal("chen")
+	chen.shows(t, "-- available for 3 conversations at a time")
+	first := connect(t, options(url))
+	send(t, first, "", "I want to talk to a human")
+	chen.shows(t, "-- [1] why: score ", "-- [1] why: chen: idle longest")
+	chenTypes("/take")
+	chen.shows(t, "-- [1] end of the transcript")
+	chenTypes("/why 1")
+	chenTypes("/tags")
+	chen.shows(t, "-- [1] tags: none")
+	chenTypes("/tags broken 退款")
+	chenTypes("/tags a/b")
+	chen.shows(t, `-- tags: `, `a/b`)
+	chenTypes("/list")
+	chen.shows(t, "tags broken, 退款, chosen")
+	chenTypes("/postpone soon")
+	chen.shows(t, `-- "soon" is no time`)
+	chenTypes("/takeover")
+	chen.shows(t, "supervisors")
+
+	boss, bossTypes, bossLeaves := terminal("boss")
+	boss.shows(t, "-- signed in at Lantern Shop as boss (supervisor)", "-- available for 3")
+	bossTypes("/colleagues")
+	boss.shows(t, "-- chen is available, 1 of 3 slots, serves refunds, general")
+	bossTypes("/opened")
+	boss.shows(t, ` Active with agent chen, queue "general", unknown, tags broken, 退款`)
+	id := string(first.Standing().Conversation)
+	bossTypes("/watch " + id)
+	boss.shows(t, "-- [1] you watch", "[1] customer: I want to talk to a human")
+	bossTypes("/use 1")
+	bossTypes("hello")
+	boss.shows(t, "-- you only watch [1]")
+	bossTypes("/note be kind")
+	chen.shows(t, "[1] agent boss (note): be kind")
+	bossTypes("/takeover 1")
+	boss.shows(t, "-- [1] is yours", "-- [1] why: ")
+	chen.shows(t, "-- [1] is no longer yours: ", "boss takes it over")
+	bossTypes("Hello, this is boss")
+	until(t, first, "the supervisor's message", says("Hello, this is boss"))
+	bossTypes("/transfer chen knows the customer")
+	chen.shows(t, "-- [2] handed off: knows the customer (transfer)")
+	chenTypes("/take 2")
+	chen.shows(t, "-- [2] end of the transcript")
+
+	second := connect(t, options(url))
+	bossTypes("/away")
+	boss.shows(t, "-- away")
+	send(t, second, "", "A human, please, I am the same")
+	chen.shows(t, "-- [3] /take 3")
+	chenTypes("/take 3")
+	chen.shows(t, "-- [3] end of the transcript")
+	chenTypes("/use 2")
+	chen.shows(t, "-- what you type goes to [2]")
+	chenTypes("/merge 3")
+	until(t, second, "the end", becomes(conversation.StatusClosed))
+	chen.shows(t, "-- [3] is no longer yours: closed by agent: merged, it goes on in "+id, "[2] system (note): Merged with conversation")
+	chenTypes("/callback 2h")
+	chen.shows(t, "-- [2] is no longer yours: put aside until ", "chen calls the customer back")
+	if err := errors.Join(chenLeaves(), bossLeaves()); err != nil {
+		t.Error(err)
 	}
 }

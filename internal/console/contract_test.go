@@ -36,6 +36,12 @@ func TestClientFramesAreDocumented(t *testing.T) {
 		`{"type":"message","conversation":"` + id + `","clientId":"a","text":"hi","note":true}`,
 		`{"type":"typing","conversation":"` + id + `","on":true}`,
 		`{"type":"handOff","conversation":"` + id + `","queue":"refunds","reason":"why","summary":"so"}`,
+		`{"type":"handOff","conversation":"` + id + `","agent":"wu","reason":"why"}`,
+		`{"type":"postpone","id":"9","conversation":"` + id + `","until":"2026-11-21T09:00:00Z","callBack":true}`,
+		`{"type":"tag","conversation":"` + id + `","tags":["refund","退款"]}`,
+		`{"type":"merge","conversation":"` + id + `","into":"01JD0000000000000000000001"}`,
+		`{"type":"watch","conversation":"` + id + `","on":true}`,
+		`{"type":"takeOver","conversation":"` + id + `"}`,
 		`{"type":"close","conversation":"` + id + `","disposition":"solved","comment":"done"}`,
 	} {
 		c.Frame("AgentClientFrame", []byte(frame))

@@ -22,6 +22,8 @@ func (s *session) Deliver(ctx context.Context, item any) error {
 		return s.stored(ctx, item)
 	case feed.Live:
 		return s.live(ctx, item)
+	case watching:
+		return s.watch(ctx, item)
 	case reset:
 		return &socket.Closing{Code: socket.CodeRestart, Reason: "the desk's log was replaced: begin anew"}
 	default:
@@ -81,6 +83,7 @@ func (s *session) follow(ctx context.Context, conv conversation.ID, after uint64
 	}
 	v := newView(conv, s.user.Name, after)
 	v.anew = anew
+	_, v.watched = s.watched[conv]
 	for _, m := range stored {
 		s.fold(ctx, v, m)
 	}
@@ -124,17 +127,41 @@ func (s *session) show(ctx context.Context, v *view) error {
 		if err := s.sock.Write(ctx, f); err != nil {
 			return err
 		}
-		if f.Relation == agentwire.Owned && before != agentwire.Owned {
+		if f.Relation.Reads() && before != f.Relation {
 			return s.caughtUp(ctx, v)
 		}
 	}
-	if f.Relation == agentwire.Owned {
+	if f.Relation.Reads() {
 		return s.flush(ctx, v)
 	}
 	return nil
 }
 
-// caughtUp sends the transcript of a conversation that has become the agent's.
+// watch begins or ends to show a conversation that is not the agent's.
+func (s *session) watch(ctx context.Context, w watching) error {
+	if w.on {
+		s.watched[w.conv] = struct{}{}
+	} else {
+		delete(s.watched, w.conv)
+	}
+	v := s.views[w.conv]
+	if v == nil {
+		if !w.on {
+			return nil
+		}
+		return s.follow(ctx, w.conv, 0, true)
+	}
+	v.watched = w.on
+	if err := s.show(ctx, v); err != nil {
+		return err
+	}
+	if v.relation() == agentwire.None {
+		s.forget(w.conv)
+	}
+	return nil
+}
+
+// caughtUp sends the transcript of a conversation that the agent may read from now on.
 func (s *session) caughtUp(ctx context.Context, v *view) error {
 	if err := s.flush(ctx, v); err != nil {
 		return err
@@ -170,6 +197,7 @@ func (s *session) hold(v *view, relation agentwire.Relation) {
 func (s *session) forget(conv conversation.ID) {
 	s.link.Feed.Leave(s, feed.OfConversation(string(conv)))
 	delete(s.views, conv)
+	delete(s.watched, conv)
 }
 
 // stored takes what the feed brought, unless it was read from the log already.
@@ -191,7 +219,7 @@ func (s *session) stored(ctx context.Context, m feed.Stored) error {
 func (s *session) live(ctx context.Context, l feed.Live) error {
 	t, ok := feed.DecodeTyping(l.Data)
 	v := s.views[conversation.ID(l.Conversation)]
-	if !ok || v == nil || v.shown.Relation != agentwire.Owned || t.From.ID == s.user.Name {
+	if !ok || v == nil || !v.shown.Relation.Reads() || t.From.ID == s.user.Name {
 		return nil
 	}
 	return s.sock.Write(ctx, agentwire.Typing{

@@ -127,6 +127,106 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// TestPageSupervises plays an agent and a supervisor in real browsers: why it was assigned, tags, a whisper, taking
+// over, a transfer to a colleague with a note, merge, and later work.
+func TestPageSupervises(t *testing.T) {
+	b, s := webtest.OpenBrowser(t, 1320, 820, "en"), webtest.OpenBrowser(t, 1320, 820, "en")
+	d := startSupervised(t)
+	for _, p := range []struct {
+		b     *webtest.Browser
+		token string
+	}{{b, chenToken}, {s, bossToken}} {
+		p.b.Go(d.http.URL + "/console/")
+		p.b.Type("#token", p.token)
+		p.b.Click("#signin-go")
+	}
+	b.Sees("chen · 0 of 3 slots", "Put aside")
+	s.Sees("boss · not taking conversations", "Open conversations")
+	conv := d.customerSays("c-1", "m1", "My lamp is broken")
+	b.Sees("Offered to you")
+	b.Click(".offer .why summary")
+	b.Sees("score ", "chen: idle longest")
+	b.Shot("console-why")
+	b.Click(".offer .primary")
+	b.Sees("My lamp is broken", "Assignment", "score ")
+
+	b.Click("#more-title")
+	b.Click("#tag")
+	b.Type("#tags", "broken 退款")
+	b.Shot("console-tags")
+	b.Click("#tagging [value=ok]")
+	b.Sees("退款")
+
+	s.Click("#opened")
+	s.Sees("in talk · general · chen")
+	s.Shot("console-open")
+	s.Click("#opening-list button")
+	s.Sees("My lamp is broken", "You watch", "Stop watching")
+	s.Enter("#text", "Offer a voucher.")
+	b.Sees("Offer a voucher.")
+	s.Shot("console-watch")
+	if shown := webtest.Eval[bool](s, "getComputedStyle(document.getElementById('close')).display !== 'none'"); shown {
+		t.Error("who only watches can close")
+	}
+	// A lost connection does not end the watching.
+	for _, open := range d.console.role.Open() {
+		open.Abort()
+	}
+	d.customerSays("c-1", "m2", "Are you still there?")
+	s.Sees("Are you still there?")
+	if n := s.Count(".msg"); n != 3 {
+		t.Errorf("the supervisor sees %d messages", n)
+	}
+	s.Click("#available")
+	s.Sees("boss · 0 of 3 slots")
+	s.Click("#takeover")
+	b.Sees("no longer yours", "boss takes it over")
+	s.Enter("#text", "I take care of it myself.")
+	d.awaitMessages(t, conv, 4)
+	if m := d.Messages(conv)[3].Body.(*conversation.Message); m.Note || m.From.ID != "boss" {
+		t.Errorf("the supervisor said %+v", m)
+	}
+
+	// A transfer by name, with a note.
+	s.Click("#handoff")
+	s.Sees("chen (0/3)")
+	s.Run(chromedp.SetValue(chromedp.CSS("#colleague"), "chen"))
+	s.Type("#reason", "you know the customer")
+	s.Type("#summary-note", "A voucher of 10 was promised.")
+	s.Shot("console-transfer")
+	s.Click("#moving [value=ok]")
+	b.Sees("Offered to you", "you know the customer")
+	b.Click(".offer .primary")
+	b.Sees("A voucher of 10 was promised.")
+
+	// A duplicate, found by the agent.
+	s.Click("#away")
+	eventually.True(t, "the supervisor is away", func() bool { return d.presence(t, "boss") == "away" })
+	twin := d.customerSays("c-2", "m1", "It is me again, the lamp")
+	b.Click(".offer .primary")
+	b.Sees("It is me again, the lamp")
+	b.Click("#more-title")
+	b.Click("#merge")
+	b.Sees("Goes on in")
+	b.Shot("console-merge")
+	b.Click("#merging [value=ok]")
+	eventually.True(t, "the duplicate is merged", func() bool { return d.show(twin).Status == conversation.StatusClosed })
+	b.Click(".item")
+	b.Sees("Merged with conversation " + string(twin))
+
+	b.Click("#more-title")
+	b.Click("#postpone")
+	b.Click("#promised")
+	b.Shot("console-postpone")
+	b.Click("#postponing [value=ok]")
+	b.Sees("None at the moment.")
+	if got := d.show(conv); got.Status != conversation.StatusPending {
+		t.Errorf("it is %s", got.Status)
+	}
+	b.Click("#opened")
+	b.Sees("put aside")
+}
+
 // TestPageOnAPhone in Chinese.
 func TestPageOnAPhone(t *testing.T) {
 	b := webtest.OpenBrowser(t, 390, 780, "zh-CN")

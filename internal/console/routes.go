@@ -32,6 +32,8 @@ func (c *Console) handlers(files *page.Files) map[string]http.Handler {
 		"GET " + Path + "/v1/agent":                        http.HandlerFunc(c.serveAgent),
 		"GET " + Path + "/v1/me":                           c.api(tokens.RoleAgent, c.me),
 		"GET " + Path + "/v1/transcripts/{id}":             c.api(tokens.RoleAgent, c.transcript),
+		"GET " + Path + "/v1/agents":                       c.api(tokens.RoleAgent, c.colleagues),
+		"GET " + Path + "/v1/conversations":                c.api(tokens.RoleAgent, c.open),
 		"GET " + Path + "/v1/search":                       c.api(tokens.RoleSupervisor, c.search),
 		"GET " + Path + "/v1/reports/agents":               c.api(tokens.RoleSupervisor, c.reports(archive.ByAgent)),
 		"GET " + Path + "/v1/reports/queues":               c.api(tokens.RoleSupervisor, c.reports(archive.ByQueue)),

@@ -47,6 +47,8 @@ type session struct {
 
 	// Of the writer.
 	views map[conversation.ID]*view
+	// watched are the conversations that the agent wants to see besides.
+	watched map[conversation.ID]struct{}
 
 	mu sync.Mutex
 	// agent that the session is one of, nil before signIn.
@@ -64,6 +66,12 @@ type hold struct {
 
 // begin is pushed to the writer by signIn.
 type begin struct{ frame *agentwire.ClientFrame }
+
+// watching is pushed when the agent may see a conversation, or no longer wants to.
+type watching struct {
+	conv conversation.ID
+	on   bool
+}
 
 // reset is pushed when the log was replaced.
 type reset struct{}
@@ -100,11 +108,14 @@ func (s *session) Receive(ctx context.Context, data []byte) error {
 
 // serve handles a frame about one conversation.
 func (s *session) serve(ctx context.Context, f *agentwire.ClientFrame) {
-	if f.Type == agentwire.TypeMessage {
+	switch f.Type {
+	case agentwire.TypeMessage:
 		s.say(ctx, f)
-		return
+	case agentwire.TypeWatch:
+		_ = s.done(f, s.askWatch(ctx, f)) // only who has not signed in is closed by it
+	default:
+		s.request(ctx, f)
 	}
-	s.request(ctx, f)
 }
 
 // refuse tells the client; a client that did not sign in is closed.
@@ -180,7 +191,23 @@ func (u user) actor() conversation.Actor {
 
 // request passes on what the router decides.
 func (s *session) request(ctx context.Context, f *agentwire.ClientFrame) {
-	req := protocol.Request{Conversation: f.Conversation}
+	req, err := s.asked(ctx, f)
+	if err == nil && req.Type == "" {
+		return // of a later release
+	}
+	if err == nil {
+		_, err = s.link.router.Ask(ctx, s.user.Name, req)
+	}
+	if err == nil {
+		s.sock.Push(look{conv: f.Conversation}) // the router's push may be lost
+	}
+	_ = s.done(f, err) // only who has not signed in is closed by it
+}
+
+// asked is the router's request for a frame; its type is empty for a frame of a later release. An error says that the
+// agent may not.
+func (s *session) asked(ctx context.Context, f *agentwire.ClientFrame) (req protocol.Request, err error) {
+	req.Conversation = f.Conversation
 	switch f.Type {
 	case agentwire.TypeAccept:
 		req.Type = protocol.Accept
@@ -192,20 +219,20 @@ func (s *session) request(ctx context.Context, f *agentwire.ClientFrame) {
 			req.Seq = h.msgSeq // behind what the agent has read
 		}
 	case agentwire.TypeHandOff:
-		handOff, err := s.handOff(ctx, f)
-		if err != nil {
-			_ = s.refuse(f, err) // only who has not signed in is closed by it
-			return
-		}
-		req.Type, req.HandOff = protocol.HandOff, handOff
-	default:
-		return // of a later release
+		req.Type = protocol.HandOff
+		req.HandOff, err = s.handOff(ctx, f)
+	case agentwire.TypePostpone:
+		req.Type, req.Until, req.Promised = protocol.Postpone, f.Until, f.CallBack
+	case agentwire.TypeTakeOver:
+		req.Type = protocol.TakeOver
+		err = s.mayTakeOver(ctx, f)
+	case agentwire.TypeTag:
+		req.Type, req.Tags = protocol.Tag, f.Tags
+		err = s.mayTag(ctx, f)
+	case agentwire.TypeMerge:
+		req, err = s.merge(ctx, f)
 	}
-	_, err := s.link.router.Ask(ctx, s.user.Name, req)
-	if err == nil {
-		s.sock.Push(look{conv: f.Conversation}) // the router's push may be lost
-	}
-	_ = s.done(f, err)
+	return req, err
 }
 
 // handOff carries on what the conversation came with: what was tried once must not be tried again.
@@ -216,7 +243,7 @@ func (s *session) handOff(ctx context.Context, f *agentwire.ClientFrame) (*conve
 	}
 	out := &conversation.HandOff{
 		TranscriptSeq: h.msgSeq, Language: h.language, Verification: conversation.VerificationNone,
-		Reason: conversation.Reason{Code: conversation.ReasonTransfer, Words: f.Reason}, Summary: f.Summary, Queue: f.Queue,
+		Reason: conversation.Reason{Code: conversation.ReasonTransfer, Words: f.Reason}, Summary: f.Summary, Queue: f.Queue, Agent: f.Agent,
 	}
 	if out.Language == "" {
 		out.Language = s.c.document().Languages[0]
@@ -291,6 +318,9 @@ func (s *session) store(ctx context.Context, f *agentwire.ClientFrame) (seq uint
 	h, err := s.holding(ctx, f.Conversation)
 	if err == nil {
 		return p.store(ctx, h.ownSeq)
+	}
+	if f.Note {
+		return p.whisper(ctx)
 	}
 	// Stored while the agent owned the conversation, and sent again because the ack was lost.
 	if stored, _, readErr := p.look(ctx); readErr == nil && stored > 0 {

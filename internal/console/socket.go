@@ -48,6 +48,7 @@ func (c *Console) serveAgent(w http.ResponseWriter, r *http.Request) {
 		c: c, link: l, sock: socket.New(ws, opts), addr: addr, token: bearer(r),
 		frames: rate.NewLimiter(framesPerSecond, framesBurst),
 		views:  map[conversation.ID]*view{}, holds: map[conversation.ID]hold{},
+		watched: map[conversation.ID]struct{}{},
 	}
 	if !c.role.Enter(s.sock) {
 		_ = ws.Close(socket.CodeRestart, "the console drains") // the client is told or gone

@@ -37,7 +37,11 @@ func everyBody(t testing.TB) []conversation.Body {
 		&conversation.TookOver{Router: "router-0"},
 		&conversation.WrapUpStarted{Agent: ann, Until: start, Ending: &conversation.Ending{
 			By: ann.Actor(), Reason: conversation.CloseResolved, Disposition: "refunded"}},
-		&conversation.CallbackOffered{Why: []string{"predicted wait 5 min"}}, &conversation.Pended{Until: start, Agent: "ann"}, &conversation.Resumed{Agent: ann}, &conversation.Relaxed{Ring: 2, Why: []string{"waited 60 s"}},
+		&conversation.Tagged{By: ann.Actor(), Tags: []string{"refund", "退款"}}, &conversation.CallbackOffered{Why: []string{"predicted wait 5 min"}},
+		&conversation.Rated{By: conversation.Actor{Kind: conversation.KindCustomer, ID: "c-1"}, Rating: conversation.Rating{Score: 4, Comment: "fine"}},
+		&conversation.Closed{By: ann.Actor(), Reason: conversation.CloseMerged, MergedInto: conv},
+		&conversation.Said{Text: "merged", Note: true}, &conversation.Pended{Until: start, Agent: "ann", Promised: true},
+		&conversation.Pended{Until: start, Agent: "ann"}, &conversation.Resumed{Agent: ann}, &conversation.Relaxed{Ring: 2, Why: []string{"waited 60 s"}},
 		&conversation.Overflowed{Pool: "backup", Why: []string{"the queue is full"}},
 		&conversation.OverflowSet{Queue: "refunds", Steps: 1, PredictedWaitMillis: 61_000},
 		&conversation.QueueRestored{Queue: "refunds", Steps: 1, Handled: 3, HandleMean: 41.5, HandleSquares: 7},
@@ -86,7 +90,7 @@ func TestNeighbouringVersions(t *testing.T) {
 	id := conversation.NewID(start)
 	head := `"v":1,"id":"` + string(id) + `","conversation":"` + string(conv) + `","at":"2026-11-20T08:00:00Z"`
 
-	data := `{"type":"tagged",` + head + `,"tags":["a"]}`
+	data := `{"type":"starred",` + head + `,"stars":["a"]}`
 	e, err := conversation.Decode([]byte(data))
 	if err != nil {
 		t.Fatal(err)

@@ -60,6 +60,8 @@ type Said struct {
 	Text     string `json:"text"`
 	Language string `json:"language,omitempty"`
 	Rule     string `json:"rule,omitempty"`
+	// Note is set on what only agents see.
+	Note bool `json:"note,omitempty"`
 }
 
 // Forgotten drops an ended conversation that the archive holds.

@@ -18,7 +18,8 @@
 //	{"v":1,"id":"01JD…","type":"message","conversation":"01JD…","at":"2026-11-20T08:00:00.123Z",
 //	 "from":{"kind":"customer","id":"c-17","name":"Li Wei"},"text":"where is my order","language":"en","clientId":"m1"}
 //
-// Types on .msg: message. Types on .own, in the order of a conversation's life:
+// Types on .msg: message, and rated {by, score, comment?} by the customer, which the gateway appends after the end.
+// Types on .own, in the order of a conversation's life:
 //
 //	opened       {channel, contact, contactName?, language?, queue, priority, arrival:{at,seq},
 //	              lastAgent?, lastAgentAt?, attributes?, why?}                                                    → Queued
@@ -32,10 +33,11 @@
 //	wrapUpStarted {agent, until?, ending?}          until then, if it is given, the agent is busy with it → WrapUp
 //	resumed      {agent}                            the customer wrote in the wrap-up                     → Active
 //	callbackOffered {why?}                          the customer is told that they will be answered later (same state)
-//	pended       {until, agent?, why?}              by its owner → Pending, for the customer → CallbackPending
-//	closed       {by, reason, disposition?, comment?}                                                     → Closed
+//	pended       {until, agent?, promised?, why?}   by its owner → Pending, for the customer → CallbackPending
+//	closed       {by, reason, disposition?, comment?, mergedInto?}                                        → Closed
 //	abandoned    {waitedMillis, why?}               the customer left while waiting                       → Abandoned
 //	reopened     {cause, seq}                       a customer's message after the end                    → Reopened
+//	tagged       {by, tags}                         replaces the tags, before the end                    (same state)
 //
 // agent is {"kind":"bot"|"agent","id":"…","name":"…","pool":"…"}; why is a list of short texts that
 // explain the decision. A Batch on dk carries the same events, and those of agents and customers that

@@ -31,6 +31,9 @@ const (
 	TypeReopened      Type = "reopened"
 	TypeResumed       Type = "resumed"
 	TypePended        Type = "pended"
+	TypeTagged        Type = "tagged"
+
+	TypeRated Type = "rated"
 
 	TypeCallbackOffered Type = "callbackOffered"
 
@@ -56,7 +59,8 @@ const (
 func (t Type) OnOwn() bool {
 	switch t {
 	case TypeOpened, TypeAssigned, TypeQueued, TypeOffered, TypeOfferEnded, TypeAccepted,
-		TypePrioritised, TypeWrapUpStarted, TypeResumed, TypePended, TypeClosed, TypeAbandoned, TypeReopened, TypeCallbackOffered:
+		TypePrioritised, TypeWrapUpStarted, TypeResumed, TypePended, TypeClosed, TypeAbandoned, TypeReopened, TypeCallbackOffered,
+		TypeTagged:
 		return true
 	default:
 		return false
@@ -284,6 +288,8 @@ var bodies = map[Type]func() Body{
 	TypeTookOver:        func() Body { return new(TookOver) },
 	TypeResumed:         func() Body { return new(Resumed) },
 	TypePended:          func() Body { return new(Pended) },
+	TypeTagged:          func() Body { return new(Tagged) },
+	TypeRated:           func() Body { return new(Rated) },
 	TypeCallbackOffered: func() Body { return new(CallbackOffered) },
 	TypeRelaxed:         func() Body { return new(Relaxed) },
 	TypeOverflowed:      func() Body { return new(Overflowed) },

@@ -152,6 +152,7 @@ const (
 	CloseCustomerLeft CloseReason = "customerLeft" // the customer left a bot's conversation
 	CloseIdle         CloseReason = "idle"         // nothing was said for too long in a bot's conversation
 	CloseHours        CloseReason = "closedHours"  // the desk is closed, and the customer was told
+	CloseMerged       CloseReason = "merged"       // it goes on in another conversation of the same contact
 )
 
 // Closed ends the conversation.
@@ -161,6 +162,8 @@ type Closed struct {
 	// Disposition is the agent's word for how it ended.
 	Disposition string `json:"disposition,omitempty"`
 	Comment     string `json:"comment,omitempty"`
+	// MergedInto is the conversation in which it goes on, with reason merged.
+	MergedInto ID `json:"mergedInto,omitempty"`
 }
 
 // Abandoned ends a conversation whose customer left while waiting for a person or a bot.
@@ -278,6 +281,11 @@ func (w *WrapUpStarted) Validate() error {
 
 // Validate implements Body.
 func (c *Closed) Validate() error {
+	if c.MergedInto != "" || c.Reason == CloseMerged {
+		if _, err := ParseID(string(c.MergedInto)); err != nil {
+			return fieldError("mergedInto", string(c.MergedInto), "name the conversation in which it goes on, with reason merged only")
+		}
+	}
 	return firstError(c.By.validate("by"), checkName("reason", string(c.Reason)),
 		checkText("disposition", c.Disposition, MaxNameBytes), checkText("comment", c.Comment, MaxWhyBytes))
 }

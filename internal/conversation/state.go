@@ -67,6 +67,14 @@ type State struct {
 	OverflowPool string `json:"overflowPool,omitempty"`
 	// FollowUp is set when it was put aside: whether the customer is connected says nothing about it any more.
 	FollowUp bool `json:"followUp,omitempty"`
+	// Promised is set with a time until which an agent put it aside and that the customer was told.
+	Promised bool `json:"promised,omitempty"`
+	// Tags in alphabetical order.
+	Tags []string `json:"tags,omitempty"`
+	// MergedInto is the conversation in which this one, which is closed, goes on.
+	MergedInto ID `json:"mergedInto,omitempty"`
+	// Rating is what the customer said of it last.
+	Rating *Rating `json:"rating,omitempty"`
 	// Pin is a person to whom alone it is offered until PinUntil; while it is pending, who gets it back first.
 	Pin      string    `json:"pin,omitempty"`
 	PinUntil time.Time `json:"pinUntil,omitzero"`
@@ -75,7 +83,8 @@ type State struct {
 	// PlaceKept is the place among those who wait for people of a conversation that the degradation ladder has given to
 	// the bots; zero otherwise.
 	PlaceKept Arrival `json:"placeKept,omitzero"`
-	// CallbackOffered is set when the customer was told that they will be answered later.
+	// CallbackOffered is set when the customer was told that they will be answered later, or asked for that: they need
+	// not stay connected.
 	CallbackOffered bool `json:"callbackOffered,omitempty"`
 	// Attributes of the contact, as a bridge or the contact's token gave them when the conversation began. The map is
 	// shared by all states and never changed.
@@ -186,7 +195,7 @@ func orNew(s Status) string {
 }
 
 // Apply folds one event into the state. It returns a *TransitionError, and the state unchanged, when
-// the event does not fit. Messages fit every state: whoever folds them leaves out those that were
+// the event does not fit. Messages and ratings fit every state: whoever folds them leaves out those that were
 // already folded (see Seen). Unknown events and those of agents change nothing.
 func Apply(s State, e Event) (State, error) {
 	if e.Type.OfAgent() {
@@ -202,6 +211,10 @@ func Apply(s State, e Event) (State, error) {
 	next.ID = e.Conversation
 	if m, ok := e.Body.(*Message); ok {
 		next.say(m, e)
+		return next, nil
+	}
+	if r, ok := e.Body.(*Rated); ok {
+		next.Rating, next.MsgSeq = &r.Rating, max(next.MsgSeq, e.Seq)
 		return next, nil
 	}
 	if err := next.transit(e); err != nil {

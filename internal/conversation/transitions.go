@@ -28,6 +28,7 @@ var from = map[Type][]Status{
 	TypeCustomerLeft:    {StatusQueued, StatusBot, StatusOffered, StatusActive, StatusWrapUp, StatusPending, StatusCallbackPending},
 	TypeCustomerBack:    {StatusQueued, StatusBot, StatusOffered, StatusActive, StatusWrapUp, StatusPending, StatusCallbackPending},
 	TypeSaid:            {StatusQueued, StatusBot, StatusOffered, StatusActive, StatusWrapUp, StatusReopened, StatusPending, StatusCallbackPending},
+	TypeTagged:          {StatusQueued, StatusBot, StatusOffered, StatusActive, StatusWrapUp, StatusPending, StatusCallbackPending},
 	TypeForgotten:       {StatusClosed, StatusAbandoned},
 	TypeRestored:        {StatusNone},
 }
@@ -54,6 +55,8 @@ func (s *State) transit(e Event) error {
 	case *CallbackOffered:
 		s.CallbackOffered = true
 	case *Forgotten:
+	case *Tagged:
+		s.Tags = b.Tags
 	case *Restored:
 		if b.State.ID != e.Conversation {
 			return s.refuse(e, "its state is that of "+string(b.State.ID))
@@ -98,8 +101,7 @@ func (s *State) move(e Event) error {
 		s.enter(StatusAbandoned, e.At, nil)
 	case *Reopened:
 		s.enter(StatusReopened, e.At, nil)
-		s.LeftAt, s.Disposition, s.HandOff, s.Overflow, s.FollowUp = time.Time{}, "", nil, false, false
-		s.CallbackOffered, s.PlaceKept = false, Arrival{}
+		s.clearLabels()
 	default:
 		return s.refuse(e, "this release does not fold it")
 	}
@@ -132,6 +134,7 @@ func (s *State) pend(b *Pended, e Event) error {
 	}
 	s.enter(status, e.At, nil)
 	s.Deadline, s.FollowUp, s.Pin, s.PinUntil = b.Until, true, b.Agent, time.Time{}
+	s.Promised = b.Promised
 	return nil
 }
 
@@ -153,8 +156,8 @@ func (s *State) finish(e Event) error {
 		s.enter(StatusActive, e.At, s.Agent)
 		s.Why = why
 	case *Closed:
-		if s.Status == StatusQueued && b.Reason != CloseHours {
-			return s.refuse(e, "what waits is abandoned, or told that the desk is closed")
+		if s.Status == StatusQueued && b.Reason != CloseHours && b.Reason != CloseMerged {
+			return s.refuse(e, "what waits is abandoned, merged, or told that the desk is closed")
 		}
 		if s.Agent != nil && s.Agent.Kind == KindAgent {
 			s.LastAgent, s.LastAgentAt = s.Agent.ID, e.At
@@ -162,7 +165,7 @@ func (s *State) finish(e Event) error {
 			s.LastAgent, s.LastAgentAt = s.Pin, e.At
 		}
 		s.enter(StatusClosed, e.At, nil)
-		s.Disposition = b.Disposition
+		s.Disposition, s.MergedInto = b.Disposition, b.MergedInto
 	}
 	return nil
 }

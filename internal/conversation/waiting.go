@@ -30,8 +30,10 @@ type Pended struct {
 	Until time.Time `json:"until"`
 	// Agent who put it off and gets it back first (→ Pending). Empty when the customer, who waited, wants to be called
 	// back (→ CallbackPending).
-	Agent string   `json:"agent,omitempty"`
-	Why   []string `json:"why,omitempty"`
+	Agent string `json:"agent,omitempty"`
+	// Promised is set when the agent has promised the customer to come back then.
+	Promised bool     `json:"promised,omitempty"`
+	Why      []string `json:"why,omitempty"`
 }
 
 // CallbackOffered says that the customer of a waiting conversation was told that they will be answered later: it keeps

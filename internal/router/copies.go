@@ -122,7 +122,7 @@ func (s *session) say(ctx context.Context, e conversation.Event) error {
 	}
 	m := conversation.NewEvent(e.ID, e.Conversation, e.At, &conversation.Message{
 		From: conversation.Actor{Kind: conversation.KindSystem}, Text: said.Text, Language: said.Language,
-		ClientID: string(e.ID), Rule: said.Rule,
+		ClientID: string(e.ID), Rule: said.Rule, Note: said.Note,
 	})
 	data, err := conversation.Encode(m)
 	if err != nil {

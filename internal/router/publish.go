@@ -55,7 +55,7 @@ func (s *session) pushFor(d *decided, after *conversation.State) {
 		}
 	case *conversation.Resumed:
 		s.push(partyOf(b.Agent.Kind), b.Agent.ID, protocol.Push{Type: protocol.PushAssigned, Conversation: view})
-	case *conversation.Prioritised:
+	case *conversation.Prioritised, *conversation.Tagged:
 		// The copy has moved the sequence that fences the owner.
 		if owner := after.Owner(); owner != nil {
 			s.push(partyOf(owner.Kind), owner.ID, protocol.Push{Type: protocol.PushAssigned, Conversation: view})

@@ -100,6 +100,7 @@ func (r *replica) foldEvent(st bus.Stored, subject bus.Subject) {
 	}
 	m, ok := e.Body.(*conversation.Message)
 	if !ok {
+		r.desk.Rated(e)
 		return
 	}
 	if m.From.Kind == conversation.KindSystem {

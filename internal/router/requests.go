@@ -150,14 +150,35 @@ func (s *session) input(w who, req *protocol.Request) (routing.Input, *protocol.
 			Conversation: req.Conversation, By: conversation.Actor{Kind: w.kind(), ID: w.id},
 			Disposition: req.Disposition, Comment: req.Comment,
 		}, nil
-	case protocol.Postpone:
-		return routing.Postpone{Agent: w.id, Conversation: req.Conversation, Until: req.Until}, nil
-	case protocol.TakeOver:
-		return routing.TakeOver{Agent: w.id, Conversation: req.Conversation}, nil
 	case protocol.Sync:
 		return nil, nil
 	case protocol.Show:
 		return nil, s.found(w, req.Conversation)
+	default:
+		return personInput(w, req)
+	}
+}
+
+// personInput turns a request that only people make into an input.
+func personInput(w who, req *protocol.Request) (routing.Input, *protocol.Error) {
+	if w.party != bus.PartyAgent {
+		return nil, unsupported(w, req)
+	}
+	switch req.Type {
+	case protocol.Postpone:
+		return routing.Postpone{Agent: w.id, Conversation: req.Conversation, Until: req.Until, Promised: req.Promised}, nil
+	case protocol.TakeOver:
+		return routing.TakeOver{Agent: w.id, Conversation: req.Conversation}, nil
+	case protocol.Tag:
+		return routing.Tag{By: conversation.Actor{Kind: w.kind(), ID: w.id}, Conversation: req.Conversation, Tags: req.Tags}, nil
+	case protocol.Merge:
+		in := routing.Merge{By: w.id, Conversation: req.Conversation, Seq: req.Seq, Into: req.Into, Note: req.Note}
+		if req.Say != nil {
+			in.Say = *req.Say
+		}
+		return in, nil
+	case protocol.Agents, protocol.Open:
+		return nil, nil
 	default:
 		return nil, unsupported(w, req)
 	}
@@ -221,6 +242,9 @@ func (s *session) outcome(w who, req *protocol.Request) protocol.Reply {
 			r.Conversations = append(r.Conversations, *s.view(&state))
 		}
 	}
+	if w.party == bus.PartyAgent {
+		s.list(req, &r)
+	}
 	if req.Conversation != "" {
 		if refused := s.found(w, req.Conversation); refused != nil {
 			if req.Type == protocol.Show {
@@ -242,11 +266,46 @@ func (s *session) outcome(w who, req *protocol.Request) protocol.Reply {
 	return r
 }
 
+// list fills in what a request for a list asks for.
+func (s *session) list(req *protocol.Request, r *protocol.Reply) {
+	switch req.Type {
+	case protocol.Agents:
+		for _, v := range s.desk.Agents() {
+			if v.Kind == conversation.KindAgent {
+				r.Agents = append(r.Agents, *viewOf(&v))
+			}
+		}
+	case protocol.Open:
+		f := protocol.Filter{}
+		if req.Filter != nil {
+			f = *req.Filter
+		}
+		if f.Limit <= 0 || f.Limit > protocol.MaxOpen {
+			f.Limit = protocol.MaxOpen
+		}
+		size := 0
+		s.desk.Open(routing.OpenFilter{Queue: f.Queue, Agent: f.Agent, Status: f.Status, After: f.After}, func(state *conversation.State) bool {
+			c := s.view(state)
+			c.HandOff = nil // one alone may take 20 KiB
+			size += c.Bytes()
+			if r.More = len(r.Conversations) == f.Limit || size > protocol.MaxListBytes; !r.More {
+				r.Conversations = append(r.Conversations, *c)
+			}
+			return !r.More
+		})
+	default:
+	}
+}
+
 func (s *session) agentView(w who) *protocol.Agent {
 	v, ok := s.desk.Agent(w.id)
 	if !ok {
 		return &protocol.Agent{Kind: w.kind(), ID: w.id}
 	}
+	return viewOf(&v)
+}
+
+func viewOf(v *routing.AgentView) *protocol.Agent {
 	return &protocol.Agent{
 		Kind: v.Kind, ID: v.ID, Name: v.Name, SignedOn: true, Presence: v.Presence, Draining: v.Draining,
 		Pools: v.Pools, Queues: v.Queues, Slots: v.Slots, Busy: v.Busy,
@@ -265,5 +324,6 @@ func (s *session) view(state *conversation.State) *protocol.Conversation {
 		ArrivedAt: state.Arrival.At, Agent: state.Agent, OwnSeq: state.OwnSeq, MsgSeq: state.MsgSeq,
 		Deadline: state.Deadline, HandOff: state.HandOff, Position: position, Waiting: waiting,
 		Turns: state.Turns, Misses: state.Misses, Why: state.Why, Ring: state.Ring, ExpectedWaitSeconds: expected,
+		Tags: state.Tags, Callback: state.CallbackOffered,
 	}
 }

@@ -54,7 +54,11 @@ func (in Wrote) decide(d *Desk, now time.Time) error {
 		}
 	case c.state.Status.Ended():
 		front, priority := d.front()
+		merged := c.state.MergedInto
 		d.emit(now, in.Conversation, &conversation.Reopened{Cause: conversation.CauseReopened, Seq: in.Seq})
+		if d.followsMerged(c, merged, in.Seq, now) {
+			return nil
+		}
 		d.emit(now, in.Conversation, &conversation.Queued{
 			Queue: front, Priority: d.base(priority, c.state.Attributes), Arrival: conversation.Arrival{At: now, Seq: in.Seq},
 			Cause: conversation.CauseReopened, Why: []string{"the customer wrote after the end"},

@@ -265,6 +265,17 @@ func (d *Desk) Hear(e conversation.Event) bool {
 	return true
 }
 
+// Rated folds a customer's rating into a conversation that is known.
+func (d *Desk) Rated(e conversation.Event) {
+	c := d.convs[e.Conversation]
+	if _, ok := e.Body.(*conversation.Rated); !ok || c == nil {
+		return
+	}
+	if next, err := conversation.Apply(c.state, e); err == nil {
+		c.state = next
+	}
+}
+
 // Owned notes that an event of the conversation was stored on .own at the sequence.
 func (d *Desk) Owned(conv conversation.ID, seq uint64) {
 	if c := d.convs[conv]; c != nil {

@@ -16,6 +16,8 @@ type Postpone struct {
 	Agent        string
 	Conversation conversation.ID
 	Until        time.Time
+	// Promised says that the customer was told when it goes on.
+	Promised bool
 }
 
 func (in Postpone) decide(d *Desk, now time.Time) error {
@@ -31,7 +33,11 @@ func (in Postpone) decide(d *Desk, now time.Time) error {
 		return err
 	}
 	a := d.agents[in.Agent]
-	d.emit(now, in.Conversation, &conversation.Pended{Until: in.Until.UTC(), Agent: in.Agent, Why: []string{in.Agent + " put it off"}})
+	why := in.Agent + " put it off"
+	if in.Promised {
+		why = in.Agent + " calls the customer back"
+	}
+	d.emit(now, in.Conversation, &conversation.Pended{Until: in.Until.UTC(), Agent: in.Agent, Promised: in.Promised, Why: []string{why}})
 	if a != nil {
 		d.matchAgent(a, now)
 	}
@@ -39,7 +45,8 @@ func (in Postpone) decide(d *Desk, now time.Time) error {
 }
 
 // CallBack lets a customer who waits for people wait elsewhere: the conversation comes back to its queue at the time,
-// with the place that the wait so far has earned.
+// with the place that the wait so far has earned. Without a time it keeps its place in the queue, and the customer need
+// not stay connected until it is their turn.
 type CallBack struct {
 	Conversation conversation.ID
 	Contact      string
@@ -54,6 +61,12 @@ func (in CallBack) decide(d *Desk, now time.Time) error {
 	what := fmt.Sprintf("no callback is noted for %s", in.Conversation)
 	if !c.state.Status.Waiting() || c.state.Queue == conversation.BotQueue {
 		return &RefusalError{Code: CodeState, What: what, Why: "it does not wait for people", Remedy: "go on with the conversation"}
+	}
+	if in.At.IsZero() {
+		if c.state.Status == conversation.StatusQueued && !c.state.CallbackOffered {
+			d.emit(now, in.Conversation, &conversation.CallbackOffered{Why: []string{"the customer wants to be called when it is their turn"}})
+		}
+		return nil // an agent is asked already: their turn has come
 	}
 	if err := checkUntil(in.At, what, now); err != nil {
 		return err

@@ -164,3 +164,29 @@ func compare[T ~string](a, b T) int {
 		return 0
 	}
 }
+
+// OpenFilter says which open conversations are looked for; empty fields stand for any.
+type OpenFilter struct {
+	// Queue, and Agent who owns it or is asked.
+	Queue, Agent string
+	Status       conversation.Status
+	// After leaves out ids up to it.
+	After conversation.ID
+}
+
+// Open calls f with the open conversations that fit, in the order of their ids, until it returns false.
+func (d *Desk) Open(filter OpenFilter, f func(s *conversation.State) bool) {
+	for _, id := range d.Conversations() {
+		s := &d.convs[id].state
+		switch {
+		case id <= filter.After, s.Status == conversation.StatusNone, s.Status.Ended():
+		case filter.Queue != "" && s.Queue != filter.Queue:
+		case filter.Status != "" && s.Status != filter.Status:
+		case filter.Agent != "" && (s.Agent == nil || s.Agent.ID != filter.Agent) && (s.Status != conversation.StatusPending || s.Pin != filter.Agent):
+		default:
+			if !f(s) {
+				return
+			}
+		}
+	}
+}

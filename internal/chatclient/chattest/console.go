@@ -18,12 +18,16 @@ import (
 // TokenOf an agent at the consoles of the tests.
 func TokenOf(agent string) string { return "token-of-" + agent + "-0123456789" }
 
-// WriteTokens lets agents sign in, and nobody else from now on.
+// WriteTokens lets agents sign in, and nobody else from now on. An agent's role may follow the name and a colon.
 func (d *Desk) WriteTokens(agents ...string) {
 	d.T.Helper()
 	var list strings.Builder
 	for _, agent := range agents {
-		fmt.Fprintf(&list, "- {name: %s, role: agent, token: %s}\n", agent, TokenOf(agent))
+		name, role, given := strings.Cut(agent, ":")
+		if !given {
+			role = "agent"
+		}
+		fmt.Fprintf(&list, "- {name: %s, role: %s, token: %s}\n", name, role, TokenOf(name))
 	}
 	if err := os.WriteFile(d.tokens(), []byte(list.String()), 0o600); err != nil {
 		d.T.Fatal(err)

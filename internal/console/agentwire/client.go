@@ -2,9 +2,11 @@ package agentwire
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/web/problem"
@@ -23,6 +25,11 @@ const (
 	TypeTyping   = "typing"
 	TypeHandOff  = "handOff"
 	TypeClose    = "close"
+	TypePostpone = "postpone"
+	TypeTakeOver = "takeOver"
+	TypeWatch    = "watch"
+	TypeTag      = "tag"
+	TypeMerge    = "merge"
 )
 
 // Presence is what an agent is to the desk.
@@ -62,17 +69,28 @@ type ClientFrame struct {
 	Text     string `json:"text,omitempty"`
 	Note     bool   `json:"note,omitempty"`
 
-	// Of typing.
+	// Of typing and watch.
 	On bool `json:"on,omitempty"`
 
 	// Of handOff.
 	Queue   string `json:"queue,omitempty"`
+	Agent   string `json:"agent,omitempty"`
 	Reason  string `json:"reason,omitempty"`
 	Summary string `json:"summary,omitempty"`
 
 	// Of close.
 	Disposition string `json:"disposition,omitempty"`
 	Comment     string `json:"comment,omitempty"`
+
+	// Of postpone.
+	Until    time.Time `json:"until,omitzero"`
+	CallBack bool      `json:"callBack,omitempty"`
+
+	// Of tag.
+	Tags []string `json:"tags,omitempty"`
+
+	// Of merge.
+	Into conversation.ID `json:"into,omitempty"`
 }
 
 // DecodeClient reads and checks a frame of a client. The error is a *problem.Problem; the frame is
@@ -93,19 +111,57 @@ func DecodeClient(data []byte) (*ClientFrame, error) {
 func (f *ClientFrame) validate() error {
 	switch f.Type {
 	case "":
-		return invalid("type", "", "say what the frame is: signIn, presence, accept, decline, message, typing, handOff or close")
+		return invalid("type", "", "say what the frame is: signIn, presence, accept, decline, message, typing, handOff, postpone, takeOver, watch, tag, merge or close")
 	case TypeSignIn:
 		return f.validateSignIn()
 	case TypePresence:
 		return f.validatePresence()
-	case TypeAccept, TypeDecline, TypeTyping, TypeClose:
+	case TypeAccept, TypeDecline, TypeTyping, TypeTakeOver, TypeWatch:
 		return f.validateConversation()
 	case TypeMessage:
 		return f.validateMessage()
 	case TypeHandOff:
 		return f.validateHandOff()
 	}
+	return f.validateLabels()
+}
+
+// validateLabels checks the frames that say something about a conversation.
+func (f *ClientFrame) validateLabels() error {
+	switch f.Type {
+	case TypeClose:
+		return firstError(f.validateConversation(), asProblem(conversation.CheckDisposition(f.Disposition)))
+	case TypeTag:
+		return firstError(f.validateConversation(), asProblem(conversation.CheckTags(f.Tags)))
+	case TypePostpone:
+		if f.Until.IsZero() {
+			return firstError(f.validateConversation(), invalid("until", "", "give the time at which it goes on, in RFC 3339"))
+		}
+		return f.validateConversation()
+	case TypeMerge:
+		if _, err := conversation.ParseID(string(f.Into)); err != nil || f.Into == f.Conversation {
+			return firstError(f.validateConversation(), invalid("into", string(f.Into), "name the conversation that goes on by its id, and the duplicate in conversation"))
+		}
+		return f.validateConversation()
+	}
 	return nil
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// asProblem makes a problem of what the domain refuses.
+func asProblem(err error) error {
+	if wrong, ok := errors.AsType[*conversation.FieldError](err); ok {
+		return invalid(wrong.Field, wrong.Value, wrong.Remedy)
+	}
+	return err
 }
 
 func (f *ClientFrame) validateSignIn() error {
@@ -161,6 +217,9 @@ func (f *ClientFrame) validateHandOff() error {
 	}
 	if f.Queue != "" && !conversation.IsToken(f.Queue) {
 		return invalid("queue", f.Queue, "name a queue of the desk, or leave it out for the default one")
+	}
+	if f.Agent != "" && !conversation.IsToken(f.Agent) {
+		return invalid("agent", f.Agent, "name an agent of the desk, or leave it out for anybody")
 	}
 	if strings.TrimSpace(f.Reason) == "" {
 		return invalid("reason", f.Reason, "say why: the next agent must not have to ask")

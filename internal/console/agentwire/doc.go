@@ -10,13 +10,29 @@
 //	{"type":"decline","id":"9","conversation":"01JD…"}
 //	{"type":"message","conversation":"01JD…","clientId":"a1","text":"Hello","note":false}
 //	{"type":"typing","conversation":"01JD…","on":true}
-//	{"type":"handOff","id":"10","conversation":"01JD…","queue":"refunds","reason":"needs a refund","summary":"…"}
-//	{"type":"close","id":"11","conversation":"01JD…","disposition":"solved","comment":"…"}
+//	{"type":"handOff","id":"10","conversation":"01JD…","queue":"refunds","agent":"wu","reason":"needs a refund","summary":"…"}
+//	{"type":"postpone","id":"11","conversation":"01JD…","until":"2026-11-21T09:00:00Z","callBack":true}
+//	{"type":"tag","id":"12","conversation":"01JD…","tags":["refund","broken"]}
+//	{"type":"merge","id":"13","conversation":"01JE…","into":"01JD…"}
+//	{"type":"watch","id":"14","conversation":"01JD…","on":true}
+//	{"type":"takeOver","id":"15","conversation":"01JD…"}
+//	{"type":"close","id":"16","conversation":"01JD…","disposition":"solved","comment":"…"}
 //
 // signIn comes first, within ten seconds; the token may stand in the request's header "Authorization: Bearer"
 // instead. presence is what the agent wants to be: available (may be given conversations), away (keeps what it
 // has and gets nothing new) or offline (gives everything back). Without it nothing changes. resume names the
 // conversations that the client shows, with the greatest sequence that it has seen of each.
+//
+// handOff goes to a queue, or with agent to a colleague by name, who is asked first; summary is a note for them.
+// postpone puts an owned conversation aside until a time, outside the slots; it comes back to its owner first. With
+// callBack the customer is told that time. tag replaces the tags, of an owned conversation or, for supervisors, of any
+// open one. merge ends conversation as a duplicate of into, which goes on: its transcript gets a note with
+// what was said in the other one, whose customer is told. Agents merge what they own or are offered into what they
+// own, supervisors any. Something that was said meanwhile refuses it with 409, and nothing is lost.
+//
+// takeOver is for supervisors: the conversation is theirs at once, whoever had it. watch is for supervisors, and for
+// agents in what they have had: everything that is said comes, until watch with on false. A message with note is a
+// whisper there: the owner and who watches see it, the customer never does.
 //
 // Requests with an id are answered by done or error with the same id. A message is sent again, with the same
 // clientId, until its ack or its refusal has come.
@@ -39,8 +55,8 @@
 // presence is what the desk's router believes; it changes without being asked when an offer was missed.
 //
 // conversation comes whenever the agent's relation to a conversation or its state changes. relation is
-// offered (answer with accept or decline before card.deadline), owned, or none (no longer the agent's: card.why
-// says why). With owned come all messages, notes too, exactly once and in order of seq, then caughtUp, then what
+// offered (answer with accept or decline before card.deadline), owned, watched, or none (no longer the agent's: card.why
+// says why). With offered and owned card.why says why it is the agent who has it. With owned and watched come all messages, notes too, exactly once and in order of seq, then caughtUp, then what
 // is said. card.handOff is the reason, what was tried and how far the transcript went when the conversation
 // was handed off.
 //

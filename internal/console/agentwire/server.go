@@ -31,8 +31,13 @@ type Relation string
 const (
 	Offered Relation = "offered"
 	Owned   Relation = "owned"
+	// Watched: the agent has asked to see it, and may leave notes.
+	Watched Relation = "watched"
 	None    Relation = "none"
 )
+
+// Reads says whether an agent with the relation gets what is said.
+func (r Relation) Reads() bool { return r == Owned || r == Watched }
 
 // Welcome answers signIn.
 type Welcome struct {
@@ -107,6 +112,13 @@ type Card struct {
 	Turns       int      `json:"turns,omitempty"`
 	Misses      int      `json:"misses,omitempty"`
 	Disposition string   `json:"disposition,omitempty"`
+	Tags        []string `json:"tags,omitempty"`
+	// Agent who owns it or is asked.
+	Agent *conversation.Agent `json:"agent,omitempty"`
+	// Callback says that the customer waits for a call and may not be connected.
+	Callback bool `json:"callback,omitempty"`
+	// MergedInto is the conversation in which it goes on.
+	MergedInto conversation.ID `json:"mergedInto,omitempty"`
 }
 
 // Message is something that was said, or a note.

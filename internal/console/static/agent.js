@@ -13,6 +13,7 @@ export class Agent extends EventTarget {
   #token = ''; #presence = ''; #ready = false; #next = 1; #asked = new Map();
   #outbox = []; #inFlight = null;
   seen = new Map(); // conversation → greatest sequence
+  watched = new Set(); // conversations that are another's: they are asked for again, not resumed
 
   constructor(address) {
     super();
@@ -43,7 +44,7 @@ export class Agent extends EventTarget {
     this.#hint = 0;
     socket.onopen = () => {
       this.#heard();
-      this.#send({ type: 'signIn', v: 1, token: this.#token, presence: this.#presence || undefined, resume: Object.fromEntries(this.seen) });
+      this.#send({ type: 'signIn', v: 1, token: this.#token, presence: this.#presence || undefined, resume: Object.fromEntries([...this.seen].filter(([id]) => !this.watched.has(id))) });
     };
     socket.onmessage = (e) => { this.#heard(); this.#take(JSON.parse(e.data)); };
     socket.onclose = (e) => { if (socket === this.#socket) this.#lost(e.code); };
@@ -87,6 +88,7 @@ export class Agent extends EventTarget {
         break;
       case 'conversation':
         if (f.anew) this.seen.delete(f.conversation);
+        if (f.relation === 'watched') this.watched.add(f.conversation); else this.watched.delete(f.conversation);
         if (f.relation === 'none') this.#drop(f.conversation);
         break;
       case 'message':
@@ -105,8 +107,17 @@ export class Agent extends EventTarget {
       // Supervisors need not be in any pool: they take conversations only when they say so.
       if (!this.#presence && f.agent.role === 'agent') this.presence('available').catch(() => {});
       this.dispatchEvent(new CustomEvent('connection', { detail: { online: true } }));
+      for (const conversation of [...this.watched]) this.ask({ type: 'watch', conversation, on: true }).catch(() => this.#unwatched(conversation));
       this.#flush();
     }
+  }
+
+  // unwatched tells the page that a conversation has ended while there was no connection.
+  #unwatched(conversation) {
+    if (!this.#ready) return;
+    this.watched.delete(conversation);
+    this.#drop(conversation);
+    this.dispatchEvent(new CustomEvent('conversation', { detail: { conversation, relation: 'none', card: { status: 'Closed' } } }));
   }
 
   #drop(conversation) {

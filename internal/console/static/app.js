@@ -1,8 +1,10 @@
 import { Agent } from './agent.js';
 import { Talk } from './talk.js';
-import { $, element, button, clock, setClock } from './dom.js';
+import { $, element, button, clock, dialog, setClock, setDialog } from './dom.js';
 import { setUpFind, transcriptOf } from './find.js';
 import { setUpReport } from './report.js';
+import { setUpActions } from './actions.js';
+import { setUpOpen } from './open.js';
 import { language, wordsOf } from './words.js';
 
 const lang = language(new URLSearchParams(location.search).get('lang'));
@@ -23,12 +25,9 @@ for (const [id, text] of Object.entries({
   'empty': words.none, 'nothing-text': words.pick, 'handoff': words.handOff, 'close': words.close, 'back': words.back,
   'as-reply': words.reply, 'as-note': words.note, 'send': words.send, 'connection': words.connecting,
   'closing-title': words.closeTitle, 'disposition-label': words.disposition, 'comment-label': words.comment,
-  'moving-title': words.handOff, 'queue-label': words.queue, 'reason-label': words.reason,
+  'takeover': words.takeOver, 'unwatch': words.unwatch, 'watched-title': words.watched,
 })) $(id).textContent = text;
-for (const d of ['closing', 'moving']) {
-  $(d).querySelector('[value=cancel]').textContent = words.cancel;
-  $(d).querySelector('[value=ok]').textContent = d === 'closing' ? words.close : words.handOff;
-}
+setDialog('closing', words.cancel, words.close);
 for (const [value, text] of Object.entries(words.dispositions)) {
   const o = element('option', '', text);
   o.value = value;
@@ -39,6 +38,9 @@ document.title = words.title;
 const agent = new Agent(new URL('/console/v1/agent', location.href.replace(/^http/, 'ws')).href);
 setUpFind(agent, words, showFound);
 setUpReport(agent, words);
+const desktop = { agent, words, ask, notice, talks, shown: () => talks.get(open), desk: () => desk, me: () => me };
+setUpActions(desktop);
+const setOpened = setUpOpen(desktop);
 
 // ---- what the desk says
 
@@ -51,6 +53,7 @@ agent.addEventListener('welcome', ({ detail: f }) => {
   $('mark').textContent = [...f.desk.displayName][0] ?? 'D';
   $('find').hidden = me.role === 'agent';
   $('report').hidden = me.role === 'agent';
+  setOpened();
   $('connection').textContent = words.waitingRouter;
 });
 
@@ -71,9 +74,11 @@ agent.addEventListener('conversation', ({ detail: f }) => {
     if (before === 'owned' && f.card.status !== 'Closed') notice(`${words.lost} ${t.name} (${(f.card.why ?? []).join('; ')})`);
     talks.delete(f.conversation);
     if (open === f.conversation) show(null);
-  } else if (f.relation === 'owned' && before === 'offered') {
-    show(f.conversation);
+  } else if (f.relation !== before && f.relation !== 'offered') {
+    if (open === f.conversation) arrange(t);
+    else if (before === 'offered' || f.relation === 'watched' && before === 'none') show(f.conversation);
   }
+  if (open === f.conversation) fill(t);
   render();
 });
 
@@ -125,6 +130,9 @@ function render() {
   $('offers').replaceChildren(...offers.map(offer));
   $('own').replaceChildren(...own.map(item));
   $('empty').hidden = own.length > 0;
+  const watched = all.filter((t) => t.relation === 'watched');
+  $('watched-part').hidden = watched.length === 0;
+  $('watched').replaceChildren(...watched.map(item));
   const news = offers.length + own.reduce((n, t) => n + t.unread, 0);
   document.title = news ? `(${news}) ${words.title}` : words.title;
 }
@@ -135,6 +143,7 @@ function offer(t) {
   const li = element('li', 'offer');
   li.append(element('b', '', `${t.name} · ${t.card.queue}`));
   if (t.card.handOff) li.append(element('p', 'reason', t.card.handOff.reason.words));
+  if (t.card.why?.length) li.append(reasons(t.card.why));
   t.countdown = element('p');
   li.append(t.countdown);
   count(t);
@@ -146,6 +155,14 @@ function offer(t) {
   li.append(row);
   t.offer = li;
   return li;
+}
+
+function reasons(lines) {
+  const d = element('details', 'why');
+  const ul = element('ul');
+  ul.append(...lines.map((text) => element('li', '', text)));
+  d.append(element('summary', '', words.why), ul);
+  return d;
 }
 
 function count(t) {
@@ -175,12 +192,23 @@ function show(id) {
   if (!t) return;
   t.unread = 0;
   fill(t);
-  $('form').hidden = false;
-  $('handoff').hidden = $('close').hidden = false;
+  arrange(t);
   $('text').value = t.draft;
   render();
   scroll();
   $('text').focus();
+}
+
+// arrange offers what the agent may do with the conversation: what is another's takes notes only.
+function arrange(t) {
+  const watches = t.relation === 'watched';
+  $('form').hidden = !watches && !t.mine;
+  for (const id of ['handoff', 'close', 'as-reply']) $(id).hidden = !t.mine;
+  $('more').hidden = !t.mine && !(watches && me.role !== 'agent');
+  $('postpone').hidden = !t.mine;
+  $('takeover').hidden = !watches || me.role === 'agent';
+  $('unwatch').hidden = !watches;
+  setNote(watches);
 }
 
 function fill(t) {
@@ -204,7 +232,7 @@ async function showFound(id) {
     $('nothing').hidden = true;
     $('app').classList.add('open');
     fill(t);
-    $('form').hidden = $('handoff').hidden = $('close').hidden = true;
+    arrange(t);
   } catch (p) { notice(p.detail || p.title); }
 }
 
@@ -276,7 +304,7 @@ function send() {
   t.sending(agent.say(open, text, asNote), text, asNote);
   $('text').value = '';
   typedAt = 0;
-  setNote(false);
+  setNote(!t.mine);
   scroll();
 }
 $('form').addEventListener('submit', (e) => { e.preventDefault(); send(); });
@@ -290,23 +318,13 @@ $('text').addEventListener('input', () => {
   agent.typing(open, on);
 });
 
-function dialog(id, done) {
-  const d = $(id);
-  d.returnValue = '';
-  d.onclose = () => { if (d.returnValue === 'ok') done(); };
-  d.showModal();
-}
 $('close').addEventListener('click', () => {
   const conversation = open;
   $('comment').value = '';
   dialog('closing', () => ask({ type: 'close', conversation, disposition: $('disposition').value, comment: $('comment').value || undefined }));
 });
-$('handoff').addEventListener('click', () => {
-  const conversation = open;
-  $('reason').value = '';
-  $('queue').replaceChildren(...desk.queues.map((q) => element('option', '', q)));
-  dialog('moving', () => ask({ type: 'handOff', conversation, queue: $('queue').value, reason: $('reason').value }));
-});
+$('takeover').addEventListener('click', () => ask({ type: 'takeOver', conversation: open }));
+$('unwatch').addEventListener('click', () => ask({ type: 'watch', conversation: open, on: false }));
 
 setInterval(() => { for (const t of talks.values()) if (t.countdown) count(t); }, 1000);
 

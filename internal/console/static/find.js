@@ -1,5 +1,5 @@
 // Search of the archive, for supervisors.
-import { $, element, button, clock } from './dom.js';
+import { $, element, button, clock, get } from './dom.js';
 
 export function setUpFind(agent, words, show) {
   $('find').textContent = words.find;
@@ -14,11 +14,6 @@ export function setUpFind(agent, words, show) {
     const reply = await get(agent, `/console/v1/search?limit=50&q=${encodeURIComponent($('find-text').value)}`);
     $('hits').replaceChildren(...rows(reply, words, show));
   });
-}
-
-async function get(agent, path) {
-  const r = await fetch(path, { headers: { Authorization: `Bearer ${agent.token}` } });
-  return r.json();
 }
 
 function rows(reply, words, show) {

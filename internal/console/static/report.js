@@ -1,5 +1,5 @@
 // Reports of agents and queues, for supervisors.
-import { $, element } from './dom.js';
+import { $, element, option } from './dom.js';
 
 const days = [1, 7, 30, 90];
 
@@ -29,12 +29,6 @@ export function setUpReport(agent, words) {
     a.click();
     URL.revokeObjectURL(a.href);
   });
-}
-
-function option(value, text) {
-  const o = element('option', '', text);
-  o.value = value;
-  return o;
 }
 
 function path() {

@@ -15,6 +15,7 @@ export class Talk {
     this.draft = '';
   }
 
+  get mine() { return this.relation === 'owned'; }
   get name() { return this.card.contactName || `${this.words.customer} ${(this.card.contact ?? '').slice(-4)}`; }
 
   // add shows a stored message; one of this agent that is shown as being sent becomes a stored one.
@@ -79,6 +80,13 @@ export class Talk {
       if (h.tried?.length) parts.push(part(w.tried, list(h.tried.map((t) => [t.question || t.id, `${t.knowledgeBase}/${t.id} · ${Math.round(t.confidence * 100)} %`]))));
       parts.push(part(w.verification, element('p', '', h.verification === 'none' ? w.none2 : h.verification)));
     }
+    if (this.card.tags?.length) {
+      const tags = element('div', 'tags');
+      tags.append(...this.card.tags.map((t) => element('span', '', t)));
+      parts.push(part(w.tags, tags));
+    }
+    if (this.relation === 'watched' && this.card.agent) parts.push(part(w.has, element('p', '', this.card.agent.name || this.card.agent.id)));
+    if (this.card.callback) parts.push(part(w.contact, element('p', 'reason', w.placeKept)));
     parts.push(part(w.contact, list([[this.name, [this.card.contact, this.card.language, this.card.channel].filter(Boolean).join(' · ')]])));
     if (this.card.why?.length) parts.push(part(w.why, list(this.card.why.map((t) => [t]))));
     return parts;

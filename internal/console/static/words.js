@@ -12,6 +12,10 @@ const words = {
     report: 'Reports', reportBy: { agents: 'Agents', queues: 'Queues' }, reportRange: 'Time', reportDays: (n) => (n === 1 ? 'Last 24 hours' : `Last ${n} days`), reportTable: 'Download (CSV)', close2: 'Close',
     reportColumns: { name: 'Name', conversations: 'Handled', abandonmentShare: 'Abandoned', serviceLevel: 'Service level', wait: 'Wait', firstResponse: 'First response', handle: 'Handle time', transfers: 'Transfers', reopened: 'Reopened', firstContactResolution: 'Resolved first', deflectionShare: 'Deflected' },
     reportNone: 'Nothing has ended in this time.', reportNote: 'Times are mean / median / 90th percentile. Conversations count when they have ended. There are no figures of satisfaction, complaints and occupancy yet.',
+    more: 'More', tags: 'Tags', tagsLabel: 'Words with blanks between them', save: 'Save', postpone: 'Put off or call back', until: 'Until', promised: 'Tell the customer this time', merge: 'Merge with another',
+    mergeText: 'This conversation ends, and the other one gets what was said here. The customer is told.', into: 'Goes on in', mergeNone: 'You have no other conversation.', colleague: 'Colleague', anybody: 'Anybody', summaryLabel: 'A note for who takes it',
+    opened: 'Open conversations', ownOpened: 'Put aside', openedNone: 'None.', allQueues: 'All queues', watch: 'Watch', takeOver: 'Take over', unwatch: 'Stop watching', watched: 'You watch', has: 'With', placeKept: 'Waits for a call and may not be here.',
+    statuses: { Queued: 'waiting', Bot: 'with the assistant', Offered: 'offered', Active: 'in talk', WrapUp: 'in wrap-up', Pending: 'put aside', CallbackPending: 'to be called back' }, untilShort: (t) => `until ${t}`,
     waiting: 'waiting', lost: 'This conversation is no longer yours:', find: 'Search', findText: 'Words, in any order', findNone: 'Nothing found.', missedOffer: 'You were set away:', wrongToken: 'This token is not accepted.',
   },
   zh: {
@@ -27,6 +31,10 @@ const words = {
     report: '报表', reportBy: { agents: '坐席', queues: '队列' }, reportRange: '时间', reportDays: (n) => (n === 1 ? '最近 24 小时' : `最近 ${n} 天`), reportTable: '下载（CSV）', close2: '关闭',
     reportColumns: { name: '名称', conversations: '处理量', abandonmentShare: '放弃率', serviceLevel: '服务水平', wait: '等待时长', firstResponse: '首次响应', handle: '处理时长', transfers: '转交', reopened: '重新打开', firstContactResolution: '首次解决率', deflectionShare: '机器人解决率' },
     reportNone: '此时间段内没有结束的会话。', reportNote: '时长依次为平均值 / 中位数 / 90 分位。会话结束后计入。暂无满意度、投诉和占用率数据。',
+    more: '更多', tags: '标签', tagsLabel: '多个标签用空格分隔', save: '保存', postpone: '稍后处理或回拨', until: '时间', promised: '将此时间告知客户', merge: '合并到其他会话',
+    mergeText: '本会话将结束，其内容会转入另一会话，并告知客户。', into: '合并到', mergeNone: '您没有其他会话。', colleague: '同事', anybody: '任意坐席', summaryLabel: '给接手坐席的备注',
+    opened: '进行中的会话', ownOpened: '稍后处理', openedNone: '暂无。', allQueues: '所有队列', watch: '旁听', takeOver: '接管', unwatch: '停止旁听', watched: '正在旁听', has: '当前坐席', placeKept: '客户等待回拨，可能不在线。',
+    statuses: { Queued: '排队中', Bot: '智能助手', Offered: '待接入', Active: '会话中', WrapUp: '整理中', Pending: '稍后处理', CallbackPending: '等待回拨' }, untilShort: (t) => `至 ${t}`,
     waiting: '排队', lost: '该会话已不属于您：', find: '搜索', findText: '关键词，顺序不限', findNone: '没有找到。', missedOffer: '您已被设为离开：', wrongToken: '令牌无效。',
   },
 };

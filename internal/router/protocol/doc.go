@@ -26,9 +26,15 @@
 //	close        agent, bot  conversation, disposition?, comment?    from the owner. Reply: conversation
 //	close        customer    conversation                            the customer ended it
 //	left, back   customer    conversation                            the customer's last connection ended; it is connected again
-//	postpone     agent       conversation, until                     from the owner; it comes back to them first, then or when the customer writes
+//	postpone     agent       conversation, until, promised?          from the owner; it comes back to them first, then or when the customer writes
 //	takeOver     agent       conversation                            at once, from whoever has it; the console lets those do so who may
-//	callBack     customer    conversation, until                     while it waits for people: it has its place again then
+//	callBack     customer    conversation, until?                    while it waits for people: it has its place again then; without a time it
+//	                                                                 keeps it, and the customer need not stay connected
+//	tag          agent       conversation, tags                      replaces the tags; the console lets those do so who may
+//	merge        agent       conversation, seq, into, note, say      into is a person's and goes on, with the note; the other one is told say and ends.
+//	                                                                 seq is the last of .msg that the asker has seen of it: with more it is refused
+//	agents       agent       —                                       reply: agents, the people who are signed on
+//	open         agent       filter?                                 reply: conversations, more
 //	show         any         conversation                            reply: conversation with its position, for who resumes
 //
 //	{"v":1,"ok":true,"conversation":{…},"agent":{…},"conversations":[{…}]}

@@ -46,6 +46,20 @@ const (
 	CallBack RequestType = "callBack"
 	// TakeOver is for consoles that know who may take over, such as supervisors.
 	TakeOver RequestType = "takeOver"
+	// Tag and Merge are for consoles that know who may.
+	Tag   RequestType = "tag"
+	Merge RequestType = "merge"
+	// Agents and Open list who is signed on, and what is open.
+	Agents RequestType = "agents"
+	Open   RequestType = "open"
+)
+
+// Bounds of lists.
+const (
+	// MaxOpen conversations of one reply.
+	MaxOpen = 200
+	// MaxListBytes of the conversations of one reply, far below what the bus carries.
+	MaxListBytes = 400 << 10
 )
 
 // Request to the router.
@@ -66,11 +80,32 @@ type Request struct {
 	Draining bool `json:"draining,omitempty"`
 	// HandOff for handOff.
 	HandOff *conversation.HandOff `json:"handOff,omitempty"`
-	// Until for postpone and callBack: when the conversation goes on.
+	// Until for postpone and callBack: when the conversation goes on. A callBack without it keeps its place in the queue.
 	Until time.Time `json:"until,omitzero"`
+	// Promised for postpone: the customer was told.
+	Promised bool `json:"promised,omitempty"`
+	// Tags for tag.
+	Tags []string `json:"tags,omitempty"`
+	// Into, Note and Say for merge.
+	Into conversation.ID    `json:"into,omitempty"`
+	Note string             `json:"note,omitempty"`
+	Say  *conversation.Said `json:"say,omitempty"`
+	// Filter for open.
+	Filter *Filter `json:"filter,omitempty"`
 	// Disposition and Comment for close.
 	Disposition string `json:"disposition,omitempty"`
 	Comment     string `json:"comment,omitempty"`
+}
+
+// Filter of open conversations; empty fields stand for any.
+type Filter struct {
+	Queue  string              `json:"queue,omitempty"`
+	Agent  string              `json:"agent,omitempty"`
+	Status conversation.Status `json:"status,omitempty"`
+	// After is the id that the reply before ended with.
+	After conversation.ID `json:"after,omitempty"`
+	// Limit, at most MaxOpen; 0 for that.
+	Limit int `json:"limit,omitempty"`
 }
 
 // Reply of the router.
@@ -82,8 +117,12 @@ type Reply struct {
 	Agent *Agent `json:"agent,omitempty"`
 	// Conversation after the request.
 	Conversation *Conversation `json:"conversation,omitempty"`
-	// Conversations that the agent owns or is asked for, by signOn and sync.
+	// Conversations that the agent owns or is asked for, by signOn and sync; those that open asks for.
 	Conversations []Conversation `json:"conversations,omitempty"`
+	// More is set when open has found more: ask again behind the last one.
+	More bool `json:"more,omitempty"`
+	// Agents who are signed on, by agents: people only.
+	Agents []Agent `json:"agents,omitempty"`
 }
 
 // Code groups refusals for programs.
@@ -174,6 +213,21 @@ type Conversation struct {
 	Ring   int `json:"ring,omitempty"`
 	Turns  int `json:"turns,omitempty"`
 	Misses int `json:"misses,omitempty"`
+	// Tags of the conversation. Callback says that its customer waits for an answer without being connected.
+	Tags     []string `json:"tags,omitempty"`
+	Callback bool     `json:"callback,omitempty"`
+}
+
+// Bytes that the conversation takes at most in a reply, without its hand-off.
+func (c *Conversation) Bytes() int {
+	const others = 2 << 10 // what is bounded tightly
+	n := others
+	for _, texts := range [][]string{c.Why, c.Tags} {
+		for _, text := range texts {
+			n += len(text) + len(`"",`)
+		}
+	}
+	return n
 }
 
 // PushType says what an agent is told.
