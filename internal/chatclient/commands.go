@@ -48,6 +48,10 @@ func (p *person) more(ctx context.Context, command, rest string) bool {
 		})
 	case "/takeover":
 		p.byID(ctx, command, rest, p.seat.agent.TakeOver)
+	case "/away", "/available":
+		p.seat.do(ctx, command, func(ctx context.Context) error {
+			return p.seat.agent.SetPresence(ctx, agentwire.Presence(command[1:]))
+		})
 	default:
 		return false
 	}

@@ -88,10 +88,6 @@ func (p *person) typed(ctx context.Context, line string) (leave bool) {
 		p.close(ctx, rest)
 	case "/handoff":
 		p.handOff(ctx, rest)
-	case "/away", "/available":
-		p.seat.do(ctx, command, func(ctx context.Context) error {
-			return p.seat.agent.SetPresence(ctx, agentwire.Presence(command[1:]))
-		})
 	case "/help":
 		p.seat.printer.line("%s", commands)
 	default:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -138,8 +139,8 @@ func mergedNote(w mergeWords, v *view, items []archive.Item) string {
 	head := fmt.Sprintf(w.head, s.ID, orElse(s.Channel, "web"), orElse(s.ContactName, s.Contact), s.Queue)
 	var lines []string
 	room, said, shown := mostMergedRunes, 0, 0
-	for i := len(items) - 1; i >= 0; i-- {
-		e, err := conversation.Decode(items[i].Event)
+	for _, item := range slices.Backward(items) {
+		e, err := conversation.Decode(item.Event)
 		if err != nil {
 			continue
 		}
