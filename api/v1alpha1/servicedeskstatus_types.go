@@ -25,6 +25,20 @@ type QueueStatus struct {
 	// oldestSince: when the longest waiting one arrived, to the second. Absent when none waits.
 	// +optional
 	OldestSince *metav1.Time `json:"oldestSince,omitempty"`
+	// expectedWait of who comes now, coarse, for example "90s". Absent while nothing tells, or nobody is there who may
+	// serve the queue.
+	// +optional
+	ExpectedWait *Duration `json:"expectedWait,omitempty"`
+	// serviceLevelPercent: share of the last five minutes' conversations that were answered within serviceLevel.within.
+	// Absent where none is declared, and while nothing tells.
+	// +optional
+	ServiceLevelPercent *int32 `json:"serviceLevelPercent,omitempty"`
+	// abandonedPercent: share of the same that was given up later than that.
+	// +optional
+	AbandonedPercent *int32 `json:"abandonedPercent,omitempty"`
+	// overflowSteps of the queue's degradation ladder that apply, 0 for none. Absent while it is not known.
+	// +optional
+	OverflowSteps *int32 `json:"overflowSteps,omitempty"`
 }
 
 // AgentsStatus is what a desk reports of its people, in all pools, each counted once.

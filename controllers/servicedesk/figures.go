@@ -63,13 +63,31 @@ func serving(s *v1alpha1.ServiceDeskStatus, view *capacity.DeskView) {
 	s.Queues, s.Agents = nil, nil
 	for i := range view.Queues {
 		q := &view.Queues[i]
-		s.Queues = append(s.Queues, v1alpha1.QueueStatus{
-			Name: v1alpha1.DNSLabel(q.Name), Waiting: count(q.Waiting), OldestSince: since(q.OldestSince),
-		})
+		s.Queues = append(s.Queues, queue(q))
 	}
 	if a := view.Agents; a != nil {
 		s.Agents = &v1alpha1.AgentsStatus{Online: count(a.Online), Busy: count(a.Busy)}
 	}
+}
+
+// queue as the desk reports it. What it does not tell is absent.
+func queue(q *wire.Queue) v1alpha1.QueueStatus {
+	served := capacity.ServedOf(q.Figures)
+	s := v1alpha1.QueueStatus{
+		Name: v1alpha1.DNSLabel(q.Name), Waiting: count(q.Waiting), OldestSince: since(q.OldestSince),
+		ServiceLevelPercent: told(served.InTimePercent), AbandonedPercent: told(served.AbandonedPercent), OverflowSteps: told(served.OverflowSteps),
+	}
+	if served.ExpectedWait != capacity.Unknown {
+		s.ExpectedWait = new(v1alpha1.Duration(fmt.Sprintf("%ds", int(served.ExpectedWait/time.Second))))
+	}
+	return s
+}
+
+func told(n int) *int32 {
+	if n == capacity.Unknown {
+		return nil
+	}
+	return new(count(n))
 }
 
 // unknown takes the figures out: what nobody knows is not 0.

@@ -22,7 +22,9 @@ func served() *v1alpha1.ServiceDesk {
 	desk.Name, desk.Generation = "shop", 3
 	show(desk, &capacity.DeskView{
 		Fresh: true, Waiting: 2, OldestSince: now, Agents: &wire.Agents{Online: 3, Busy: 1},
-		Queues: []wire.Queue{{Name: "bot"}, {Name: "general", Waiting: 2, OldestSince: now}},
+		Queues: []wire.Queue{{Name: "bot"}, {Name: "general", Waiting: 2, OldestSince: now, Figures: &wire.QueueFigures{
+			ExpectedWaitSeconds: new(61.5), OverflowSteps: 1, Level: &wire.Level{Of: 9, InTimePercent: 200.0 / 3, AbandonedPercent: 100.0 / 9},
+		}}},
 	}, now)
 	return desk
 }
@@ -41,7 +43,10 @@ func TestFiguresAreShown(t *testing.T) {
 	second := new(metav1.NewTime(now.Truncate(time.Second)))
 	want := v1alpha1.ServiceDeskStatus{
 		Waiting: new(int32(2)), OldestSince: second, Agents: &v1alpha1.AgentsStatus{Online: 3, Busy: 1},
-		Queues: []v1alpha1.QueueStatus{{Name: "bot"}, {Name: "general", Waiting: 2, OldestSince: second}},
+		Queues: []v1alpha1.QueueStatus{{Name: "bot"}, {
+			Name: "general", Waiting: 2, OldestSince: second,
+			ExpectedWait: new(v1alpha1.Duration("90s")), ServiceLevelPercent: new(int32(67)), AbandonedPercent: new(int32(11)), OverflowSteps: new(int32(1)),
+		}},
 	}
 	got := desk.Status.DeepCopy()
 	got.Conditions = nil

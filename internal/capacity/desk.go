@@ -140,7 +140,7 @@ func low(s *link.Storage) bool { return s != nil && s.Low }
 // sameFigures ignores the bytes of what is not low, and a lag that is none, which nobody is told of.
 func (v *DeskView) sameFigures(other *DeskView) bool {
 	return slices.EqualFunc(v.Queues, other.Queues, func(a, b link.Queue) bool {
-		return a.Name == b.Name && a.Waiting == b.Waiting && a.OldestSince.Equal(b.OldestSince)
+		return a.Name == b.Name && a.Waiting == b.Waiting && a.OldestSince.Equal(b.OldestSince) && ServedOf(a.Figures) == ServedOf(b.Figures)
 	}) && equal(v.Agents, other.Agents) && sameBytes(v.Archive, other.Archive) && sameBytes(v.Bus, other.Bus) &&
 		(!behind(v.ArchiveLag) && !behind(other.ArchiveLag) || equal(v.ArchiveLag, other.ArchiveLag))
 }

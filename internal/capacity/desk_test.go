@@ -110,6 +110,19 @@ func TestFiguresOfADeskWakeSeldom(t *testing.T) {
 	if n := w.woken(); n < 15 || n > 20 {
 		t.Errorf("%d wake-ups in ten busy minutes", n)
 	}
+	// Nor does a wait that hardly changes, nor a counter.
+	w.loop.LookAtDesk(web)
+	hardly := func() {
+		w.says(link.Report{Queues: []link.Queue{{Name: "general", Figures: &link.QueueFigures{
+			Arrived: w.seq, ExpectedWaitSeconds: new(91 + float64(w.seq%20)), Level: &link.Level{Of: int(w.seq), InTimePercent: 80 + float64(w.seq%4)/10},
+		}}}})
+	}
+	w.pass(60, hardly)
+	w.woken()
+	w.pass(600, hardly)
+	if n := w.woken(); n > 0 {
+		t.Errorf("%d wake-ups by figures that are shown as the same", n)
+	}
 	// That the archive is behind is news, and then by how much twice a minute; a little lag is none.
 	w.loop.LookAtDesk(web)
 	w.pass(60, func() { w.says(link.Report{ArchiveLag: &link.Lag{Seconds: float64(w.seq % 5)}}) })
@@ -151,7 +164,9 @@ func TestFiguresOfADeskAreMetrics(t *testing.T) {
 	}
 	report := link.Report{
 		Agents: &link.Agents{Online: 3, Busy: 2}, Archive: &link.Storage{FreeBytes: 1, TotalBytes: 4}, Bus: &link.Storage{FreeBytes: 1, TotalBytes: 2},
-		Queues: []link.Queue{{Name: "general", Waiting: 2, OldestSince: w.now.Add(-30 * time.Second)}, {Name: "made-up", Waiting: 1}},
+		Queues: []link.Queue{{Name: "general", Waiting: 2, OldestSince: w.now.Add(-30 * time.Second), Figures: &link.QueueFigures{
+			ExpectedWaitSeconds: new(42.5), Level: &link.Level{Of: 4, InTimePercent: 75, AbandonedPercent: 25},
+		}}, {Name: "made-up", Waiting: 1}},
 	}
 	w.says(report)
 	is := func(what, want string) {
@@ -163,16 +178,25 @@ func TestFiguresOfADeskAreMetrics(t *testing.T) {
 	is("a desk that no controller looks at, as on a standby", "")
 	w.loop.LookAtDesk(web)
 	is("a desk", `
+# HELP deskfleet_desk_abandonment_ratio Share of the last five minutes' conversations that were given up later than the service level promises an answer, by queue.
+# TYPE deskfleet_desk_abandonment_ratio gauge
+deskfleet_desk_abandonment_ratio{desk="web",namespace="shop",queue="general"} 0.25
 # HELP deskfleet_desk_agents People of a desk by state: online, busy.
 # TYPE deskfleet_desk_agents gauge
 deskfleet_desk_agents{desk="web",namespace="shop",state="busy"} 2
 deskfleet_desk_agents{desk="web",namespace="shop",state="online"} 3
+# HELP deskfleet_desk_expected_wait_seconds Expected wait of who comes now, by queue; missing while nothing tells.
+# TYPE deskfleet_desk_expected_wait_seconds gauge
+deskfleet_desk_expected_wait_seconds{desk="web",namespace="shop",queue="general"} 42.5
 # HELP deskfleet_desk_linked 1 while a desk reports figures over the link, else 0.
 # TYPE deskfleet_desk_linked gauge
 deskfleet_desk_linked{desk="web",namespace="shop"} 1
 # HELP deskfleet_desk_oldest_wait_seconds How long the longest waiting conversation has waited, by queue; 0 when none waits.
 # TYPE deskfleet_desk_oldest_wait_seconds gauge
 deskfleet_desk_oldest_wait_seconds{desk="web",namespace="shop",queue="general"} 30
+# HELP deskfleet_desk_service_level_ratio Share of the last five minutes' conversations that were answered within the time of the service level, by queue.
+# TYPE deskfleet_desk_service_level_ratio gauge
+deskfleet_desk_service_level_ratio{desk="web",namespace="shop",queue="general"} 0.75
 # HELP deskfleet_desk_storage_free_ratio Free share, 0 to 1, by storage: archive, bus.
 # TYPE deskfleet_desk_storage_free_ratio gauge
 deskfleet_desk_storage_free_ratio{desk="web",namespace="shop",storage="archive"} 0.25

@@ -10,6 +10,7 @@ import (
 type collector struct {
 	loop                                        *Loop
 	linked, waiting, oldest, agents, space, lag *prometheus.Desc
+	level, abandoned, expected                  *prometheus.Desc
 }
 
 // NewCollector shows the figures of the desks in the table: at most 51 queues a desk, those that it declares. Of a desk
@@ -23,15 +24,19 @@ func NewCollector(l *Loop) prometheus.Collector {
 		linked:  describe("linked", "1 while a desk reports figures over the link, else 0."),
 		waiting: describe("waiting", "Conversations that wait, by queue.", "queue"),
 		oldest:  describe("oldest_wait_seconds", "How long the longest waiting conversation has waited, by queue; 0 when none waits.", "queue"),
-		agents:  describe("agents", "People of a desk by state: online, busy.", "state"),
-		lag:     describe("archive_lag_seconds", "Age of the oldest event that the archive has not stored; of one that is silent, since when."),
-		space:   describe("storage_free_ratio", "Free share, 0 to 1, by storage: archive, bus.", "storage"),
+		level:   describe("service_level_ratio", "Share of the last five minutes' conversations that were answered within the time of the service level, by queue.", "queue"),
+		abandoned: describe("abandonment_ratio",
+			"Share of the last five minutes' conversations that were given up later than the service level promises an answer, by queue.", "queue"),
+		expected: describe("expected_wait_seconds", "Expected wait of who comes now, by queue; missing while nothing tells.", "queue"),
+		agents:   describe("agents", "People of a desk by state: online, busy.", "state"),
+		lag:      describe("archive_lag_seconds", "Age of the oldest event that the archive has not stored; of one that is silent, since when."),
+		space:    describe("storage_free_ratio", "Free share, 0 to 1, by storage: archive, bus.", "storage"),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.linked, c.waiting, c.oldest, c.agents, c.space, c.lag} {
+	for _, d := range []*prometheus.Desc{c.linked, c.waiting, c.oldest, c.level, c.abandoned, c.expected, c.agents, c.space, c.lag} {
 		ch <- d
 	}
 }
@@ -55,6 +60,13 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 				wait = max(0, c.loop.o.Now().Sub(q.OldestSince).Seconds())
 			}
 			gauge(c.oldest, wait, q.Name)
+			if q.Figures != nil && q.Figures.Level != nil {
+				gauge(c.level, q.Figures.Level.InTimePercent/100, q.Name)
+				gauge(c.abandoned, q.Figures.Level.AbandonedPercent/100, q.Name)
+			}
+			if q.Figures != nil && q.Figures.ExpectedWaitSeconds != nil {
+				gauge(c.expected, *q.Figures.ExpectedWaitSeconds, q.Name)
+			}
 		}
 		if v.Agents != nil {
 			gauge(c.agents, float64(v.Agents.Online), "online")

@@ -53,6 +53,8 @@ type Report struct {
 	Seq    uint64 `json:"seq"`
 	// At is when the figures were taken, by the router's clock. The manager judges their age by its own.
 	At time.Time `json:"at"`
+	// Since is when the counters of queues and pools began: with the term. Zero from a router that does not tell.
+	Since time.Time `json:"since,omitzero"`
 	// Revision and Generation of the configuration that the desk has, and the revision that it Refused, as it
 	// cannot be read: it is not sent again.
 	Revision   string `json:"revision,omitempty"`
@@ -103,6 +105,8 @@ type Queue struct {
 	Waiting int `json:"waiting"`
 	// OldestSince is when the one that has waited longest arrived; zero when none waits.
 	OldestSince time.Time `json:"oldestSince,omitzero"`
+	// Figures of how it is served; nil from a router that does not tell.
+	Figures *QueueFigures `json:"figures,omitempty"`
 }
 
 // Pool figures.
@@ -114,6 +118,8 @@ type Pool struct {
 	// Slots of the agents that may be given conversations, InProgress the conversations of all signed-on ones.
 	Slots      int `json:"slots"`
 	InProgress int `json:"inProgress"`
+	// Figures of what its agents do; nil from a router that does not tell.
+	Figures *PoolFigures `json:"figures,omitempty"`
 	// Workers of a pool of bots, each of them.
 	Workers []Worker `json:"workers,omitempty"`
 }
@@ -203,6 +209,9 @@ func (r *Report) Validate() error {
 
 // validateDesk looks at what is of the whole desk.
 func (r *Report) validateDesk() error {
+	if err := r.validateSince(); err != nil {
+		return err
+	}
 	if a := r.Agents; a != nil {
 		if err := counts(field{"online", a.Online}, field{"busy", a.Busy}); err != nil {
 			return fmt.Errorf("agents.%w", err)
@@ -226,6 +235,9 @@ func (q *Queue) validate() error {
 	if err := name(q.Name); err != nil {
 		return err
 	}
+	if err := q.Figures.validate(); err != nil {
+		return fmt.Errorf("figures.%w", err)
+	}
 	return counts(field{"waiting", q.Waiting})
 }
 
@@ -235,6 +247,9 @@ func (p *Pool) validate() error {
 	}
 	if err := counts(field{"signedOn", p.SignedOn}, field{"away", p.Away}, field{"slots", p.Slots}, field{"inProgress", p.InProgress}); err != nil {
 		return err
+	}
+	if err := p.Figures.validate(); err != nil {
+		return fmt.Errorf("figures.%w", err)
 	}
 	for i := range p.Workers {
 		if err := p.Workers[i].validate(); err != nil {

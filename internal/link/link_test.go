@@ -2,6 +2,7 @@ package link_test
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -13,9 +14,17 @@ import (
 
 func newReport() *link.Report {
 	return &link.Report{
-		V: 1, Namespace: "shop", Desk: "web", Router: "r", Term: 7, Seq: 3, At: time.Unix(1_800_000_000, 0).UTC(), Revision: "r1", Generation: 5,
-		Queues: []link.Queue{{Name: "bot", Waiting: 2, OldestSince: time.Unix(1_799_999_990, 0).UTC()}},
-		Pools: []link.Pool{{Name: "bots", SignedOn: 2, Away: 1, Slots: 10, InProgress: 4, Workers: []link.Worker{
+		Since: time.Unix(1_799_990_000, 0).UTC(),
+		V:     1, Namespace: "shop", Desk: "web", Router: "r", Term: 7, Seq: 3, At: time.Unix(1_800_000_000, 0).UTC(), Revision: "r1", Generation: 5,
+		Queues: []link.Queue{{Name: "bot", Waiting: 2, OldestSince: time.Unix(1_799_999_990, 0).UTC(), Figures: &link.QueueFigures{
+			Offered: 1, InProgress: 3, Arrived: 9, Offers: 8, OffersExpired: 1, Answered: 6, AnsweredInTime: 5, Abandoned: 2, AbandonedLate: 1,
+			AnsweredWaitSeconds: 61.5, Handle: &link.HandleTime{MeanSeconds: 120.5, Variance: 90},
+			Level: &link.Level{WindowSeconds: 300, Of: 7, InTimePercent: 80, AbandonedPercent: 10}, ExpectedWaitSeconds: new(31.5), OverflowSteps: 2,
+		}}},
+		Pools: []link.Pool{{Name: "bots", SignedOn: 2, Away: 1, Slots: 10, InProgress: 4, Figures: &link.PoolFigures{
+			Busy: 2, Draining: 1, Used: 5, Offers: 8, OffersExpired: 1, Answered: 6, Handled: 4, HandleSeconds: 482, HandleSecondsSquared: 60_000,
+			Handle: &link.HandleTime{MeanSeconds: 120.5, Variance: 90},
+		}, Workers: []link.Worker{
 			{Name: "a", Slots: 5, Busy: 4}, {Name: "b", Slots: 5, Draining: true, Drained: true},
 		}}},
 		Agents: &link.Agents{Online: 3, Busy: 1}, Archive: &link.Storage{FreeBytes: 5, TotalBytes: 10}, Bus: &link.Storage{FreeBytes: 1, TotalBytes: 10, Low: true},
@@ -56,6 +65,18 @@ func TestNeighboursUnderstandEachOther(t *testing.T) {
 	if err := json.Unmarshal([]byte(older), &report); err != nil || report.Validate() != nil {
 		t.Fatalf("an older router: %v, %v", err, report.Validate())
 	}
+	if !report.Since.IsZero() || report.Queues[0].Figures != nil {
+		t.Errorf("an older router says how its queues are served: %+v", report)
+	}
+	// Nothing is told of what does not exist yet: a queue in which nobody was served has no handle time, and not one of 0.
+	young := `{"v":1,"namespace":"a","desk":"b","router":"c","queues":[{"name":"q","waiting":0,"figures":{}}],"pools":[{"name":"p","figures":{}}]}`
+	var fresh link.Report
+	if err := json.Unmarshal([]byte(young), &fresh); err != nil || fresh.Validate() != nil {
+		t.Fatalf("a young desk: %v, %v", err, fresh.Validate())
+	}
+	if f := fresh.Queues[0].Figures; f == nil || f.Handle != nil || f.Level != nil || f.ExpectedWaitSeconds != nil || fresh.Pools[0].Figures == nil {
+		t.Errorf("a young desk says %+v", fresh)
+	}
 	if report.Agents != nil || report.Archive != nil || report.Bus != nil || report.ArchiveLag != nil {
 		t.Errorf("an older router says %+v", report)
 	}
@@ -75,11 +96,19 @@ func TestNeighboursUnderstandEachOther(t *testing.T) {
 
 func TestFiguresOfTheDeskThatCannotBe(t *testing.T) {
 	for want, change := range map[string]func(*link.Report){
-		"agents.busy is -1":                 func(r *link.Report) { r.Agents.Busy = -1 },
-		"archive has 11 of 10 bytes free":   func(r *link.Report) { r.Archive.FreeBytes = 11 },
-		"archiveLag.seconds is -1: send":    func(r *link.Report) { r.ArchiveLag.Seconds = -1 },
-		"archiveLag.seconds is 1e+300":      func(r *link.Report) { r.ArchiveLag.Seconds = 1e300 },
-		"bus has -1 of 10 bytes free: send": func(r *link.Report) { r.Bus.FreeBytes = -1 },
+		"agents.busy is -1":                                   func(r *link.Report) { r.Agents.Busy = -1 },
+		"archive has 11 of 10 bytes free":                     func(r *link.Report) { r.Archive.FreeBytes = 11 },
+		"archiveLag.seconds is -1: send":                      func(r *link.Report) { r.ArchiveLag.Seconds = -1 },
+		"archiveLag.seconds is 1e+300":                        func(r *link.Report) { r.ArchiveLag.Seconds = 1e300 },
+		"queues[0].figures.offered is -1":                     func(r *link.Report) { r.Queues[0].Figures.Offered = -1 },
+		"queues[0].figures.level.of is 0":                     func(r *link.Report) { r.Queues[0].Figures.Level.Of = 0 },
+		"queues[0].figures.level.inTimePercent is 101":        func(r *link.Report) { r.Queues[0].Figures.Level.InTimePercent = 101 },
+		"queues[0].figures.handle.meanSeconds is NaN":         func(r *link.Report) { r.Queues[0].Figures.Handle.MeanSeconds = math.NaN() },
+		"queues[0].figures.expectedWaitSeconds is -1":         func(r *link.Report) { r.Queues[0].Figures.ExpectedWaitSeconds = new(-1.0) },
+		"pools[0].figures.used is -1":                         func(r *link.Report) { r.Pools[0].Figures.Used = -1 },
+		"pools[0].figures.handleSecondsSquared is +Inf":       func(r *link.Report) { r.Pools[0].Figures.HandleSecondsSquared = math.Inf(1) },
+		"since is 2028-01-15T08:00:00Z, and at is 2027-01-15": func(r *link.Report) { r.Since = time.Date(2028, 1, 15, 8, 0, 0, 0, time.UTC) },
+		"bus has -1 of 10 bytes free: send":                   func(r *link.Report) { r.Bus.FreeBytes = -1 },
 	} {
 		r := newReport()
 		change(r)

@@ -88,20 +88,52 @@ func (s *session) reportWorker(a *routing.AgentView) protocol.WorkerFigures {
 // ReportOf turns the figures of a leading router into a report to the managers.
 func ReportOf(f *protocol.Figures) *link.Report {
 	r := &link.Report{
-		Router: f.Router, Term: f.Term, At: f.At, Agents: &link.Agents{Online: f.Agents.Online, Busy: f.Agents.Busy},
+		Router: f.Router, Term: f.Term, At: f.At, Since: f.Since, Agents: &link.Agents{Online: f.Agents.Online, Busy: f.Agents.Busy},
 		Archive: (*link.Storage)(f.Archive), Bus: (*link.Storage)(f.Bus), ArchiveLag: (*link.Lag)(f.ArchiveLag),
 	}
 	for i := range f.Queues {
 		q := &f.Queues[i]
-		r.Queues = append(r.Queues, link.Queue{Name: q.Name, Waiting: q.Waiting, OldestSince: q.OldestArrival})
+		r.Queues = append(r.Queues, link.Queue{Name: q.Name, Waiting: q.Waiting, OldestSince: q.OldestArrival, Figures: queueFigures(q)})
 	}
 	for i := range f.Pools {
 		p := &f.Pools[i]
-		pool := link.Pool{Name: p.Name, SignedOn: p.Online, Away: p.Away, Slots: p.Slots, InProgress: p.Owned}
+		pool := link.Pool{Name: p.Name, SignedOn: p.Online, Away: p.Away, Slots: p.Slots, InProgress: p.Owned, Figures: poolFigures(p)}
 		for _, w := range p.Workers {
 			pool.Workers = append(pool.Workers, link.Worker{Name: w.ID, Slots: w.Slots, Busy: w.Busy, Draining: w.Draining, Drained: w.Drained})
 		}
 		r.Pools = append(r.Pools, pool)
 	}
 	return r
+}
+
+func queueFigures(q *protocol.QueueFigures) *link.QueueFigures {
+	f := &link.QueueFigures{
+		Offered: q.Offered, InProgress: q.InProgress, Arrived: q.Arrived, Offers: q.Offers, OffersExpired: q.OffersExpired,
+		Answered: q.Answered, AnsweredInTime: q.AnsweredInTime, Abandoned: q.Abandoned, AbandonedLate: q.AbandonedLate,
+		AnsweredWaitSeconds: float64(q.AnsweredWaitMillis) / 1000, ExpectedWaitSeconds: q.ExpectedWaitSeconds,
+		Nobody: q.Nobody, OverflowSteps: q.OverflowSteps,
+	}
+	if q.HandleMeanSeconds > 0 {
+		f.Handle = &link.HandleTime{MeanSeconds: q.HandleMeanSeconds, Variance: max(0, q.HandleVariance)}
+	}
+	if q.ServiceLevelOf > 0 {
+		f.Level = &link.Level{
+			WindowSeconds: int(levelSlots * levelSlot / time.Second),
+			Of:            q.ServiceLevelOf, InTimePercent: q.ServiceLevelPercent, AbandonedPercent: q.AbandonedPercent,
+		}
+	}
+	return f
+}
+
+func poolFigures(p *protocol.PoolFigures) *link.PoolFigures {
+	f := &link.PoolFigures{
+		Busy: p.Busy, Draining: p.Draining, Used: p.Used, Offers: p.Offers, OffersExpired: p.OffersExpired, Answered: p.Answered,
+		Handled: p.Handled, HandleSeconds: p.HandleSeconds, HandleSecondsSquared: p.HandleSecondsSquared,
+	}
+	if n := float64(p.Handled); n > 0 {
+		mean := p.HandleSeconds / n
+		// Of nearly equal times the difference may come out a little below zero.
+		f.Handle = &link.HandleTime{MeanSeconds: mean, Variance: max(0, p.HandleSecondsSquared/n-mean*mean)}
+	}
+	return f
 }

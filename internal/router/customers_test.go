@@ -248,6 +248,9 @@ func TestFigures(t *testing.T) {
 		q := refunds(f)
 		got := []any{f.Pools[1].Handled, f.Counters.Closed, f.Counters.BotClosed, q.InProgress, q.Offers}
 		// The time of the talk, and not of the wrap-up alone, which took none here.
+		if p := f.Pools[1]; p.Answered != 1 || p.Offers != 2 || p.OffersExpired != 0 {
+			return false
+		}
 		return cmp.Equal(got, []any{uint64(1), uint64(1), uint64(0), 0, uint64(2)}) && f.Pools[1].HandleSeconds > 0 && q.HandleMeanSeconds > 0
 	})
 }

@@ -53,10 +53,22 @@ func (c *counts) level(queue string, at time.Time, waited time.Duration, answere
 		c.levels[queue] = l
 	}
 	good := answered && waited <= within
-	l.add(at, good)
-	if good {
+	l.add(at, good, !answered)
+	switch {
+	case good:
 		c.queue(queue).AnsweredInTime++
+	case !answered:
+		c.queue(queue).AbandonedLate++
 	}
+}
+
+func (c *counts) pool(name string) *protocol.PoolFigures {
+	p := c.pools[name]
+	if p == nil {
+		p = &protocol.PoolFigures{}
+		c.pools[name] = p
+	}
+	return p
 }
 
 func (c *counts) queue(name string) *protocol.QueueFigures {
@@ -74,36 +86,39 @@ func (c *counts) count(d *decided, m *Metrics) {
 	switch b := d.Body.(type) {
 	case *conversation.Opened:
 		c.desk.Opened++
-		c.queue(b.Queue).Arrived++
+		c.arrived(b.Queue, m)
 	case *conversation.Reopened:
 		c.desk.Reopened++
 	case *conversation.Queued:
-		c.countQueued(d, b)
+		c.countQueued(d, b, m)
 	case *conversation.Pended:
-		c.handled(d)
+		c.handled(d, m)
 	case *conversation.Assigned:
-		c.answered(d, m)
+		c.answered(d, b.Agent.Pool, m)
 	case *conversation.Offered:
 		c.desk.Offers++
 		c.queue(d.Before.Queue).Offers++
+		c.pool(b.Agent.Pool).Offers++
 		m.offered(d.Before.Queue, "made")
 	case *conversation.OfferEnded:
 		m.offered(d.Before.Queue, string(b.Outcome))
 		if b.Outcome == conversation.OutcomeExpired {
 			c.desk.OffersExpired++
 			c.queue(d.Before.Queue).OffersExpired++
+			c.pool(b.Agent.Pool).OffersExpired++
 		}
 	case *conversation.Accepted:
-		c.answered(d, m)
+		c.answered(d, b.Agent.Pool, m)
 	case *conversation.Closed:
 		c.desk.Closed++
 		if d.Before.Status == conversation.StatusBot {
 			c.desk.BotClosed++
 		}
-		c.handled(d)
+		c.handled(d, m)
 	case *conversation.Abandoned:
 		c.desk.Abandoned++
 		c.queue(d.Before.Queue).Abandoned++
+		m.abandoned(d.Before.Queue)
 		c.level(d.Before.Queue, d.at, max(0, d.at.Sub(d.Before.Arrival.At)), false)
 	case *conversation.SignedOff:
 		if b.Lost {
@@ -112,36 +127,38 @@ func (c *counts) count(d *decided, m *Metrics) {
 	}
 }
 
-func (c *counts) countQueued(d *decided, b *conversation.Queued) {
+func (c *counts) arrived(queue string, m *Metrics) {
+	c.queue(queue).Arrived++
+	m.arrived(queue)
+}
+
+func (c *counts) countQueued(d *decided, b *conversation.Queued, m *Metrics) {
 	if d.Before.Queue != b.Queue || d.Before.Status == conversation.StatusReopened {
-		c.queue(b.Queue).Arrived++
+		c.arrived(b.Queue, m)
 	}
 	if b.Cause == conversation.CauseHandOff || b.Cause == conversation.CauseEscalation && d.Before.Status == conversation.StatusBot {
 		c.desk.HandOffs++
 	}
-	c.handled(d)
+	c.handled(d, m)
 }
 
-func (c *counts) answered(d *decided, m *Metrics) {
+func (c *counts) answered(d *decided, pool string, m *Metrics) {
 	waited := max(0, d.at.Sub(d.Before.Arrival.At))
 	q := c.queue(d.Before.Queue)
 	q.Answered++
 	q.AnsweredWaitMillis += waited.Milliseconds()
+	c.pool(pool).Answered++
 	c.level(d.Before.Queue, d.at, waited, true)
-	m.waited(waited)
+	m.answered(d.Before.Queue, pool, waited)
 }
 
 // handled adds the time that an owner had the conversation.
-func (c *counts) handled(d *decided) {
+func (c *counts) handled(d *decided, m *Metrics) {
 	owner := d.Before.Owner()
 	if owner == nil {
 		return
 	}
-	p := c.pools[owner.Pool]
-	if p == nil {
-		p = &protocol.PoolFigures{}
-		c.pools[owner.Pool] = p
-	}
+	p := c.pool(owner.Pool)
 	// All the time that a slot was taken, wrap-up included.
 	since := d.Before.ServedAt
 	if since.IsZero() { // taken under a release that did not say it
@@ -151,6 +168,7 @@ func (c *counts) handled(d *decided) {
 	p.Handled++
 	p.HandleSeconds += seconds
 	p.HandleSecondsSquared += seconds * seconds
+	m.handled(owner.Pool, seconds)
 }
 
 // report renders the figures.
@@ -163,8 +181,9 @@ func (s *session) report(now time.Time) protocol.Figures {
 		v := *s.figures.queue(q.Name)
 		v.Name, v.Waiting, v.Offered, v.InProgress, v.OldestArrival = q.Name, q.Waiting, q.Offered, q.InProgress, q.Oldest
 		v.HandleMeanSeconds, v.HandleVariance, v.OverflowSteps = q.HandleMean, q.HandleVariance, q.Steps
+		v.Nobody = q.Nobody
 		if l := s.figures.levels[q.Name]; l != nil {
-			v.ServiceLevelOf, v.ServiceLevelPercent = l.sum(now)
+			v.ServiceLevelOf, v.ServiceLevelPercent, v.AbandonedPercent = l.sum(now)
 		}
 		if wait, known := s.desk.NewcomersWait(q.Name, now); known {
 			v.ExpectedWaitSeconds = new(wait.Seconds())
@@ -194,6 +213,7 @@ func (s *session) reportPool(p routing.Pool, agents []routing.AgentView) protoco
 	v := protocol.PoolFigures{Name: p.Name, Type: string(p.Kind)}
 	if known := s.figures.pools[p.Name]; known != nil {
 		v.Handled, v.HandleSeconds, v.HandleSecondsSquared = known.Handled, known.HandleSeconds, known.HandleSecondsSquared
+		v.Offers, v.OffersExpired, v.Answered = known.Offers, known.OffersExpired, known.Answered
 	}
 	for _, a := range agents {
 		if !slices.Contains(a.Pools, p.Name) {

@@ -10,34 +10,39 @@ const (
 
 // levels counts what was answered in time, over the last five minutes.
 type levels [levelSlots]struct {
-	slot     int64
-	of, good int
+	slot           int64
+	of, good, lost int
 }
 
-func (l *levels) add(at time.Time, good bool) {
+// add what was answered, in time or not, or given up too late.
+func (l *levels) add(at time.Time, good, lost bool) {
 	slot := at.Unix() / int64(levelSlot/time.Second)
 	s := &l[slot%levelSlots]
 	if s.slot != slot {
-		s.slot, s.of, s.good = slot, 0, 0
+		s.slot, s.of, s.good, s.lost = slot, 0, 0, 0
 	}
 	s.of++
 	if good {
 		s.good++
 	}
+	if lost {
+		s.lost++
+	}
 }
 
-// sum tells how many there were, and the share of those in time in percent.
-func (l *levels) sum(now time.Time) (of int, percent float64) {
+// sum tells how many there were, and the shares of those in time and of those given up, in percent.
+func (l *levels) sum(now time.Time) (of int, percent, lostPercent float64) {
 	newest := now.Unix() / int64(levelSlot/time.Second)
-	good := 0
+	good, lost := 0, 0
 	for _, s := range l {
 		if newest-s.slot < levelSlots {
 			of += s.of
 			good += s.good
+			lost += s.lost
 		}
 	}
 	if of == 0 {
-		return 0, 0
+		return 0, 0, 0
 	}
-	return of, 100 * float64(good) / float64(of)
+	return of, 100 * float64(good) / float64(of), 100 * float64(lost) / float64(of)
 }

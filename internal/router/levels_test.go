@@ -26,19 +26,19 @@ func TestServiceLevelOfTheLastMinutes(t *testing.T) {
 	ends("refunds", &conversation.Accepted{}, 4*time.Minute, time.Second)
 	ends("general", &conversation.Accepted{}, time.Minute, time.Second) // promises nothing
 	for after, want := range map[time.Duration]struct {
-		of      int
-		percent float64
+		of            int
+		percent, lost float64
 	}{
-		4 * time.Minute:                {4, 50},
-		5*time.Minute + 10*time.Second: {3, 100.0 / 3},
-		7 * time.Minute:                {1, 100},
-		time.Hour:                      {0, 0},
+		4 * time.Minute:                {4, 50, 25},
+		5*time.Minute + 10*time.Second: {3, 100.0 / 3, 100.0 / 3},
+		7 * time.Minute:                {1, 100, 0},
+		time.Hour:                      {0, 0, 0},
 	} {
-		if of, percent := c.levels["refunds"].sum(begin.Add(after)); of != want.of || percent != want.percent {
-			t.Errorf("after %v it is %v %% of %d, want %v %% of %d", after, percent, of, want.percent, want.of)
+		if of, percent, lost := c.levels["refunds"].sum(begin.Add(after)); of != want.of || percent != want.percent || lost != want.lost {
+			t.Errorf("after %v it is %v %% and %v %% of %d, want %v %% and %v %% of %d", after, percent, lost, of, want.percent, want.lost, want.of)
 		}
 	}
-	if c.levels["general"] != nil || c.queue("refunds").AnsweredInTime != 2 {
+	if c.levels["general"] != nil || c.queue("refunds").AnsweredInTime != 2 || c.queue("refunds").AbandonedLate != 1 {
 		t.Errorf("%d were answered in time, and general has %v", c.queue("refunds").AnsweredInTime, c.levels["general"])
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -109,6 +110,12 @@ func TestRouterReportsAndObeys(t *testing.T) {
 	}
 	reported("the worker", func(w link.Worker, last *link.Report) bool {
 		return w.Slots == 5 && !w.Draining && last.Router == r.instance && last.Revision == store.Current().Revision
+	})
+	d.post("c-1", "m1", "refund")
+	reported("how its queues and pools are served", func(_ link.Worker, last *link.Report) bool {
+		i := slices.IndexFunc(last.Queues, func(q link.Queue) bool { return q.Name == "refunds" })
+		q, p := last.Queues[i].Figures, last.Pools[0].Figures
+		return !last.Since.IsZero() && q.Arrived == 1 && q.Nobody && q.Handle == nil && q.ExpectedWaitSeconds == nil && p != nil && p.Answered == 0
 	})
 	m.wants(server.Answer{Pools: map[string]link.Wanted{"bots": {Active: 0}}})
 	reported("it is drained", func(w link.Worker, _ *link.Report) bool { return w.Drained })

@@ -24,7 +24,14 @@ type Metrics struct {
 	level     *prometheus.GaugeVec
 	expected  *prometheus.GaugeVec
 	overflow  *prometheus.GaugeVec
+
+	arrivals, answers, abandonments, poolAnswers *prometheus.CounterVec
+	answerWait, handle                           *prometheus.HistogramVec
+	oldest, handleMean, given, nobody            *prometheus.GaugeVec
 }
+
+// waitBuckets in seconds, from at once to half an hour.
+var waitBuckets = []float64{0.1, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800}
 
 // NewMetrics registers the metrics. It panics if they are registered already.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
@@ -46,7 +53,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 		wait: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "deskfleet_router_wait_seconds", Help: "Time from arrival in a queue until a bot or a person had the conversation.",
-			Buckets: []float64{0.1, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800},
+			Buckets: waitBuckets,
 		}),
 		waiting:  gauge("deskfleet_queue_waiting", "Conversations that wait, by queue.", "queue"),
 		progress: gauge("deskfleet_queue_in_progress", "Conversations that agents hold, by the queue they came from.", "queue"),
@@ -62,7 +69,35 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m.overflow = gauge("deskfleet_queue_overflow_steps", "Steps of the degradation ladder that apply, by queue.", "queue")
 	reg.MustRegister(m.leading, m.decisions, m.rebuilds, m.dropped, m.wait, m.waiting, m.progress, m.agents, m.slots, m.used,
 		m.offers, m.level, m.expected, m.overflow)
+	m.registerService(reg)
 	return m
+}
+
+// registerService makes the metrics of how queues are served and what pools do. Their labels are the queues and pools of
+// the configuration.
+func (m *Metrics) registerService(reg prometheus.Registerer) {
+	counter := func(name, help, label string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
+	}
+	gauge := func(name, help string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"queue"})
+	}
+	m.arrivals = counter("deskfleet_queue_arrivals_total", "Conversations that came to wait, by queue.", "queue")
+	m.answers = counter("deskfleet_queue_answers_total", "Conversations that a bot or a person took, by queue.", "queue")
+	m.abandonments = counter("deskfleet_queue_abandonments_total", "Conversations whose customer gave up waiting, by queue.", "queue")
+	m.answerWait = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "deskfleet_queue_answer_wait_seconds", Help: "Time from arrival in a queue until a bot or a person had the conversation, by queue.", Buckets: waitBuckets,
+	}, []string{"queue"})
+	m.oldest = gauge("deskfleet_queue_oldest_wait_seconds", "How long the longest waiting conversation has waited, by queue; 0 when none waits.")
+	m.handleMean = gauge("deskfleet_queue_handle_mean_seconds", "Mean handle time of the last conversations, by queue; missing while none was handled.")
+	m.given = gauge("deskfleet_queue_abandonment_ratio", "Share of the last five minutes' conversations that were given up later than the service level promises an answer, by queue.")
+	m.nobody = gauge("deskfleet_queue_unattended", "1 while nobody is there who may serve the queue, else 0.")
+	m.poolAnswers = counter("deskfleet_pool_answers_total", "Conversations that agents of a pool took.", "pool")
+	m.handle = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "deskfleet_pool_handle_seconds", Help: "Handle times of the conversations that agents of a pool finished or passed on.",
+		Buckets: []float64{5, 15, 30, 60, 120, 300, 600, 1200, 2400, 3600, 7200},
+	}, []string{"pool"})
+	reg.MustRegister(m.arrivals, m.answers, m.abandonments, m.answerWait, m.oldest, m.handleMean, m.given, m.nobody, m.poolAnswers, m.handle)
 }
 
 func (m *Metrics) lead(leading bool) {
@@ -81,7 +116,8 @@ func (m *Metrics) lead(leading bool) {
 }
 
 func (m *Metrics) gauges() []*prometheus.GaugeVec {
-	return []*prometheus.GaugeVec{m.waiting, m.progress, m.agents, m.slots, m.used, m.level, m.expected, m.overflow}
+	return []*prometheus.GaugeVec{m.waiting, m.progress, m.agents, m.slots, m.used, m.level, m.expected, m.overflow,
+		m.oldest, m.handleMean, m.given, m.nobody}
 }
 
 // offered counts an offer. The queues are those of the configuration.
@@ -109,9 +145,30 @@ func (m *Metrics) droppedInput() {
 	}
 }
 
-func (m *Metrics) waited(d time.Duration) {
+func (m *Metrics) arrived(queue string) {
 	if m != nil {
-		m.wait.Observe(d.Seconds())
+		m.arrivals.WithLabelValues(queue).Inc()
+	}
+}
+
+func (m *Metrics) abandoned(queue string) {
+	if m != nil {
+		m.abandonments.WithLabelValues(queue).Inc()
+	}
+}
+
+func (m *Metrics) answered(queue, pool string, waited time.Duration) {
+	if m != nil {
+		m.wait.Observe(waited.Seconds())
+		m.answers.WithLabelValues(queue).Inc()
+		m.answerWait.WithLabelValues(queue).Observe(waited.Seconds())
+		m.poolAnswers.WithLabelValues(pool).Inc()
+	}
+}
+
+func (m *Metrics) handled(pool string, seconds float64) {
+	if m != nil {
+		m.handle.WithLabelValues(pool).Observe(seconds)
 	}
 }
 
@@ -126,9 +183,7 @@ func (m *Metrics) figures(f *protocol.Figures) {
 		m.waiting.WithLabelValues(q.Name).Set(float64(q.Waiting))
 		m.progress.WithLabelValues(q.Name).Set(float64(q.InProgress))
 		m.overflow.WithLabelValues(q.Name).Set(float64(q.OverflowSteps))
-		if q.ServiceLevelOf > 0 {
-			m.level.WithLabelValues(q.Name).Set(q.ServiceLevelPercent / 100)
-		}
+		m.served(&q, f.At)
 		if q.ExpectedWaitSeconds != nil {
 			m.expected.WithLabelValues(q.Name).Set(*q.ExpectedWaitSeconds)
 		}
@@ -139,5 +194,25 @@ func (m *Metrics) figures(f *protocol.Figures) {
 		m.agents.WithLabelValues(p.Name, "draining").Set(float64(p.Draining))
 		m.slots.WithLabelValues(p.Name).Set(float64(p.Slots))
 		m.used.WithLabelValues(p.Name).Set(float64(p.Used))
+	}
+}
+
+// served sets the gauges of how a queue is served.
+func (m *Metrics) served(q *protocol.QueueFigures, now time.Time) {
+	oldest, nobody := 0.0, 0.0
+	if !q.OldestArrival.IsZero() {
+		oldest = max(0, now.Sub(q.OldestArrival).Seconds())
+	}
+	if q.Nobody {
+		nobody = 1
+	}
+	m.oldest.WithLabelValues(q.Name).Set(oldest)
+	m.nobody.WithLabelValues(q.Name).Set(nobody)
+	if q.HandleMeanSeconds > 0 {
+		m.handleMean.WithLabelValues(q.Name).Set(q.HandleMeanSeconds)
+	}
+	if q.ServiceLevelOf > 0 {
+		m.level.WithLabelValues(q.Name).Set(q.ServiceLevelPercent / 100)
+		m.given.WithLabelValues(q.Name).Set(q.AbandonedPercent / 100)
 	}
 }

@@ -83,6 +83,8 @@ type queue struct {
 	service service
 	// version changes whenever a position in the queue may have changed.
 	version uint64
+	// swept is what the last look at everybody in an overflowing queue has seen.
+	swept swept
 }
 
 func newQueue(of Queue) *queue {

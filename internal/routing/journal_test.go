@@ -90,7 +90,7 @@ func dump(t fataler, d *routing.Desk) string {
 
 func withoutVersions(views []routing.QueueView) []routing.QueueView {
 	for i := range views {
-		views[i].Version = 0
+		views[i].Version, views[i].Nobody = 0, false // what the leader finds for itself
 	}
 	return views
 }

@@ -220,13 +220,21 @@ func (d *Desk) requeue(c *entry, cause conversation.Cause, now time.Time, why ..
 	if to == conversation.BotQueue && !d.config.hasBots() {
 		// The bots were taken out of the desk while this one still talked.
 		to = d.config.DefaultQueue
-		place.At = now
+		place = placeAfterBots(s, conversation.Arrival{At: now, Seq: place.Seq})
 		handOff = d.ownHandOff(s, conversation.ReasonFault, "the desk has no bots any more")
 	}
 	d.emit(now, s.ID, &conversation.Queued{
 		Queue: to, Priority: d.priority(s, to), FixedPriority: s.FixedPriority,
 		Arrival: place, Cause: cause, HandOff: handOff, Why: why,
 	})
+}
+
+// placeAfterBots is the place that a bot's conversation is given among people: the one that was kept for it, or a new one.
+func placeAfterBots(s *conversation.State, anew conversation.Arrival) conversation.Arrival {
+	if s.PlaceKept != (conversation.Arrival{}) {
+		return s.PlaceKept
+	}
+	return anew
 }
 
 // priority in a queue: the one that a rule gave, or the queue's.

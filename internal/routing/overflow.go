@@ -24,6 +24,9 @@ const mostAtOnce = 200
 func (Review) decide(d *Desk, now time.Time) error {
 	d.measure(now)
 	if closed, _ := d.closed(now); closed {
+		for _, q := range d.queues {
+			q.swept.clean = false // what becomes due meanwhile is looked at when the desk opens
+		}
 		return nil // who waits for the desk to open waits in the queue whose agents will know the matter
 	}
 	left := mostAtOnce
@@ -87,30 +90,6 @@ func (d *Desk) setSteps(name string, steps int) {
 	}
 }
 
-// sweep lets those climb, at most so many, who waited before a step was entered, or before the queue became too long.
-// It returns how many did.
-func (d *Desk) sweep(q *queue, most int, now time.Time) int {
-	over := q.MaxLength > 0 && q.line.len() > q.MaxLength
-	if q.steps == 0 && !over || most <= 0 {
-		return 0
-	}
-	var found []*entry
-	position, rate := 0, q.service.rate(now)
-	q.line.walk(func(c *entry) bool {
-		position++
-		if c.state.Status == conversation.StatusQueued && d.stepFor(q, c, position, rate, now) != nil {
-			found = append(found, c)
-		}
-		return len(found) < most
-	})
-	for _, c := range found {
-		if c.state.Status == conversation.StatusQueued && c.state.Queue == q.name {
-			d.ladder(c, now)
-		}
-	}
-	return len(found)
-}
-
 // stepFor finds the first step that applies to a conversation at a place of a queue that is served at a rate, and
 // that the conversation has not taken yet. Each second everybody in an overflowing queue is looked at: no allocations.
 func (d *Desk) stepFor(q *queue, c *entry, position int, rate float64, now time.Time) *Step {
@@ -165,11 +144,10 @@ func (d *Desk) untaken(q *queue, c *entry, step *Step) *Step {
 		p := d.pools[step.Pool]
 		open = p != nil && s.OverflowPool != step.Pool && !slices.Contains(q.pools, p)
 	case ActionQueue:
-		// A queue in which nobody is either would only take the place from it.
-		open = !s.Overflow && step.Queue != q.name && d.hasQueue(step.Queue) && !d.queues[step.Queue].service.nobody
+		open = !s.Overflow && step.Queue != q.name && d.takes(step)
 	case ActionBot:
 		// What a person has answered is not given back to a machine.
-		open = !s.Overflow && s.AnsweredAt.IsZero() && d.botsHaveRoom()
+		open = !s.Overflow && s.AnsweredAt.IsZero() && d.takes(step)
 	case ActionCallback:
 		open = !s.CallbackOffered
 	case ActionMessage:
@@ -182,10 +160,19 @@ func (d *Desk) untaken(q *queue, c *entry, step *Step) *Step {
 	return step
 }
 
-// botsHaveRoom says whether what is given to the bots is answered at once: waiting there as well would help nobody.
-func (d *Desk) botsHaveRoom() bool {
-	q := d.queues[conversation.BotQueue]
-	return d.config.hasBots() && q != nil && !q.service.nobody && q.line.len() == 0
+// takes says whether where a step leads to takes anything now.
+func (d *Desk) takes(step *Step) bool {
+	switch step.Action {
+	case ActionQueue:
+		// A queue in which nobody is either would only take the place from it.
+		return d.hasQueue(step.Queue) && !d.queues[step.Queue].service.nobody
+	case ActionBot:
+		// Waiting there as well would help nobody.
+		q := d.queues[conversation.BotQueue]
+		return d.config.hasBots() && q != nil && !q.service.nobody && q.line.len() == 0
+	default:
+		return true
+	}
 }
 
 // hasQueue is knownQueue without words.

@@ -192,8 +192,8 @@ func (d *Desk) moveTo(c *entry, to string, q conversation.Queued, now time.Time)
 	if s.Queue == conversation.BotQueue && to != conversation.BotQueue && s.Status == conversation.StatusBot {
 		q.Arrival = conversation.Arrival{At: now, Seq: s.MsgSeq}
 	}
-	if to != conversation.BotQueue && s.PlaceKept != (conversation.Arrival{}) {
-		q.Arrival = s.PlaceKept
+	if s.Queue == conversation.BotQueue && to != conversation.BotQueue {
+		q.Arrival = placeAfterBots(s, q.Arrival)
 	}
 	d.emit(now, s.ID, &q)
 }

@@ -136,7 +136,7 @@ func (d *Desk) takeOver(c *entry, a *agent, now time.Time) {
 		Pin: a.ID, PinUntil: now.Add(a.profile.pools[0].OfferTimeout),
 	}
 	if s.Queue == conversation.BotQueue || d.knownQueue(s.Queue, "") != nil {
-		q.Queue, q.Arrival = d.config.DefaultQueue, conversation.Arrival{At: now, Seq: max(s.MsgSeq, 1)}
+		q.Queue, q.Arrival = d.config.DefaultQueue, placeAfterBots(s, conversation.Arrival{At: now, Seq: max(s.MsgSeq, 1)})
 		q.HandOff = d.ownHandOff(s, conversation.ReasonTransfer, why)
 	}
 	q.Priority = d.priority(s, q.Queue)

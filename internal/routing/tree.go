@@ -136,6 +136,20 @@ func (n *node[T]) walk(f func(T) bool) bool {
 	return n == nil || n.left.walk(f) && f(n.item) && n.right.walk(f)
 }
 
+// walkFrom is walk without the first items, of which it looks at none.
+func (t *tree[T]) walkFrom(rank int, f func(T) bool) { t.root.walkFrom(rank, f) }
+
+func (n *node[T]) walkFrom(rank int, f func(T) bool) bool {
+	switch {
+	case n == nil || rank >= n.size:
+		return true
+	case rank <= 0:
+		return n.walk(f)
+	}
+	before := n.left.count()
+	return n.left.walkFrom(rank, f) && (rank > before || f(n.item)) && n.right.walkFrom(rank-before-1, f)
+}
+
 // find gives the first item in order that suits.
 func (t *tree[T]) find(suits func(T) bool) (found T, ok bool) {
 	t.walk(func(item T) bool {

@@ -31,6 +31,8 @@ type QueueView struct {
 	HandleMean, HandleVariance float64
 	// Steps of the degradation ladder that apply.
 	Steps int
+	// Nobody is there who may serve the queue, as the last review found.
+	Nobody bool
 }
 
 // Queues lists all queues by name, the implicit one of the bots included.
@@ -44,7 +46,7 @@ func (d *Desk) Queues() []QueueView {
 		v := QueueView{
 			Name: q.name, Waiting: q.line.len(), Offered: q.offered,
 			InProgress: q.inProgress, Version: q.version,
-			HandleMean: q.handle.mean, HandleVariance: q.handle.variance(), Steps: q.steps,
+			HandleMean: q.handle.mean, HandleVariance: q.handle.variance(), Steps: q.steps, Nobody: q.service.nobody,
 		}
 		q.line.walk(func(c *entry) bool {
 			if at := c.state.Arrival.At; v.Oldest.IsZero() || at.Before(v.Oldest) {

@@ -79,12 +79,17 @@ type QueueFigures struct {
 	// AnsweredInTime are those that were answered within the queue's service level, since Figures.Since. It counts
 	// nothing where none is promised.
 	AnsweredInTime uint64 `json:"answeredInTime,omitempty"`
+	// AbandonedLate are those whose customers gave up later than the service level promises an answer, since Figures.Since.
+	AbandonedLate uint64 `json:"abandonedLate,omitempty"`
 	// ServiceLevelOf is how many were answered, or given up later than the service level allows, in the last five
 	// minutes; ServiceLevelPercent is the share of them that was answered in time. 0 of 0 says nothing.
 	ServiceLevelOf      int     `json:"serviceLevelOf,omitempty"`
 	ServiceLevelPercent float64 `json:"serviceLevelPercent,omitempty"`
-	// ExpectedWaitSeconds of who comes now; nil while nothing tells, or nobody is there.
+	// AbandonedPercent of ServiceLevelOf were given up.
+	AbandonedPercent float64 `json:"abandonedPercent,omitempty"`
+	// ExpectedWaitSeconds of who comes now; nil while nothing tells, or Nobody is there who may serve the queue.
 	ExpectedWaitSeconds *float64 `json:"expectedWaitSeconds,omitempty"`
+	Nobody              bool     `json:"nobody,omitempty"`
 	// HandleMeanSeconds and HandleVariance (in seconds squared) of the handle times, of which old ones count less and less.
 	HandleMeanSeconds float64 `json:"handleMeanSeconds,omitempty"`
 	HandleVariance    float64 `json:"handleVariance,omitempty"`
@@ -107,6 +112,10 @@ type PoolFigures struct {
 	Used  int `json:"used"`
 	// Owned conversations of all signed-on agents: without the open offers, which wait as well.
 	Owned int `json:"owned"`
+	// Offers to agents of the pool, those of them that ran out, and conversations that the agents took, since Figures.Since.
+	Offers        uint64 `json:"offers,omitempty"`
+	OffersExpired uint64 `json:"offersExpired,omitempty"`
+	Answered      uint64 `json:"answered,omitempty"`
 	// Handled conversations that agents of the pool finished or passed on since Figures.Since, and the
 	// sums of their handle times and of the squares (in seconds), for mean and variance.
 	Handled              uint64  `json:"handled"`

@@ -842,12 +842,24 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.QueueStatus
   map:
     fields:
+    - name: abandonedPercent
+      type:
+        scalar: numeric
+    - name: expectedWait
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
     - name: name
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
     - name: oldestSince
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: overflowSteps
+      type:
+        scalar: numeric
+    - name: serviceLevelPercent
+      type:
+        scalar: numeric
     - name: waiting
       type:
         scalar: numeric

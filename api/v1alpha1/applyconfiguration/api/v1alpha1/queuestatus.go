@@ -18,6 +18,16 @@ type QueueStatusApplyConfiguration struct {
 	Waiting *int32 `json:"waiting,omitempty"`
 	// oldestSince: when the longest waiting one arrived, to the second. Absent when none waits.
 	OldestSince *v1.Time `json:"oldestSince,omitempty"`
+	// expectedWait of who comes now, coarse, for example "90s". Absent while nothing tells, or nobody is there who may
+	// serve the queue.
+	ExpectedWait *apiv1alpha1.Duration `json:"expectedWait,omitempty"`
+	// serviceLevelPercent: share of the last five minutes' conversations that were answered within serviceLevel.within.
+	// Absent where none is declared, and while nothing tells.
+	ServiceLevelPercent *int32 `json:"serviceLevelPercent,omitempty"`
+	// abandonedPercent: share of the same that was given up later than that.
+	AbandonedPercent *int32 `json:"abandonedPercent,omitempty"`
+	// overflowSteps of the queue's degradation ladder that apply, 0 for none. Absent while it is not known.
+	OverflowSteps *int32 `json:"overflowSteps,omitempty"`
 }
 
 // QueueStatusApplyConfiguration constructs a declarative configuration of the QueueStatus type for use with
@@ -47,5 +57,37 @@ func (b *QueueStatusApplyConfiguration) WithWaiting(value int32) *QueueStatusApp
 // If called multiple times, the OldestSince field is set to the value of the last call.
 func (b *QueueStatusApplyConfiguration) WithOldestSince(value v1.Time) *QueueStatusApplyConfiguration {
 	b.OldestSince = &value
+	return b
+}
+
+// WithExpectedWait sets the ExpectedWait field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ExpectedWait field is set to the value of the last call.
+func (b *QueueStatusApplyConfiguration) WithExpectedWait(value apiv1alpha1.Duration) *QueueStatusApplyConfiguration {
+	b.ExpectedWait = &value
+	return b
+}
+
+// WithServiceLevelPercent sets the ServiceLevelPercent field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ServiceLevelPercent field is set to the value of the last call.
+func (b *QueueStatusApplyConfiguration) WithServiceLevelPercent(value int32) *QueueStatusApplyConfiguration {
+	b.ServiceLevelPercent = &value
+	return b
+}
+
+// WithAbandonedPercent sets the AbandonedPercent field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AbandonedPercent field is set to the value of the last call.
+func (b *QueueStatusApplyConfiguration) WithAbandonedPercent(value int32) *QueueStatusApplyConfiguration {
+	b.AbandonedPercent = &value
+	return b
+}
+
+// WithOverflowSteps sets the OverflowSteps field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OverflowSteps field is set to the value of the last call.
+func (b *QueueStatusApplyConfiguration) WithOverflowSteps(value int32) *QueueStatusApplyConfiguration {
+	b.OverflowSteps = &value
 	return b
 }
