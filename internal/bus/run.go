@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -59,6 +60,7 @@ func RunServer(ctx context.Context, o RunOptions) error {
 		o.Started(server)
 	}
 	o.Health.Require("server", func(context.Context) error { return server.Ready() })
+	o.Health.Report("store", func(context.Context) error { return server.logger.storeErr() })
 	collector := server.Collector()
 	if err := o.Registry.Register(collector); err != nil {
 		err = fmt.Errorf("bus server: metrics: %w", err)
@@ -99,7 +101,25 @@ func (r *runner) watch(ctx context.Context) error {
 		if !r.server.nats.JetStreamEnabled() {
 			return fmt.Errorf("bus server gave up its store %s: it cannot write there, look for space on the volume", r.options.Server.Dir)
 		}
+		if err := r.server.logger.storeErr(); err != nil && writable(r.options.Server.Dir) {
+			return fmt.Errorf("bus server could not write its store and takes it up again only when it is started anew: %w", err)
+		}
 	}
+}
+
+// probeBytes is what must fit into the store before a server that could not write there is started anew: less would
+// be full again at once.
+const probeBytes = 1 << 20
+
+// writable says whether there is room on the volume of a folder.
+func writable(dir string) bool {
+	file, err := os.CreateTemp(dir, "probe-")
+	if err != nil {
+		return false
+	}
+	defer func() { _ = os.Remove(file.Name()) }()
+	_, err = file.Write(make([]byte, probeBytes))
+	return errors.Join(err, file.Sync(), file.Close()) == nil
 }
 
 // runner is one RunServer.

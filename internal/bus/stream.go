@@ -184,7 +184,8 @@ func streamError(guarded context.Context, err error) error {
 			return fmt.Errorf("%w: JetStream is not served: %w", ErrUnavailable, err)
 		}
 		return classify(err)
-	case api.Code >= 500 && !tooFewServers(err):
+	case api.Code >= 500 && !tooFewServers(err), api.ErrorCode == jetstream.JSErrCodeConsumerNotFound:
+		// A consumer in the memory of a server that is gone is made anew.
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return err

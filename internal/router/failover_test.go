@@ -63,7 +63,7 @@ func TestRoutersThatFight(t *testing.T) {
 	want, _ := referenceStory(t)
 	d := newDesk(t)
 	for i := range 3 {
-		d.startRouter(fmt.Sprint("router-", i), func(o *Options) { o.leaseFor = 30 * time.Millisecond })
+		d.startRouter(fmt.Sprint("router-", i), func(o *Options) { o.LeaseFor = 30 * time.Millisecond })
 	}
 	scene(d)
 	d.check()
@@ -75,10 +75,10 @@ func TestRoutersThatFight(t *testing.T) {
 // A router that is told to stop hands over at once: the standby's lease would last an hour.
 func TestAGracefulStopHandsOverAtOnce(t *testing.T) {
 	d := newDesk(t)
-	first := d.startRouter("router-0", func(o *Options) { o.leaseFor = time.Hour })
+	first := d.startRouter("router-0", func(o *Options) { o.LeaseFor = time.Hour })
 	bot := d.client(bus.PartyBot, "bot-0")
 	bot.signOn()
-	second := d.startRouter("router-1", func(o *Options) { o.leaseFor = time.Hour })
+	second := d.startRouter("router-1", func(o *Options) { o.LeaseFor = time.Hour })
 	conv := d.post("c-1", "m1", "hello")
 	d.has(conv, conversation.TypeAssigned, 1)
 	first.end(t)

@@ -286,7 +286,7 @@ func (d *desk) startRouter(name string, change func(*Options)) *process {
 	d.t.Helper()
 	opts := Options{
 		Dialer: d.server, Name: name, Config: configOf(d.t, d.doc), Logger: quiet(d.t).With("at", name),
-		leaseFor: 300 * time.Millisecond,
+		LeaseFor: 300 * time.Millisecond,
 	}
 	if change != nil {
 		change(&opts)

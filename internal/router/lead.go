@@ -28,7 +28,7 @@ type lease struct {
 func (s *session) renewLease(now time.Time) {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(s.instance)) // never fails
-	s.leaseEnds = now.Add(s.opts.leaseFor + s.opts.leaseFor/5*time.Duration(h.Sum32()%100)/100)
+	s.leaseEnds = now.Add(s.opts.LeaseFor + s.opts.LeaseFor/5*time.Duration(h.Sum32()%100)/100)
 }
 
 func (s *session) takeLease(m *bus.Message) {
@@ -85,7 +85,7 @@ func (s *session) takeTime(ctx context.Context) error {
 		s.desk.DropTimers(time.Now())
 		return nil
 	}
-	if time.Since(s.leaseSent) >= s.opts.leaseFor/leaseShare {
+	if time.Since(s.leaseSent) >= s.opts.LeaseFor/leaseShare {
 		s.sendLease(ctx, false)
 	}
 	if err := s.must(routing.Tick{}); err != nil {

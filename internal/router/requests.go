@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/deskfleet/deskfleet/internal/bus"
 	"github.com/deskfleet/deskfleet/internal/conversation"
@@ -66,7 +67,8 @@ func (s *session) decideRequest(m *bus.Message, req *protocol.Request) {
 	}
 	w := who{party: subject.Party, id: subject.Who}
 	key := w.key(req)
-	if !s.requests.has(key) {
+	// One that is repeated while its first decision waits to be stored is known, too.
+	if !s.requests.has(key) && !slices.Contains(s.requested, key) {
 		if refused := s.do(w, req); refused != nil {
 			s.log.Info("request refused", "type", req.Type, "party", w.party, "who", w.id, "conversation", req.Conversation, "code", refused.Code, "why", refused.Why)
 			s.replyLater(m, func() protocol.Reply { return refusal(refused) })

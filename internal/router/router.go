@@ -44,8 +44,11 @@ type Options struct {
 	CompactEvery int
 	// WrapLog replaces the log, for tests that break it.
 	WrapLog func(bus.Log) bus.Log
-	// leaseFor shortens the lease in tests; 0 for the usual time.
-	leaseFor time.Duration
+	// Clock is the machine's wall clock, which may be wrong and may be set; time.Now if nil. It is read once, when the
+	// router is made: from then on time is what the process measures itself.
+	Clock func() time.Time
+	// LeaseFor is how long a leader that says nothing is believed to be well; 0 for the usual 1.5 s.
+	LeaseFor time.Duration
 }
 
 // A leader is believed to be well for leaseFor after it said so, which it does leaseShare times in that time.
@@ -82,8 +85,8 @@ type Router struct {
 	instance string
 	log      *slog.Logger
 	inbox    chan input
-	// began anchors the clock, see session.now.
-	began time.Time
+	// began and wall anchor the clock, see session.now: the process began when the wall clock showed wall.
+	began, wall time.Time
 	// link is nil without managers.
 	link    *linkclient.Client
 	storage storage
@@ -125,8 +128,11 @@ func New(opts Options) (*Router, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
-	if opts.leaseFor == 0 {
-		opts.leaseFor = leaseFor
+	if opts.Clock == nil {
+		opts.Clock = time.Now
+	}
+	if opts.LeaseFor == 0 {
+		opts.LeaseFor = leaseFor
 	}
 	if opts.CompactEvery <= 0 {
 		opts.CompactEvery = 10_000
@@ -134,8 +140,8 @@ func New(opts Options) (*Router, error) {
 	r := &Router{
 		opts: opts, subjects: subjects, inbox: make(chan input, inboxSize),
 		instance: opts.Name + "_" + strings.ToLower(rand.Text()[:6]),
-		began:    time.Now(),
-		storage:  storage{due: make(chan struct{}, 1)},
+		began:    time.Now(), wall: opts.Clock(),
+		storage: storage{due: make(chan struct{}, 1)},
 	}
 	r.log = opts.Logger.With("router", r.instance)
 	if err := r.configure(config); err != nil {

@@ -207,7 +207,7 @@ func (s *session) untilNext() time.Duration {
 // clock that is set neither expires offers nor stops them; and it never is before the decisions of the
 // router before, whose clock may have been ahead.
 func (s *session) now() time.Time {
-	now := s.began.Add(time.Since(s.began)).Add(s.ahead)
+	now := s.wall.Add(time.Since(s.began)).Add(s.ahead)
 	if behind := s.decidedAt.Sub(now); behind > 0 {
 		s.ahead += behind
 		now = now.Add(behind)
