@@ -157,6 +157,8 @@ type LogInfo struct {
 	Subjects uint64
 	// Replicas that store the log.
 	Replicas int
+	// Now is the time by the clock of the log's leader, which all roles can agree on.
+	Now time.Time
 	// Created tells this log from one that was made anew under its name, whose
 	// sequences mean other messages.
 	Created time.Time

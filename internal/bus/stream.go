@@ -226,6 +226,7 @@ func (l *streamLog) Info(ctx context.Context) (LogInfo, error) {
 		MaxBytes: info.Config.MaxBytes,
 		Subjects: info.State.NumSubjects,
 		Replicas: info.Config.Replicas,
+		Now:      info.TimeStamp.UTC(),
 		Created:  info.Created.UTC(),
 	}, nil
 }

@@ -107,6 +107,10 @@ func (s *session) takeOver(ctx context.Context) error {
 	// The next try, if this one fails.
 	s.renewLease(time.Now())
 	s.nextTry = time.Now().Add(housekeeping)
+	if err := s.setClock(ctx); err != nil {
+		s.log.WarnContext(ctx, "router cannot take the lead", "error", err)
+		return nil
+	}
 	// Only this very batch makes the router lead: the log also has those of earlier sessions, and one whose
 	// answer is lost may be stored all the same.
 	s.bid = conversation.NewID(s.now())

@@ -103,6 +103,8 @@ func (r *replica) foldEvent(st bus.Stored, subject bus.Subject) {
 		r.desk.Rated(e)
 		return
 	}
+	// The gateways' clocks differ, and a conversation must not count as silent for an hour because of one.
+	e.At = st.Time
 	if m.From.Kind == conversation.KindSystem {
 		r.paid(conversation.ID(m.ClientID))
 	}

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/deskfleet/deskfleet/internal/bus"
 	"github.com/deskfleet/deskfleet/internal/conversation"
@@ -108,6 +109,13 @@ func (l *Ledger) Leaders() int { return l.leaders }
 func (l *Ledger) Open() []conversation.State {
 	return slices.Collect(maps.Values(l.model.open))
 }
+
+// How far a decision's time may be from the time at which the bus stored it. A bus that stands still takes its time, and
+// nothing is decided in the future.
+const (
+	mostAhead  = time.Minute
+	mostBehind = 15 * time.Minute
+)
 
 // Story of a conversation that has not ended: what is stored of it, with the sequences.
 func (l *Ledger) Story(conv conversation.ID) []string { return l.stories[conv] }
@@ -201,6 +209,9 @@ func (l *Ledger) addBatch(st bus.Stored) {
 		return
 	}
 	l.follow(b)
+	if off := b.At.Sub(st.Time); off > mostAhead || off < -mostBehind {
+		l.problem("%s decided by a clock that is %s off", b.Router, off)
+	}
 	if b.Cursor < l.cursor {
 		l.problem("the cursor goes back from %d to %d", l.cursor, b.Cursor)
 	}
