@@ -66,7 +66,7 @@ func (p *process) start() {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.command = exec.Command(binary) //nolint:gosec,noctx // the test itself, which ends it
+	p.command = exec.Command(binary) // the test itself, which ends it
 	p.command.Env = append(os.Environ(), roleVariable+"="+string(text))
 	p.command.Stdout, p.command.Stderr = file, file
 	if p.stdin, err = p.command.StdinPipe(); err != nil {

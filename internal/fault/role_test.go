@@ -112,15 +112,7 @@ func (s *spec) clock() func() time.Time {
 
 // runDesk is profile Compact, with a bot worker beside.
 func (s *spec) runDesk(ctx context.Context, source *runtimeconfig.Store, server bus.ServerOptions, logger *slog.Logger, registry *prometheus.Registry, health *telemetry.Health) error {
-	var listener net.Listener
-	var err error
-	// The process before may just have ended.
-	for range 100 {
-		if listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen); err == nil {
-			break
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen)
 	if err != nil {
 		return err
 	}

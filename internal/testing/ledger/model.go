@@ -55,12 +55,17 @@ func (m *model) follow(problem report, e *conversation.Event) {
 		return
 	}
 	m.open[e.Conversation] = next
+	m.bounds(problem, &next)
+}
+
+// bounds holds that an agent has no more than the slots, and a contact one conversation.
+func (m *model) bounds(problem report, next *conversation.State) {
 	if a := next.Agent; a != nil && m.busy(a.ID) > m.desk.Agents[a.ID].Slots {
 		problem("%s has %d conversations and %d slots", a.ID, m.busy(a.ID), m.desk.Agents[a.ID].Slots)
 	}
 	for id, other := range m.open {
-		if id != e.Conversation && other.Channel == next.Channel && other.Contact == next.Contact {
-			problem("contact %s has two open conversations, %s and %s", next.Contact, id, e.Conversation)
+		if id != next.ID && other.Channel == next.Channel && other.Contact == next.Contact {
+			problem("contact %s has two open conversations, %s and %s", next.Contact, id, next.ID)
 		}
 	}
 }
