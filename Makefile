@@ -116,6 +116,10 @@ $(BENCHES): bench-%:
 bench-load: ## Put a desk of one process under load: exactness, latency, throughput beside the bus alone
 	$(GO) build -o bin/deskfleet . && bin/deskfleet bench load $(BENCHFLAGS)
 
+.PHONY: bench-scaling
+bench-scaling: ## Compare scaling policies in virtual time, the peers by their own code: TRACE=FILE, BENCHFLAGS="-o json -seeds 10"
+	hack/bench/scaling/run.sh $(if $(TRACE),-trace $(abspath $(TRACE))) $(BENCHFLAGS)
+
 ##@ Build
 
 .PHONY: build

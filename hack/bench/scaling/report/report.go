@@ -1,0 +1,166 @@
+// Package report collects the results of policies and prints them.
+package report
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/deskfleet/deskfleet/hack/bench/scaling/world"
+)
+
+// Row is a policy in a scenario: the mean over its draws.
+type Row struct {
+	world.Result
+	// Level95 and Hours95 are the half widths of the 95 % confidence intervals of service level and agent-hours.
+	Level95 float64 `json:"serviceLevel95"`
+	Hours95 float64 `json:"agentHours95"`
+	Draws   int     `json:"draws"`
+}
+
+// Scenario with its policies.
+type Scenario struct {
+	Name     string `json:"name"`
+	Policies []Row  `json:"policies"`
+}
+
+// Sheet is everything that was measured.
+type Sheet struct {
+	Scenarios []Scenario `json:"scenarios"`
+}
+
+// Add runs all policies in all draws of a scenario.
+func (s *Sheet) Add(group world.Group, policies func(*world.Scenario) []world.Result) {
+	var byPolicy [][]world.Result
+	for _, draw := range group.Draws {
+		for i, r := range policies(draw) {
+			if i == len(byPolicy) {
+				byPolicy = append(byPolicy, nil)
+			}
+			byPolicy[i] = append(byPolicy[i], r)
+		}
+	}
+	sc := Scenario{Name: group.Name}
+	for _, results := range byPolicy {
+		sc.Policies = append(sc.Policies, mean(results))
+	}
+	s.Scenarios = append(s.Scenarios, sc)
+}
+
+// Merge adds the policies of another sheet to the scenarios of the same name.
+func (s *Sheet) Merge(other *Sheet) {
+	for _, sc := range other.Scenarios {
+		i := slices.IndexFunc(s.Scenarios, func(o Scenario) bool { return o.Name == sc.Name })
+		if i < 0 {
+			s.Scenarios = append(s.Scenarios, sc)
+			continue
+		}
+		s.Scenarios[i].Policies = append(s.Scenarios[i].Policies, sc.Policies...)
+	}
+}
+
+func mean(results []world.Result) Row {
+	row := Row{Draws: len(results)}
+	row.Name, row.Series = results[0].Name, results[0].Series
+	n := float64(len(results))
+	whole := func(get func(world.Result) int) int {
+		sum := 0
+		for _, r := range results {
+			sum += get(r)
+		}
+		return int(math.Round(float64(sum) / n))
+	}
+	part := func(get func(world.Result) float64) (mean, half float64) {
+		for _, r := range results {
+			mean += get(r) / n
+		}
+		if len(results) < 2 {
+			return mean, 0
+		}
+		for _, r := range results {
+			half += (get(r) - mean) * (get(r) - mean)
+		}
+		return mean, student(len(results)-1) * math.Sqrt(half/(n-1)/n)
+	}
+	row.ServiceLevel, row.Level95 = part(func(r world.Result) float64 { return r.ServiceLevel })
+	row.AgentHours, row.Hours95 = part(func(r world.Result) float64 { return r.AgentHours })
+	row.Abandonment, _ = part(func(r world.Result) float64 { return r.Abandonment })
+	row.P50, _ = part(func(r world.Result) float64 { return r.P50 })
+	row.P95, _ = part(func(r world.Result) float64 { return r.P95 })
+	row.Dropped = whole(func(r world.Result) int { return r.Dropped })
+	row.HandedOver = whole(func(r world.Result) int { return r.HandedOver })
+	row.ScaleEvents = whole(func(r world.Result) int { return r.ScaleEvents })
+	row.PodsMade = whole(func(r world.Result) int { return r.PodsMade })
+	row.Conversations = whole(func(r world.Result) int { return r.Conversations })
+	for _, r := range results {
+		if r.Dropped > 0 {
+			row.Dropped = max(row.Dropped, 1) // one dropped in ten days is not none
+		}
+	}
+	return row
+}
+
+// student is the 97.5 % quantile of Student's t distribution.
+func student(freedom int) float64 {
+	table := []float64{12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131}
+	if freedom <= len(table) {
+		return table[freedom-1]
+	}
+	return 1.96 + 2.5/float64(freedom)
+}
+
+// Write prints the sheet as a table or as JSON.
+func (s *Sheet) Write(to io.Writer, form string) error {
+	switch form {
+	case "json":
+		encoder := json.NewEncoder(to)
+		encoder.SetIndent("", " ")
+		return encoder.Encode(s)
+	case "table":
+		return s.table(to)
+	default:
+		return fmt.Errorf("-o %s: use table or json", form)
+	}
+}
+
+func (s *Sheet) table(to io.Writer) error {
+	w := tabwriter.NewWriter(to, 2, 8, 2, ' ', 0)
+	for _, sc := range s.Scenarios {
+		bound := 0.0
+		if i := slices.IndexFunc(sc.Policies, func(r Row) bool { return r.Name == "clairvoyant" }); i >= 0 {
+			bound = sc.Policies[i].AgentHours
+		}
+		fmt.Fprintf(w, "%s: %d conversations, %d draws\n", sc.Name, sc.Policies[0].Conversations, sc.Policies[0].Draws)
+		fmt.Fprintln(w, "  policy\tin time %\t±\tabandoned %\tagent-hours\t±\tof bound\tp95 s\tdropped\thanded over\tevents\tpods")
+		rows := slices.Clone(sc.Policies)
+		slices.SortStableFunc(rows, func(a, b Row) int { return cmp.Compare(rank(a.Name), rank(b.Name)) })
+		for _, r := range rows {
+			fmt.Fprintf(w, "  %s\t%.2f\t%.2f\t%.2f\t%.1f\t%.1f\t%s\t%.1f\t%d\t%d\t%d\t%d\n", r.Name, 100*r.ServiceLevel, 100*r.Level95, 100*r.Abandonment,
+				r.AgentHours, r.Hours95, ratio(r.AgentHours, bound), r.P95, r.Dropped, r.HandedOver, r.ScaleEvents, r.PodsMade)
+		}
+		fmt.Fprintln(w)
+	}
+	return w.Flush()
+}
+
+func ratio(a, b float64) string {
+	if b <= 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.3f", a/b)
+}
+
+func rank(name string) int {
+	switch name {
+	case "deskfleet":
+		return 0
+	case "clairvoyant":
+		return 1
+	default:
+		return 2
+	}
+}
