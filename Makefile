@@ -126,6 +126,10 @@ bench-scaling: ## Compare scaling policies in virtual time, the peers by their o
 build: ## Build the static binary, bin/deskfleet
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/deskfleet .
 
+.PHONY: plugin
+plugin: build ## Build the plugin of kubectl, bin/kubectl-desk: put it into PATH
+	ln -sf deskfleet bin/kubectl-desk
+
 .PHONY: image
 image: ## Build the image of IMG for ARCH without Docker, bin/image-ARCH.tar
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/linux-$(ARCH)/deskfleet .

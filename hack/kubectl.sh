@@ -20,4 +20,6 @@ existing)
 	exit 2
 	;;
 esac
+# Plugins that were built here, such as "kubectl desk", and the kubectl that they are to use.
+export PATH="$PWD/bin:$PATH" KUBECTL=$kubectl
 exec "$kubectl" "$@"

@@ -56,6 +56,7 @@ func run(ctx context.Context, down bool, out io.Writer) error {
 		{"A web shop's desk: bots, people, a knowledge base in two languages, and rules", d.apply},
 		{"Customers whom the bot answers, and where the answer stands", d.questions},
 		{"A refund, and a wish for a person: an agent gets the whole dialogue", d.handOffs},
+		{"Nobody is there, then two people: priority, skills, overflow, and why", d.routing},
 		{"A pod of each role ends while customers talk", d.kill},
 		{"Many customers at once: the pool of bots grows, and shrinks behind them", d.burst},
 		{"The desk now", d.show},
@@ -141,6 +142,28 @@ func (d *demo) handOffs(ctx context.Context) error {
 	}
 	leave()
 	return errors.Join(err, <-agent)
+}
+
+// routing shows how conversations find their agents, and asks the plugin of kubectl why.
+func (d *demo) routing(ctx context.Context) error {
+	if err := d.stage.Make(ctx, "plugin"); err != nil {
+		return err
+	}
+	console, _, err := d.stage.Address(ctx, namespace, desk+"-console")
+	if err != nil {
+		return err
+	}
+	scene := &play.Scene{Chat: d.chat, Console: console, Out: d.out,
+		Token: func(agent string) (string, error) {
+			return play.SampleToken(filepath.Join(d.stage.Root(), "config", "samples", "shop"), agent)
+		},
+		Why: func(ctx context.Context, id conversation.ID) (string, error) {
+			_, _ = fmt.Fprintf(d.out, "\n  $ kubectl desk why %s -n %s", id, namespace)
+			return d.stage.Kubectl(ctx, nil, "desk", "why", string(id), "-n", namespace)
+		},
+	}
+	_, err = scene.Routing(ctx)
+	return err
 }
 
 // dialogue is one customer who says one thing and waits for what must follow.

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -33,12 +35,28 @@ func Main() int {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	context.AfterFunc(ctx, cancel)
-	return Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	return run(ctx, calledAs(os.Args[0]), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+}
+
+// nameOfTool is what the binary is called.
+const nameOfTool = "deskfleet"
+
+// calledAs is how the user calls the binary: installed as kubectl-desk it is a plugin of kubectl.
+func calledAs(arg0 string) string {
+	if strings.HasPrefix(filepath.Base(arg0), "kubectl-desk") {
+		return "kubectl desk"
+	}
+	return nameOfTool
 }
 
 // Run runs a command line and returns its exit status.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return run(ctx, nameOfTool, args, stdin, stdout, stderr)
+}
+
+func run(ctx context.Context, name string, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRoot()
+	root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: name}
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
@@ -49,7 +67,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	_, _ = fmt.Fprintln(stderr, "Error:", err)
 	if usage := (*usageError)(nil); errors.As(err, &usage) {
-		_, _ = fmt.Fprintf(stderr, "See '%s --help'.\n", root.Name())
+		_, _ = fmt.Fprintf(stderr, "See '%s --help'.\n", name)
 		return exitUsage
 	}
 	return exitFailure
@@ -77,7 +95,7 @@ func inFiles() cobra.PositionalArgs {
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "deskfleet",
+		Use:   nameOfTool,
 		Short: "Customer-service desks on Kubernetes",
 		Long: `Deskfleet runs customer-service desks: bots that answer from a knowledge base,
 people who take over with the whole dialogue, and capacity that follows the queue.`,
@@ -94,7 +112,7 @@ people who take over with the whole dialogue, and capacity that follows the queu
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
-		newManager(), newDesk(), newChat(), newAgent(), newRender(), newBench(), newVersion(),
+		newManager(), newDesk(), newChat(), newAgent(), newWhy(), newRender(), newBench(), newVersion(),
 		newGateway(), newRouter(), newBot(), newConsole(), newKnowledge(), newArchive(), newBus(),
 	)
 	return root

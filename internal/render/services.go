@@ -71,12 +71,16 @@ func servicePort(name string, port, target int32) *corev1ac.ServicePortApplyConf
 	return corev1ac.ServicePort().WithName(name).WithPort(port).WithTargetPort(intstr.FromInt32(target)).WithProtocol(corev1.ProtocolTCP)
 }
 
-// consoleService is the Service that serves the console's path.
-func (r *deskRenderer) consoleService() string {
-	if r.desk.Spec.Profile == v1alpha1.ProfileCompact {
-		return RoleName(r.name(), runtimeconfig.RoleGateway)
+// ConsoleServiceName is the name of the Service that serves the console of a desk with the profile, on its port "http".
+func ConsoleServiceName(desk string, profile v1alpha1.Profile) string {
+	if profile == v1alpha1.ProfileCompact {
+		return RoleName(desk, runtimeconfig.RoleGateway)
 	}
-	return RoleName(r.name(), runtimeconfig.RoleConsole)
+	return RoleName(desk, runtimeconfig.RoleConsole)
+}
+
+func (r *deskRenderer) consoleService() string {
+	return ConsoleServiceName(r.name(), r.desk.Spec.Profile)
 }
 
 func (r *deskRenderer) exposure() {
