@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/gateway/chatwire"
@@ -78,6 +79,8 @@ type Chat struct {
 	outbox   outbox
 	ending   *ending
 	typing   *bool
+	// wishes are frames that are sent once; the state tells what became of them.
+	wishes []chatwire.ClientFrame
 }
 
 // Open starts a Chat and returns before it is connected; [Chat.Ready] waits for that.
@@ -222,6 +225,29 @@ func (c *Chat) Typing(on bool) {
 		c.typing = &on
 		c.line.poke()
 	}
+}
+
+// CallBack asks to be answered later: at a time, or, if that is zero, when it is the customer's turn. The state, or
+// a [Refused], tells what became of it.
+func (c *Chat) CallBack(until time.Time) {
+	c.wish(chatwire.ClientFrame{Type: chatwire.TypeCallBack, Until: until})
+}
+
+// Rate rates the conversation that was shown last and has ended, from 1 (bad) to 5 (good). The error is a
+// *problem.Problem when the desk would refuse it.
+func (c *Chat) Rate(score int, comment string) error {
+	if err := chatwire.CheckRating(score, comment); err != nil {
+		return err
+	}
+	c.wish(chatwire.ClientFrame{Type: chatwire.TypeRate, Score: score, Comment: comment})
+	return nil
+}
+
+func (c *Chat) wish(f chatwire.ClientFrame) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wishes = append(c.wishes, f)
+	c.line.poke()
 }
 
 // End ends the conversation, behind the messages that were posted before, and waits until it has ended. It

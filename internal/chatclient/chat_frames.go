@@ -41,6 +41,14 @@ func (c *Chat) due(now time.Time) (any, time.Duration) {
 		c.typing = nil
 		return chatwire.ClientFrame{Type: chatwire.TypeTyping, On: on}, 0
 	}
+	if len(c.wishes) > 0 {
+		wish := c.wishes[0]
+		c.wishes = c.wishes[1:]
+		if wish.Type == chatwire.TypeRate {
+			wish.Conversation = c.now.Conversation
+		}
+		return wish, 0
+	}
 	if len(c.outbox.waiting) == 0 {
 		return c.dueEnd(now)
 	}
@@ -160,6 +168,7 @@ func (c *Chat) learn(f *chatwire.ServerFrame) Event {
 	case chatwire.TypePosition:
 		return Placed{chatwire.Position{
 			Type: f.Type, Conversation: f.Conversation, Queue: f.Queue, Position: f.Position, Waiting: f.Waiting,
+			ExpectedWaitSeconds: f.ExpectedWait,
 		}}
 	case chatwire.TypeTyping:
 		return Writing{chatwire.Typing{Type: f.Type, Conversation: f.Conversation, From: f.From, On: f.On}}
@@ -214,6 +223,7 @@ func (c *Chat) changed(f *chatwire.ServerFrame) Event {
 	}
 	s := chatwire.State{
 		Type: f.Type, Seq: f.Seq, Conversation: f.Conversation, At: f.At, Status: f.Status, Queue: f.Queue, Agent: f.Agent,
+		Until: f.Until, CallBack: f.CallBack, Score: f.Score,
 	}
 	c.now.State = &s
 	if c.ending != nil && c.ending.conv == f.Conversation && c.over(f.Conversation) {

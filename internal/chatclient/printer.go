@@ -105,10 +105,24 @@ func indent(text string) string {
 func (p *printer) placed(now chatwire.Position) {
 	before := p.place
 	p.place = now
-	if now.Position == 0 || now == before {
+	// The expected wait changes every few seconds: it is told again with each place only, and when it becomes known.
+	known := before.ExpectedWaitSeconds > 0 || now.ExpectedWaitSeconds == 0
+	if now.Position == 0 || now.Position == before.Position && now.Waiting == before.Waiting && now.Queue == before.Queue && known {
+		return
+	}
+	if now.ExpectedWaitSeconds > 0 {
+		p.note("number %d of %d in queue %q, about %s to go", now.Position, now.Waiting, now.Queue, roughly(now.ExpectedWaitSeconds))
 		return
 	}
 	p.note("number %d of %d in queue %q", now.Position, now.Waiting, now.Queue)
+}
+
+// roughly is a time as people say it: seconds up to a minute, then minutes rounded up.
+func roughly(seconds int) string {
+	if seconds < 60 {
+		return fmt.Sprintf("%d s", seconds)
+	}
+	return fmt.Sprintf("%d min", (seconds+59)/60)
 }
 
 // actor names somebody with the kind, which tells a bot from a person.
@@ -130,13 +144,24 @@ func describeState(s *chatwire.State) string {
 		if s.Queue == conversation.BotQueue {
 			return "waits for a bot"
 		}
+		if s.CallBack {
+			return "your place is kept, you need not stay: an agent answers when it is your turn"
+		}
 		return fmt.Sprintf("waits for an agent in queue %q", s.Queue)
+	case conversation.StatusPending, conversation.StatusCallbackPending:
+		if s.Until.IsZero() {
+			return "an agent comes back to it later"
+		}
+		return "goes on at " + s.Until.Local().Format(time.DateTime)
 	case conversation.StatusBot, conversation.StatusActive:
 		return who + " has joined"
 	case conversation.StatusOffered:
 		return "an agent is asked"
 	case conversation.StatusClosed:
-		return "the conversation is closed"
+		if s.Score > 0 {
+			return fmt.Sprintf("rated with %d of 5", s.Score)
+		}
+		return "the conversation is closed: /rate 1 to 5"
 	case conversation.StatusAbandoned:
 		return "the conversation has ended before an agent answered"
 	case conversation.StatusReopened:

@@ -257,7 +257,7 @@ func TestScriptOverBadLines(t *testing.T) {
 }
 
 func TestInteractive(t *testing.T) {
-	_, url := shop(t)
+	d, url := shop(t)
 	in, keyboard := io.Pipe()
 	out := &screen{}
 	done := make(chan error, 1)
@@ -277,7 +277,7 @@ func TestInteractive(t *testing.T) {
 	out.shows(t, "bot Ada: You said:\n  one")
 	enter("")
 	enter("/cloze")
-	out.shows(t, `-- "/cloze" is no command: use /close or /quit`)
+	out.shows(t, `-- "/cloze" is no command: use /close, /callback, /rate or /quit`)
 	enter(strings.Repeat("x", 17000))
 	out.shows(t, "-- not sent: \"xxx")
 	enter("/path is /etc")
@@ -287,6 +287,24 @@ func TestInteractive(t *testing.T) {
 	enter("/close")
 	out.shows(t, "-- the conversation has ended before an agent answered")
 	enter("two")
+	out.shows(t, "bot Ada: You said:\n  two")
+
+	// Waiting elsewhere, being served, and rating.
+	enter("I want a human")
+	enter("/callback tomorrow")
+	out.shows(t, `-- "tomorrow" is no time`)
+	enter("/callback")
+	out.shows(t, "-- your place is kept, you need not stay")
+	console, _ := d.Console("console-0")
+	_, left := runAgent(t.Context(), t, console, "chen", automatic(chatclient.Auto{CloseAtOnce: true}, 1))
+	out.shows(t, "-- the conversation is closed: /rate 1 to 5")
+	if err := left(); err != nil {
+		t.Error(err)
+	}
+	enter("/rate well")
+	out.shows(t, "-- write /rate 1 (bad) to 5 (good)")
+	enter("/rate 5 that was quick")
+	out.shows(t, "-- rated with 5 of 5")
 	enter("/quit")
 	if err := eventually.Receive(t, "the end", done); err != nil {
 		t.Error(err)

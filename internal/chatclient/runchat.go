@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/deskfleet/deskfleet/internal/chatclient/script"
 )
@@ -133,8 +135,12 @@ func (t *talk) typed(ctx context.Context, line string) (leave bool) {
 		return true
 	case line == "/close":
 		go func() { _ = t.chat.End(ctx) }() // events tell what becomes of it
+	case line == "/callback" || strings.HasPrefix(line, "/callback "):
+		t.callBack(strings.TrimSpace(strings.TrimPrefix(line, "/callback")))
+	case strings.HasPrefix(line, "/rate "):
+		t.rate(strings.TrimSpace(strings.TrimPrefix(line, "/rate ")))
 	case strings.HasPrefix(line, "/") && !strings.ContainsRune(line, ' '):
-		t.printer.note("%q is no command: use /close or /quit", brief(line))
+		t.printer.note("%q is no command: use /close, /callback, /rate or /quit", brief(line))
 	default:
 		id, err := t.chat.Post(Outgoing{Text: line})
 		if err != nil {
@@ -146,4 +152,29 @@ func (t *talk) typed(ctx context.Context, line string) (leave bool) {
 		}
 	}
 	return false
+}
+
+// callBack waits elsewhere: until a time, or until it is the person's turn.
+func (t *talk) callBack(when string) {
+	var until time.Time
+	if when != "" {
+		var err error
+		if until, err = parseWhen(when, time.Now()); err != nil {
+			t.printer.note("%s", err.Error())
+			return
+		}
+	}
+	t.chat.CallBack(until)
+}
+
+// rate the conversation that has ended.
+func (t *talk) rate(text string) {
+	score, comment, _ := strings.Cut(text, " ")
+	n, err := strconv.Atoi(score)
+	if err == nil {
+		err = t.chat.Rate(n, strings.TrimSpace(comment))
+	}
+	if err != nil {
+		t.printer.note("write /rate 1 (bad) to 5 (good), and a comment if you like")
+	}
 }

@@ -49,6 +49,9 @@ func TestClientFramesAreDocumented(t *testing.T) {
 		`{"type":"hello","v":1,"token":"x","contact":{"name":"Li"},"language":"zh","conversation":"` + id + `","resumeAfter":7,"start":true}`,
 		`{"type":"message","clientId":"m1","text":"hi","language":"en","conversation":"` + id + `"}`,
 		`{"type":"typing","on":true}`,
+		`{"type":"callBack"}`,
+		`{"type":"callBack","until":"2026-11-21T09:00:00Z"}`,
+		`{"type":"rate","conversation":"` + id + `","score":5,"comment":"quick"}`,
 		`{"type":"close"}`,
 	} {
 		c.Frame("ChatClientFrame", []byte(frame))

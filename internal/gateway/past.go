@@ -46,6 +46,9 @@ func (l *link) recorded(ctx context.Context, conv conversation.ID, contact strin
 		}
 		stored = append(stored, m)
 	}
+	if onlyRatings(stored) {
+		stored = nil // it was given after the archive had taken the conversation out of the log
+	}
 	switch {
 	case claimed && len(stored) > 0, slices.ContainsFunc(stored, func(m bus.Stored) bool { return belongsTo(m, contact) }):
 		return stored, nil

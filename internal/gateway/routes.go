@@ -34,6 +34,8 @@ func (g *Gateway) handlers(files *page.Files) map[string]http.HandlerFunc {
 		"POST /v1/conversations/{id}/messages": g.api(g.send),
 		"GET /v1/conversations/{id}/messages":  g.api(g.history),
 		"POST /v1/conversations/{id}/close":    g.api(g.close),
+		"POST /v1/conversations/{id}/callback": g.api(g.callback),
+		"POST /v1/conversations/{id}/rating":   g.api(g.rating),
 		"POST /v1/channels/webhook":            g.reply(g.bridged),
 		"GET /widget.js": func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("X-Content-Type-Options", "nosniff")

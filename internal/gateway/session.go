@@ -87,6 +87,10 @@ func (s *session) Receive(ctx context.Context, data []byte) error {
 		return s.say(ctx, f)
 	case chatwire.TypeTyping:
 		s.typing(ctx, f.On)
+	case chatwire.TypeCallBack:
+		return s.refused(s.callBack(ctx, f))
+	case chatwire.TypeRate:
+		return s.refused(s.link.rate(ctx, s.g, s.contact.ID, f.Conversation, conversation.Rating{Score: f.Score, Comment: f.Comment}))
 	case chatwire.TypeClose:
 		return s.close(ctx)
 	case chatwire.TypeHello:

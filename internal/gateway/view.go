@@ -75,7 +75,8 @@ func (v *view) message(e conversation.Event, m *conversation.Message) any {
 func (v *view) changed(e conversation.Event) any {
 	now := v.public()
 	now.Seq, now.At = e.Seq, e.At
-	same := v.shown.Status == now.Status && v.shown.Queue == now.Queue && equal(v.shown.Agent, now.Agent)
+	same := v.shown.Status == now.Status && v.shown.Queue == now.Queue && equal(v.shown.Agent, now.Agent) &&
+		v.shown.Until.Equal(now.Until) && v.shown.CallBack == now.CallBack && v.shown.Score == now.Score
 	if same || now.Status == conversation.StatusNone {
 		return nil
 	}
@@ -89,6 +90,14 @@ func (v *view) public() chatwire.State {
 	f := chatwire.State{Type: chatwire.TypeState, Seq: v.shown.Seq, Conversation: s.ID, At: v.shown.At, Status: s.Status}
 	if s.Status.Waiting() {
 		f.Queue = s.Queue
+	}
+	f.CallBack = s.CallbackOffered && s.Status.Waiting()
+	// What an agent puts aside for later work without a promise is none of the customer's business.
+	if s.Status == conversation.StatusCallbackPending || s.Status == conversation.StatusPending && s.Promised {
+		f.Until = s.Deadline
+	}
+	if s.Rating != nil {
+		f.Score = s.Rating.Score
 	}
 	// An agent who is only asked may still decline: the customer need not know the name.
 	if owner := s.Owner(); owner != nil {

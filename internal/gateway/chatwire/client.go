@@ -2,8 +2,10 @@ package chatwire
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/deskfleet/deskfleet/internal/conversation"
@@ -19,6 +21,10 @@ const (
 	TypeMessage = "message"
 	TypeTyping  = "typing"
 	TypeClose   = "close"
+	// TypeCallBack and TypeRate: a customer who waits wants to be answered later, and one whose conversation has ended
+	// rates it.
+	TypeCallBack = "callBack"
+	TypeRate     = "rate"
 )
 
 // MaxNameRunes of the name that a contact gives.
@@ -45,6 +51,13 @@ type ClientFrame struct {
 
 	// Of typing.
 	On bool `json:"on,omitempty"`
+
+	// Of callBack.
+	Until time.Time `json:"until,omitzero"`
+
+	// Of rate.
+	Score   int    `json:"score,omitempty"`
+	Comment string `json:"comment,omitempty"`
 }
 
 // ContactCard is what a contact says about itself. Nothing in it is verified.
@@ -69,7 +82,7 @@ func DecodeClient(data []byte) (*ClientFrame, error) {
 func (f *ClientFrame) validate() error {
 	switch f.Type {
 	case "":
-		return invalid("type", "", "say what the frame is: hello, message, typing or close")
+		return invalid("type", "", "say what the frame is: hello, message, typing, callBack, rate or close")
 	case TypeHello:
 		if f.Contact != nil {
 			if err := CheckName(f.Contact.Name); err != nil {
@@ -78,6 +91,13 @@ func (f *ClientFrame) validate() error {
 		}
 	case TypeMessage:
 		if err := CheckMessage(f.ClientID, f.Text); err != nil {
+			return err
+		}
+	case TypeRate:
+		if f.Conversation == "" {
+			return invalid("conversation", "", "name the conversation that is rated")
+		}
+		if err := CheckRating(f.Score, f.Comment); err != nil {
 			return err
 		}
 	}
@@ -105,6 +125,15 @@ func CheckMessage(clientID, text string) error {
 	}
 	if strings.TrimSpace(text) == "" {
 		return invalid("text", text, "write something")
+	}
+	return nil
+}
+
+// CheckRating of a conversation. The error is a *problem.Problem.
+func CheckRating(score int, comment string) error {
+	r := conversation.Rating{Score: score, Comment: comment}
+	if wrong, ok := errors.AsType[*conversation.FieldError](r.Validate()); ok {
+		return invalid(wrong.Field, wrong.Value, wrong.Remedy)
 	}
 	return nil
 }

@@ -9,6 +9,8 @@
 //	{"type":"hello","v":1,"token":"dft1.…","contact":{"name":"Li Wei"},"language":"zh","conversation":"01JD…","resumeAfter":481,"start":false}
 //	{"type":"message","clientId":"m1","text":"where is my order","language":"en","conversation":"01JD…"}
 //	{"type":"typing","on":true}
+//	{"type":"callBack","until":"2026-11-21T09:00:00Z"}
+//	{"type":"rate","conversation":"01JD…","score":5,"comment":"quick"}
 //	{"type":"close"}
 //
 // hello comes first, within ten seconds. Without a token the client is a new contact and is given one in
@@ -19,6 +21,10 @@
 // message is sent again, with the same clientId, until its ack or its refusal has come; conversation is
 // what the client showed when the message was first sent, empty when it showed none. clientId is 1 to 64 of
 // [A-Za-z0-9_-] and unique in the conversation.
+//
+// callBack is for who waits for people: the conversation is put aside until the time, with the place that the wait has
+// earned, or without a time keeps its place in the queue; in both cases the customer need not stay connected. rate is
+// for a conversation that has ended: a score of 1 to 5, the last one counts.
 //
 // close ends the open conversation.
 //
@@ -43,7 +49,9 @@
 // the message; it may come before or behind the message itself.
 //
 // status is Queued (queue "bot": a bot is about to answer; otherwise people are), Bot, Offered (an agent is
-// asked), Active (the agent has joined), WrapUp, Closed, Abandoned or Reopened. After Closed or Abandoned the
+// asked), Active (the agent has joined), WrapUp, Pending and CallbackPending (put aside; until says when it goes on, if
+// the customer was told or asked for it), Closed, Abandoned or Reopened. callBack says that the customer need not stay
+// connected while it waits, score what they gave. After Closed or Abandoned the
 // next message opens another conversation, unless one came in before the end was stored: then all of them reopen
 // the conversation. position 1 is next; 0 means that the conversation waits no longer.
 //

@@ -82,6 +82,12 @@ type State struct {
 	Queue string `json:"queue,omitempty"`
 	// Agent that answers.
 	Agent *Party `json:"agent,omitempty"`
+	// Until is when it goes on, of one that is put aside and whose customer was told or asked for it.
+	Until time.Time `json:"until,omitzero"`
+	// CallBack says that the customer need not stay connected while it waits.
+	CallBack bool `json:"callBack,omitempty"`
+	// Score that the customer has given; 0 for none.
+	Score int `json:"score,omitempty"`
 }
 
 // CaughtUp says that everything stored so far has been sent.
@@ -157,6 +163,9 @@ type ServerFrame struct {
 	Queue            string                 `json:"queue"`
 	Agent            *Party                 `json:"agent"`
 	State            *State                 `json:"state"`
+	Until            time.Time              `json:"until"`
+	CallBack         bool                   `json:"callBack"`
+	Score            int                    `json:"score"`
 	Duplicate        bool                   `json:"duplicate"`
 	On               bool                   `json:"on"`
 	Position         int                    `json:"position"`

@@ -1,4 +1,5 @@
 import { Client } from './client.js';
+import { setUpAfter } from './after.js';
 import { language, wordsOf } from './words.js';
 
 const $ = (id) => document.getElementById(id);
@@ -31,6 +32,8 @@ $('person').textContent = words.person;
 $('status').textContent = words.connecting;
 
 const client = new Client(new URL('/v1/chat', location.href.replace(/^http/, 'ws')).href, lang);
+
+const after = setUpAfter(client, words, lang);
 
 // ---- what the desk says
 
@@ -77,6 +80,7 @@ client.addEventListener('position', ({ detail: f }) => {
   if (!waits) return;
   $('place').textContent = f.position;
   $('place-text').textContent = words.place(f.position, f.waiting);
+  $('wait-text').textContent = f.expectedWaitSeconds ? words.wait(f.expectedWaitSeconds) : '';
 });
 
 client.addEventListener('typing', ({ detail: f }) => typing(f.on ? f.from : null));
@@ -103,6 +107,7 @@ function change(next, tell) {
   $('person').hidden = next.status !== 'Bot';
   if (!['Queued', 'Offered'].includes(next.status)) $('queue').hidden = true;
   if (!open) typing(null);
+  after(next);
   status(true);
 }
 
@@ -115,6 +120,7 @@ function describe() {
     case 'Bot': case 'Active': return words.answering(nameOf(state.agent));
     case 'Offered': return words.asked;
     case 'Queued': return state.queue === 'bot' ? words.online : words.waiting;
+    case 'Pending': case 'CallbackPending': return words.pending;
     case 'Closed': case 'Abandoned': case 'WrapUp': return words.ended;
     default: return words.online;
   }

@@ -59,6 +59,9 @@ export class Client extends EventTarget {
   }
 
   typing(on) { if (this.#ready) this.#send({ type: 'typing', on }); }
+  // callBack waits elsewhere: until the time, or until it is the customer's turn.
+  callBack(until) { if (this.#ready) this.#send({ type: 'callBack', until }); }
+  rate(score, comment) { if (this.#ready) this.#send({ type: 'rate', conversation: this.#kept.conversation, score, comment: comment || undefined }); }
   close() { if (this.#ready) this.#send({ type: 'close' }); }
 
   #take(f) {
