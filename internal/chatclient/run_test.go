@@ -291,6 +291,7 @@ func TestInteractive(t *testing.T) {
 
 	// Waiting elsewhere, being served, and rating.
 	enter("I want a human")
+	eventually.True(t, "it waits again", func() bool { return strings.Count(out.String(), "-- number 1 of 1") == 2 })
 	enter("/callback tomorrow")
 	out.shows(t, `-- "tomorrow" is no time`)
 	enter("/callback")
