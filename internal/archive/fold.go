@@ -20,6 +20,9 @@ type convRow struct {
 	queue       string
 	agent       conversation.Agent
 	disposition string
+	tags        []string
+	tagged      bool // the tags are others than those that are stored
+	rating      conversation.Rating
 	openedAt    time.Time
 	endedAt     time.Time // zero while open
 	loggedAt    time.Time // of the last event, by the bus's clock
@@ -76,6 +79,10 @@ func (r *convRow) say(e conversation.Event, m *conversation.Message, fresh bool)
 
 // decide folds an event of ownership.
 func (r *convRow) decide(e conversation.Event) error {
+	if b, ok := e.Body.(*conversation.Rated); ok {
+		r.rating, r.state.Rating = b.Rating, &b.Rating // it moves the conversation nowhere
+		return nil
+	}
 	err := r.apply(e)
 	switch b := e.Body.(type) {
 	case *conversation.Opened:
@@ -84,6 +91,8 @@ func (r *convRow) decide(e conversation.Event) error {
 		r.contactName = orOld(b.ContactName, r.contactName)
 	case *conversation.Closed:
 		r.disposition = b.Disposition
+	case *conversation.Tagged:
+		r.tags, r.tagged = b.Tags, true
 	}
 	if err != nil {
 		// The archive may have missed the beginning. Whether the conversation is over decides about

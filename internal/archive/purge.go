@@ -102,7 +102,7 @@ func endedConversations(ctx context.Context, tx *sql.Tx, endedBefore time.Time, 
 }
 
 // conversationTables hold rows by column conversation. A table that an erasure must reach belongs here.
-var conversationTables = []string{"messages", "ownership", "facts", "stays"}
+var conversationTables = []string{"messages", "ownership", "facts", "stays", "conversation_tags"}
 
 func deleteConversations(ctx context.Context, tx *sql.Tx, ids []conversation.ID) error {
 	args := make([]any, len(ids))

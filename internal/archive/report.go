@@ -28,13 +28,6 @@ var reportKeys = map[protocol.ReportBy]struct{ key, kind, where, same string }{
 	},
 }
 
-// missingFigures are asked for, and have no data yet.
-var missingFigures = []protocol.MissingFigure{
-	{Figure: "csat", Why: "customers are not asked for a rating yet"},
-	{Figure: "complaints", Why: "complaints are not told from other conversations yet; a queue of their own counts them"},
-	{Figure: "occupancy", Why: "the archive does not hold when agents were signed on; the metrics of the router do"},
-}
-
 // Report implements Store.
 func (d *DB) Report(ctx context.Context, r protocol.ReportRequest, levels Levels, now time.Time) (*protocol.ReportReply, error) {
 	q, err := newReportQuery(&r, levels, now)
@@ -50,7 +43,7 @@ func (d *DB) Report(ctx context.Context, r protocol.ReportRequest, levels Levels
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
-	reply := &protocol.ReportReply{V: protocol.Version, OK: true, Missing: missingFigures}
+	reply := &protocol.ReportReply{V: protocol.Version, OK: true, Missing: []protocol.MissingFigure{}}
 	if len(rows) > q.limit {
 		rows = rows[:q.limit]
 		reply.Next = afterOf(&rows[len(rows)-1])
@@ -60,6 +53,9 @@ func (d *DB) Report(ctx context.Context, r protocol.ReportRequest, levels Levels
 	}
 	for i := range rows {
 		q.complete(&rows[i])
+		if err := q.occupied(ctx, tx, &rows[i], now); err != nil {
+			return nil, fmt.Errorf("report: %w", err)
+		}
 	}
 	reply.Rows = rows
 	return reply, nil
@@ -105,9 +101,12 @@ func newReportQuery(r *protocol.ReportRequest, levels Levels, now time.Time) (*r
 			AND n.id <> st.conversation AND n.opened_at > st.left_at AND n.opened_at <= st.left_at + %d) THEN 1 ELSE 0 END AS resolved,
 		CASE WHEN closing = 1 AND reopened = 0 AND st.left_at + %d > %d THEN 1 ELSE 0 END AS provisional,
 		CASE WHEN EXISTS (SELECT 1 FROM stays e WHERE e.conversation = st.conversation AND e.number < st.number AND e.outcome = 'answered'
-			AND e.began_at >= $1 AND %s) THEN 1 ELSE 0 END AS again
+			AND e.began_at >= $1 AND %s) THEN 1 ELSE 0 END AS again,
+		CASE WHEN EXISTS (SELECT 1 FROM stays l WHERE l.conversation = st.conversation AND l.number > st.number) THEN 0 ELSE 1 END AS latest,
+		COALESCE((SELECT c.rating FROM conversations c WHERE c.id = st.conversation), 0) AS rating,
+		CASE WHEN EXISTS (SELECT 1 FROM conversation_tags g WHERE g.tag = '%s' AND g.conversation = st.conversation) THEN 1 ELSE 0 END AS complaint
 		FROM stays st WHERE began_at >= $1 AND began_at < $2%s) `,
-		keys.key, keys.kind, q.within(), int64(protocol.FirstContactWindow), int64(protocol.FirstContactWindow), nanos(now), keys.same, keys.where)
+		keys.key, keys.kind, q.within(), int64(protocol.FirstContactWindow), int64(protocol.FirstContactWindow), nanos(now), keys.same, conversation.TagComplaint, keys.where)
 	return q, nil
 }
 
@@ -151,6 +150,8 @@ func (q *reportQuery) counts(ctx context.Context, tx *sql.Tx) ([]protocol.Report
 		count("ending = 'handOff'"), count("ending IN ('agentLost', 'signedOff', 'drained')"),
 		count("closing = 1"), count("reopened = 1"), count("resolved = 1"), count("resolved = 1 AND provisional = 1"), count("deflected = 1"),
 		count("outcome = 'answered' AND agent_kind = 'bot'"),
+		count("latest = 1 AND rating > 0"), "SUM(CASE WHEN latest = 1 THEN rating ELSE 0 END)", count("latest = 1 AND rating >= 4"),
+		count("latest = 1 AND complaint = 1"), count("latest = 1"),
 	}, ", ") + fmt.Sprintf(` FROM s WHERE kind > $%d OR kind = $%d AND k > $%d GROUP BY kind, k ORDER BY kind, k LIMIT %d`, n-1, n-1, n, q.limit+1)
 	found, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
@@ -160,13 +161,14 @@ func (q *reportQuery) counts(ctx context.Context, tx *sql.Tx) ([]protocol.Report
 	var rows []protocol.ReportRow
 	for found.Next() {
 		var r protocol.ReportRow
-		var byBots int64
+		var byBots, scores, satisfied, latest int64
 		if err := found.Scan(&r.Kind, &r.ID, &r.Name, &r.Pool, &r.Stays, &r.Answered, &r.Abandoned, &r.Moved, &r.TurnedAway, &r.Waiting,
 			&r.Conversations, &r.AnsweredWithin, &r.Transfers, &r.Lost, &r.Closed, &r.Reopened, &r.ResolvedFirst, &r.Provisional,
-			&r.Deflected, &byBots); err != nil {
+			&r.Deflected, &byBots, &r.Ratings, &scores, &satisfied, &r.Complaints, &latest); err != nil {
 			return nil, err
 		}
 		r.DeflectionShare = share(r.Deflected, byBots)
+		r.CSAT, r.ScoreMean, r.ComplaintShare = share(satisfied, r.Ratings), share(scores, r.Ratings), share(r.Complaints, latest)
 		rows = append(rows, r)
 	}
 	return rows, found.Err()

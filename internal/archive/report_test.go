@@ -64,6 +64,14 @@ func (c tale) closed(seconds int, agent conversation.Agent) {
 	c.s.at(seconds).event(c.id, &conversation.Closed{By: agent.Actor(), Reason: conversation.CloseResolved})
 }
 
+// rates stores a customer's rating, as the gateway does.
+func (s *script) rates(conv conversation.ID, contact string, score int, comment string) {
+	s.t.Helper()
+	s.add(s.subjects.Messages(string(conv)), encode(s.t, conv, s.now, &conversation.Rated{
+		By: customer(contact), Rating: conversation.Rating{Score: score, Comment: comment},
+	}))
+}
+
 // tell all stays that are due.
 func (d *DB) tell(t testing.TB) {
 	t.Helper()
@@ -159,7 +167,8 @@ func TestReportOfKnownConversations(t *testing.T) {
 		db.tell(t)
 
 		now := start.Add(8 * 24 * time.Hour)
-		exactly := cmpopts.EquateApprox(0, 1e-9)
+		// Nobody complains here: the test below has them.
+		exactly := gocmp.Options{cmpopts.EquateApprox(0, 1e-9), cmpopts.IgnoreFields(protocol.ReportRow{}, "ComplaintShare")}
 		byQueue, byAgent := hour, hour
 		byQueue.By, byAgent.By = protocol.ByQueue, protocol.ByAgent
 		queues := map[string]protocol.ReportRow{
@@ -289,6 +298,9 @@ type told struct {
 	cause   conversation.Cause
 	agent   conversation.Agent
 	contact string
+	// Of the first one: what became of the conversation besides.
+	score     int
+	complaint bool
 }
 
 // drawTale lets a conversation take any course that the state machine allows, until it ends.
@@ -303,6 +315,17 @@ func drawTale(r *rapid.T, s *script, drawn map[conversation.ID][]told) {
 		drawn[c.id] = append(drawn[c.id], n)
 	}
 	note(told{what: "opened", queue: queue})
+	if rapid.Bool().Draw(r, "complaint") {
+		c.s.at(seconds).event(c.id, &conversation.Tagged{By: ann.Actor(), Tags: []string{"complaint", "lamp"}})
+		drawn[c.id][0].complaint = true
+	}
+	defer func() {
+		for range rapid.IntRange(0, 2).Draw(r, "ratings") { // the last one counts
+			score := rapid.IntRange(1, 5).Draw(r, "score")
+			c.s.at(seconds).rates(c.id, contact, score, "")
+			drawn[c.id][0].score = score
+		}
+	}()
 	var owner conversation.Agent
 	status := "waiting"
 	for range 12 {

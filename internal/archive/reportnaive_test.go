@@ -14,7 +14,7 @@ import (
 func naive(drawn map[conversation.ID][]told, r *protocol.ReportRequest, now time.Time) map[string]protocol.ReportRow {
 	rows := map[string]protocol.ReportRow{}
 	conversations, spans := map[string]map[conversation.ID]bool{}, map[string][3][]float64{}
-	bots := map[string]int64{}
+	bots, latest, scores, satisfied := map[string]int64{}, map[string]int64{}, map[string]int64{}, map[string]int64{}
 	for id, events := range drawn {
 		for i, e := range events {
 			entered := e.what == "opened" || e.what == "queued"
@@ -37,6 +37,19 @@ func naive(drawn map[conversation.ID][]told, r *protocol.ReportRequest, now time
 			row, all := rows[key], spans[key]
 			row.ID, row.WithinSeconds = key, r.WithinSeconds
 			row.Stays++
+			if last(events, i) {
+				latest[key]++
+				if score := int64(events[0].score); score > 0 {
+					row.Ratings++
+					scores[key] += score
+					if score > 3 {
+						satisfied[key]++
+					}
+				}
+				if events[0].complaint {
+					row.Complaints++
+				}
+			}
 			switch decided.what {
 			case "abandoned":
 				row.Abandoned++
@@ -94,6 +107,7 @@ func naive(drawn map[conversation.ID][]told, r *protocol.ReportRequest, now time
 		row.Conversations = int64(len(conversations[key]))
 		row.AbandonmentShare, row.ServiceLevel = part(row.Abandoned, row.Answered+row.Abandoned), part(row.AnsweredWithin, row.Answered+row.Abandoned)
 		row.FirstContactResolution, row.DeflectionShare = part(row.ResolvedFirst, row.Closed), part(row.Deflected, bots[key])
+		row.ScoreMean, row.CSAT, row.ComplaintShare = part(scores[key], row.Ratings), part(satisfied[key], row.Ratings), part(row.Complaints, latest[key])
 		row.Wait, row.FirstResponse, row.Handle = summary(spans[key][0]), summary(spans[key][1]), summary(spans[key][2])
 		rows[key] = row
 	}
@@ -153,4 +167,14 @@ func summary(all []float64) protocol.Spans {
 	}
 	rank := func(p float64) float64 { return all[int(math.Ceil(p*float64(len(all))))-1] }
 	return protocol.Spans{Count: int64(len(all)), MeanSeconds: sum / float64(len(all)), P50Seconds: rank(0.5), P90Seconds: rank(0.9)}
+}
+
+// last says whether the conversation came into no queue anew behind event i.
+func last(events []told, i int) bool {
+	for j := i + 1; j < len(events); j++ {
+		if e := events[j]; e.what == "queued" && waitingIn(events[:j]) != e.queue {
+			return false
+		}
+	}
+	return true
 }

@@ -46,7 +46,7 @@ func checkSearch(r *protocol.SearchRequest) error {
 		return badRequest("text", fmt.Sprint(n, " words"), fmt.Sprintf("use at most %d", protocol.MaxWords))
 	}
 	for _, f := range []struct{ field, value string }{
-		{"text", r.Text}, {"contact", r.Contact}, {"agent", r.Agent}, {"channel", r.Channel},
+		{"text", r.Text}, {"contact", r.Contact}, {"agent", r.Agent}, {"channel", r.Channel}, {"tag", r.Tag}, {"disposition", r.Disposition},
 	} {
 		if clean(f.value) != f.value {
 			return badRequest(f.field, clean(f.value), "write it in UTF-8 without zero bytes")
@@ -105,11 +105,14 @@ func conversationQuery(r *protocol.SearchRequest) (searchQuery, error) {
 
 func (c *conditions) addFilters(r *protocol.SearchRequest, at string) {
 	for _, f := range []struct{ column, value string }{
-		{"c.contact", r.Contact}, {"c.agent_id", r.Agent}, {"c.channel", r.Channel},
+		{"c.contact", r.Contact}, {"c.agent_id", r.Agent}, {"c.channel", r.Channel}, {"c.disposition", r.Disposition},
 	} {
 		if f.value != "" {
 			c.add(f.column+" = ", f.value)
 		}
+	}
+	if r.Tag != "" {
+		c.addFull(fmt.Sprintf("EXISTS (SELECT 1 FROM conversation_tags t WHERE t.conversation = c.id AND t.tag = $%d)", c.next()), r.Tag)
 	}
 	if !r.From.IsZero() {
 		c.add(at+" >= ", clampNanos(r.From))

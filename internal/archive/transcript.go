@@ -83,7 +83,8 @@ func parseCursor(s string) (generation int64, seq uint64, err error) {
 }
 
 const conversationColumns = `c.id, c.status, c.channel, c.contact, c.contact_name, c.language, c.queue,
-	c.agent_kind, c.agent_id, c.agent_name, c.agent_pool, c.disposition, c.opened_at, c.ended_at, c.messages, c.last_seq`
+	c.agent_kind, c.agent_id, c.agent_name, c.agent_pool, c.disposition, c.opened_at, c.ended_at, c.messages, c.last_seq,
+	c.tags, c.rating, c.rating_comment`
 
 // conversationScan reads conversationColumns.
 type conversationScan struct {
@@ -91,17 +92,27 @@ type conversationScan struct {
 	agent  conversation.Agent
 	opened int64
 	ended  sql.NullInt64
+	tags   string
+	rating conversation.Rating
 }
 
 func (s *conversationScan) targets() []any {
 	c := &s.conv
 	return []any{&c.ID, &c.Status, &c.Channel, &c.Contact, &c.ContactName, &c.Language, &c.Queue,
-		&s.agent.Kind, &s.agent.ID, &s.agent.Name, &s.agent.Pool, &c.Disposition, &s.opened, &s.ended, &c.Messages, &c.LastSeq}
+		&s.agent.Kind, &s.agent.ID, &s.agent.Name, &s.agent.Pool, &c.Disposition, &s.opened, &s.ended, &c.Messages, &c.LastSeq,
+		&s.tags, &s.rating.Score, &s.rating.Comment}
 }
 
 func (s *conversationScan) result() protocol.Conversation {
 	c := s.conv
 	c.OpenedAt, c.EndedAt = fromNanos(s.opened), fromNanos(s.ended.Int64)
+	if s.tags != "" {
+		c.Tags = strings.Fields(s.tags)
+	}
+	if s.rating.Score > 0 {
+		rating := s.rating
+		c.Rating = &rating
+	}
 	if s.agent.ID != "" {
 		agent := s.agent
 		c.Agent = &agent

@@ -158,7 +158,8 @@ func (w *batchWriter) unreadable(ctx context.Context, s *bus.Stored, problem err
 }
 
 const rowColumns = `status, channel, contact, contact_name, language, queue, agent_kind, agent_id, agent_name, agent_pool,
-	disposition, opened_at, ended_at, logged_at, generation, last_seq, customer_seq, purged_seq, messages, state`
+	disposition, opened_at, ended_at, logged_at, generation, last_seq, customer_seq, purged_seq, messages, state,
+	tags, rating, rating_comment`
 
 // row gives the row of a conversation, read or new.
 func (w *batchWriter) row(ctx context.Context, id conversation.ID) (*convRow, error) {
@@ -172,10 +173,11 @@ func (w *batchWriter) row(ctx context.Context, id conversation.ID) (*convRow, er
 	r := &convRow{id: id}
 	var opened, logged int64
 	var ended sql.NullInt64
-	var state string
+	var state, tags string
 	err = statement.QueryRowContext(ctx, string(id)).Scan(&r.status, &r.channel, &r.contact, &r.contactName, &r.language,
 		&r.queue, &r.agent.Kind, &r.agent.ID, &r.agent.Name, &r.agent.Pool, &r.disposition, &opened, &ended, &logged,
-		&r.generation, &r.lastSeq, &r.customerSeq, &r.purgedSeq, &r.messages, &state)
+		&r.generation, &r.lastSeq, &r.customerSeq, &r.purgedSeq, &r.messages, &state,
+		&tags, &r.rating.Score, &r.rating.Comment)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		r = newConvRow(id, w.generation)
@@ -183,6 +185,7 @@ func (w *batchWriter) row(ctx context.Context, id conversation.ID) (*convRow, er
 	case err != nil:
 		return nil, fmt.Errorf("read conversation %s: %w", id, err)
 	default:
+		r.tags = strings.Fields(tags)
 		r.openedAt, r.loggedAt, r.endedAt = fromNanos(opened), fromNanos(logged), fromNanos(ended.Int64)
 		if r.state, err = decodeState(state); err != nil {
 			return nil, fmt.Errorf("conversation %s: %w", id, err)
@@ -200,17 +203,36 @@ func (w *batchWriter) saveRow(ctx context.Context, r *convRow) error {
 	ended := sql.NullInt64{Int64: nanos(r.endedAt), Valid: !r.endedAt.IsZero()}
 	args := []any{string(r.id), string(r.status), r.channel, clean(r.contact), clean(r.contactName), clean(r.language), r.queue,
 		string(r.agent.Kind), r.agent.ID, clean(r.agent.Name), clean(r.agent.Pool), clean(r.disposition), nanos(r.openedAt), ended,
-		nanos(r.loggedAt), r.generation, r.lastSeq, r.customerSeq, r.purgedSeq, r.messages, state}
+		nanos(r.loggedAt), r.generation, r.lastSeq, r.customerSeq, r.purgedSeq, r.messages, state,
+		clean(strings.Join(r.tags, " ")), r.rating.Score, clean(r.rating.Comment)}
 	query := `UPDATE conversations SET status = $2, channel = $3, contact = $4, contact_name = $5, language = $6, queue = $7,
 		agent_kind = $8, agent_id = $9, agent_name = $10, agent_pool = $11, disposition = $12, opened_at = $13, ended_at = $14,
-		logged_at = $15, generation = $16, last_seq = $17, customer_seq = $18, purged_seq = $19, messages = $20, state = $21
+		logged_at = $15, generation = $16, last_seq = $17, customer_seq = $18, purged_seq = $19, messages = $20, state = $21,
+		tags = $22, rating = $23, rating_comment = $24
 		WHERE id = $1`
 	if r.isNew {
 		query = `INSERT INTO conversations (id, ` + rowColumns + `) VALUES
-			($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`
+			($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)`
 	}
-	if _, err := w.exec(ctx, query, args...); err != nil {
+	_, err = w.exec(ctx, query, args...)
+	if err == nil && r.tagged {
+		err = w.saveTags(ctx, r)
+	}
+	if err != nil {
 		return fmt.Errorf("save conversation %s: %w", r.id, err)
+	}
+	return nil
+}
+
+// saveTags replaces the tags by which a conversation is found.
+func (w *batchWriter) saveTags(ctx context.Context, r *convRow) error {
+	if _, err := w.exec(ctx, `DELETE FROM conversation_tags WHERE conversation = $1`, string(r.id)); err != nil {
+		return err
+	}
+	for _, tag := range r.tags {
+		if _, err := w.exec(ctx, `INSERT INTO conversation_tags (tag, conversation) VALUES ($1, $2) ON CONFLICT DO NOTHING`, clean(tag), string(r.id)); err != nil {
+			return err
+		}
 	}
 	return nil
 }

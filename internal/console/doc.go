@@ -25,7 +25,7 @@
 //	GET /console/v1/transcripts/{id}?after=…&limit=100          supervisor; an agent for what it owns
 //	  {"conversation":{…},"items":[{"seq":17,"event":{…}},…],"next":"…"}: next goes into after
 //	GET /console/v1/agents, /console/v1/conversations?queue=…&agent=…&status=…     who is signed on, what is open
-//	GET /console/v1/search?q=…&contact=…&agent=…&from=…&to=…&limit=50&before=…     supervisor
+//	GET /console/v1/search?q=…&contact=…&agent=…&tag=…&disposition=…&from=…&to=…&limit=50&before=…     supervisor
 //	  {"hits":[{"conversation":{…},"message":{…}},…],"next":"…"}: next goes into before
 //	GET /console/v1/audit?after=…&limit=100&conversation=…&who=…&action=…&newest=true&verify=true     admin
 //	  {"records":[…],"next":100,"verified":{…}}

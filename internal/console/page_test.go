@@ -262,14 +262,14 @@ func TestReportPage(t *testing.T) {
 	eventually.True(t, "the conversation is in the report", func() bool {
 		var reply reportReply
 		status, _ := d.get(t, "/console/v1/reports/agents"+today(), bossToken, &reply)
-		return status == 200 && len(reply.Rows) == 1
+		return status == 200 && len(reply.Rows) == 1 && reply.Rows[0].Ratings == 1
 	})
 	b.Go(d.http.URL + "/console/")
 	b.Type("#token", bossToken)
 	b.Click("#signin-go")
 	b.Click("#report")
 	b.Sees("First response")
-	b.Sees("100 %")
+	b.Sees("100 %", "CSAT", "100 % (1)", "Complaints", "Occupancy")
 	b.Shot("console-report")
 	if n := b.Count("#report-rows tr"); n != 1 {
 		t.Errorf("%d rows are shown", n)

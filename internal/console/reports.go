@@ -188,6 +188,15 @@ var columns = []struct {
 	{"first_contact_resolution", func(r *archive.ReportRow) string { return ratio(r.FirstContactResolution) }},
 	{"deflected", func(r *archive.ReportRow) string { return whole(r.Deflected) }},
 	{"deflection_share", func(r *archive.ReportRow) string { return ratio(r.DeflectionShare) }},
+	{"ratings", func(r *archive.ReportRow) string { return whole(r.Ratings) }},
+	{"score_mean", func(r *archive.ReportRow) string { return ratio(r.ScoreMean) }},
+	{"csat", func(r *archive.ReportRow) string { return ratio(r.CSAT) }},
+	{"complaints", func(r *archive.ReportRow) string { return whole(r.Complaints) }},
+	{"complaint_share", func(r *archive.ReportRow) string { return ratio(r.ComplaintShare) }},
+	{"online_seconds", func(r *archive.ReportRow) string { return decimal(r.OnlineSeconds) }},
+	{"away_seconds", func(r *archive.ReportRow) string { return decimal(r.AwaySeconds) }},
+	{"busy_seconds", func(r *archive.ReportRow) string { return decimal(r.BusySeconds) }},
+	{"occupancy", func(r *archive.ReportRow) string { return ratio(r.Occupancy) }},
 }
 
 func cells(r *archive.ReportRow) []string {

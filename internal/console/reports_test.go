@@ -12,7 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	protocol "github.com/deskfleet/deskfleet/internal/archive/protocol"
+	"github.com/deskfleet/deskfleet/internal/bus"
 	"github.com/deskfleet/deskfleet/internal/console/agentwire"
+	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/routing"
 	"github.com/deskfleet/deskfleet/internal/testing/eventually"
 )
@@ -31,13 +33,22 @@ func TestReports(t *testing.T) {
 	eventually.True(t, "the conversation is in the report", func() bool {
 		agents = reportReply{}
 		status, _ := d.get(t, "/console/v1/reports/agents"+today(), bossToken, &agents)
-		return status == 200 && len(agents.Rows) == 1
+		return status == 200 && len(agents.Rows) == 1 && agents.Rows[0].Ratings == 1 && agents.Rows[0].Occupancy != nil
 	})
 	if r := agents.Rows[0]; r.ID != "chen" || r.Kind != "agent" || r.Conversations != 1 || r.Closed != 1 || r.FirstResponse.Count != 1 || *r.FirstContactResolution != 1 || r.Provisional != 1 {
 		t.Errorf("agents: %+v", r)
 	}
-	if len(agents.Missing) != 3 {
+	if r := agents.Rows[0]; *r.CSAT != 1 || *r.ScoreMean != 5 || r.Complaints != 1 || *r.ComplaintShare != 1 || r.OnlineSeconds <= 0 || *r.Occupancy <= 0 || *r.Occupancy > 1 {
+		t.Errorf("agents: %+v", r)
+	}
+	if len(agents.Missing) != 0 {
 		t.Errorf("missing are %v", agents.Missing)
+	}
+	var found struct {
+		Hits []protocol.Hit `json:"hits"`
+	}
+	if status, p := d.get(t, "/console/v1/search?tag=complaint&disposition=solved", bossToken, &found); status != 200 || len(found.Hits) != 1 || found.Hits[0].Conversation.Rating.Comment != "thanks" {
+		t.Errorf("by tag and disposition: %d %v %+v", status, p, found)
 	}
 	if status, p := d.get(t, "/console/v1/reports/queues"+today()+"&within=3600", bossToken, &queues); status != 200 || len(queues.Rows) != 1 {
 		t.Fatalf("queues: %d, %v, %v", status, p, queues.Rows)
@@ -89,8 +100,19 @@ func (d *desk) serveOne(t *testing.T) {
 	conv, _ := c.owns()
 	c.say(conv, "a1", "On its way.")
 	c.until(agentwire.TypeAck, func(f *agentwire.ServerFrame) bool { return f.ClientID == "a1" })
+	c.must(agentwire.ClientFrame{Type: agentwire.TypeTag, Conversation: conv, Tags: []string{conversation.TagComplaint}})
 	if p := c.request(agentwire.ClientFrame{Type: agentwire.TypeClose, Conversation: conv, Disposition: "solved"}); p != nil {
 		t.Fatal(p)
+	}
+	// As the gateway stores it.
+	data, err := conversation.Encode(conversation.NewEvent(conversation.NewID(time.Now()), conv, time.Now(), &conversation.Rated{
+		By: conversation.Actor{Kind: conversation.KindCustomer, ID: "c-1"}, Rating: conversation.Rating{Score: 5, Comment: "thanks"},
+	}))
+	if err == nil {
+		_, _, err = d.Log.Append(t.Context(), d.Subjects.Messages(string(conv)), data, bus.AppendOptions{MsgID: "rating"})
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

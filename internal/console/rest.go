@@ -149,7 +149,7 @@ func part(v *view, items []archive.Item, after string, most int) (any, error) {
 	s := &v.state
 	reply := transcriptReply{Items: []archive.Item{}, Conversation: &archive.Conversation{
 		ID: s.ID, Status: s.Status, Channel: s.Channel, Contact: s.Contact, ContactName: s.ContactName, Language: s.Language,
-		Queue: s.Queue, Agent: s.Agent, Disposition: s.Disposition, OpenedAt: s.OpenedAt, Messages: len(v.seen), LastSeq: v.last,
+		Queue: s.Queue, Agent: s.Agent, Disposition: s.Disposition, Tags: s.Tags, Rating: s.Rating, OpenedAt: s.OpenedAt, Messages: len(v.seen), LastSeq: v.last,
 	}}
 	for _, item := range items {
 		if item.Seq <= from {
@@ -188,6 +188,7 @@ func (c *Console) search(k *call) (any, error) {
 	}
 	request := archive.SearchRequest{
 		Text: q.Get("q"), Contact: q.Get("contact"), Agent: q.Get("agent"), Channel: q.Get("channel"),
+		Tag: q.Get("tag"), Disposition: q.Get("disposition"),
 		From: from, To: to, Limit: most, Before: q.Get("before"),
 	}
 	details, err := json.Marshal(request)

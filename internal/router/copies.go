@@ -57,11 +57,15 @@ func (s *session) chains() []*chain {
 	var chains []*chain
 	of := map[conversation.ID]*chain{}
 	for _, e := range s.owed {
-		c := of[e.Conversation]
+		key := e.Conversation
+		if key == "" {
+			key = e.ID // what people do stands for itself
+		}
+		c := of[key]
 		if c == nil {
 			state, known := s.desk.State(e.Conversation)
 			c = &chain{conversation: e.Conversation, known: known, ownSeq: state.OwnSeq}
-			of[e.Conversation] = c
+			of[key] = c
 			chains = append(chains, c)
 		}
 		c.events = append(c.events, e)
@@ -73,9 +77,12 @@ func (s *session) chains() []*chain {
 func (s *session) store(ctx context.Context, c *chain) error {
 	for _, e := range c.events {
 		var err error
-		if e.Type == conversation.TypeSaid {
+		switch {
+		case e.Type == conversation.TypeSaid:
 			err = s.say(ctx, e)
-		} else if c.known {
+		case e.Conversation == "":
+			err = s.tellAudit(ctx, e)
+		case c.known:
 			err = s.copyOwn(ctx, c, e)
 		}
 		if err != nil {

@@ -30,6 +30,8 @@ type replica struct {
 	written []conversation.Event
 	// owed are decisions whose copy on .own or .msg was not seen, in the order of the log.
 	owed []conversation.Event
+	// people are the signed-on agents who are no bots: what they do is told to the audit.
+	people map[string]struct{}
 	// claims by subject.
 	claims   map[string]claim
 	requests recent
@@ -53,12 +55,12 @@ func newReplica(subjects bus.Subjects, config routing.Config, log *slog.Logger) 
 	if err != nil {
 		return nil, fmt.Errorf("the desk's configuration: %w", err)
 	}
-	return &replica{names: subjects, logger: log, desk: desk, claims: map[string]claim{}}, nil
+	return &replica{names: subjects, logger: log, desk: desk, claims: map[string]claim{}, people: map[string]struct{}{}}, nil
 }
 
 // filters of the tail.
 func (r *replica) filters() []string {
-	return []string{r.names.Conversations(), r.names.Decisions(), r.names.Claims()}
+	return []string{r.names.Conversations(), r.names.Decisions(), r.names.Claims(), r.names.Audit()}
 }
 
 // fold takes one stored message. What cannot be read is reported and skipped: one bad message must not
@@ -78,6 +80,8 @@ func (r *replica) fold(st bus.Stored) *conversation.Batch {
 		r.foldClaim(st)
 	case bus.KindDecisions:
 		return r.foldBatch(st)
+	case bus.KindAudit:
+		r.foldAudit(st)
 	default:
 	}
 	return nil
@@ -175,6 +179,13 @@ func (r *replica) foldPart(b *conversation.Batch, seq uint64) {
 	if err := r.desk.Restore(r.parts); err != nil {
 		r.logger.Error("snapshot skipped", "seq", seq, "error", err)
 	}
+	// The leader that took it had told the audit everything before.
+	r.owed = slices.DeleteFunc(r.owed, func(e conversation.Event) bool { return e.Conversation == "" })
+	for _, a := range r.desk.Agents() {
+		if a.Kind == conversation.KindAgent {
+			r.people[a.ID] = struct{}{}
+		}
+	}
 	r.snapshotTaken(r.partsAt)
 }
 
@@ -205,7 +216,7 @@ func (r *replica) actedOn(seq uint64) {
 
 // owe remembers that a decision needs its copy.
 func (r *replica) owe(e conversation.Event) {
-	if e.Type.OnOwn() || e.Type == conversation.TypeSaid {
+	if e.Type.OnOwn() || e.Type == conversation.TypeSaid || r.ofPerson(e) {
 		r.owed = append(r.owed, e)
 	}
 	if e.Type == conversation.TypeForgotten {

@@ -85,7 +85,10 @@ type Conversation struct {
 	// Agent that owned it last.
 	Agent       *conversation.Agent `json:"agent,omitempty"`
 	Disposition string              `json:"disposition,omitempty"`
-	OpenedAt    time.Time           `json:"openedAt,omitzero"`
+	Tags        []string            `json:"tags,omitempty"`
+	// Rating is what the customer said of it last; nil for nothing.
+	Rating   *conversation.Rating `json:"rating,omitempty"`
+	OpenedAt time.Time            `json:"openedAt,omitzero"`
 	// EndedAt is zero while it is open.
 	EndedAt  time.Time `json:"endedAt,omitzero"`
 	Messages int       `json:"messages"`
@@ -101,6 +104,9 @@ type SearchRequest struct {
 	// Agent that owned the conversation last, by id.
 	Agent   string `json:"agent,omitempty"`
 	Channel string `json:"channel,omitempty"`
+	// Tag that the conversation has, and Disposition that it was closed with.
+	Tag         string `json:"tag,omitempty"`
+	Disposition string `json:"disposition,omitempty"`
 	// From and To bound the time of the message, or of the opening; From included, To not. Zero: unbounded.
 	From  time.Time `json:"from,omitzero"`
 	To    time.Time `json:"to,omitzero"`

@@ -108,6 +108,21 @@ type ReportRow struct {
 	// Deflected are conversations that a bot ended and that never were in a queue of people, of all that bots answered.
 	Deflected       int64    `json:"deflected"`
 	DeflectionShare *float64 `json:"deflectionShare,omitempty"`
+	// Ratings by customers of conversations whose last stay was there, their mean score from 1 to 5, and CSAT: the share
+	// of 4 and 5 among them.
+	Ratings   int64    `json:"ratings"`
+	ScoreMean *float64 `json:"scoreMean,omitempty"`
+	CSAT      *float64 `json:"csat,omitempty"`
+	// Complaints are the conversations with the tag conversation.TagComplaint whose last stay was there, and their share
+	// of all of which it was.
+	Complaints     int64    `json:"complaints"`
+	ComplaintShare *float64 `json:"complaintShare,omitempty"`
+	// Of people: how long they were online and away, and how long they had at least one conversation meanwhile, which
+	// counts when it has ended. Occupancy is that of the time online or busy.
+	OnlineSeconds float64  `json:"onlineSeconds,omitempty"`
+	AwaySeconds   float64  `json:"awaySeconds,omitempty"`
+	BusySeconds   float64  `json:"busySeconds,omitempty"`
+	Occupancy     *float64 `json:"occupancy,omitempty"`
 }
 
 // Spans of time. Percentiles are by nearest rank.

@@ -5,13 +5,14 @@ export function setUpFind(agent, words, show) {
   $('find').textContent = words.find;
   $('finding-title').textContent = words.find;
   $('find-text').placeholder = words.findText;
+  $('find-tag').placeholder = words.findTag;
   $('find-go').textContent = words.find;
   $('finding').querySelector('[value=cancel]').textContent = words.cancel;
   $('find').addEventListener('click', () => { $('hits').replaceChildren(); $('finding').showModal(); });
   $('find-form').addEventListener('submit', async (e) => {
     if (e.submitter?.value === 'cancel') return;
     e.preventDefault();
-    const reply = await get(agent, `/console/v1/search?limit=50&q=${encodeURIComponent($('find-text').value)}`);
+    const reply = await get(agent, `/console/v1/search?limit=50&q=${encodeURIComponent($('find-text').value)}&tag=${encodeURIComponent($('find-tag').value.trim())}`);
     $('hits').replaceChildren(...rows(reply, words, show));
   });
 }
@@ -24,7 +25,7 @@ function rows(reply, words, show) {
     const li = element('li');
     const open = button('', hit.message?.text || c.contactName || c.id, () => { $('finding').close(); show(c.id); });
     const at = new Date(hit.message?.at ?? c.openedAt);
-    open.append(element('br'), element('small', '', [c.contactName || c.contact, c.status, c.queue, `${at.toLocaleDateString()} ${clock(at)}`].filter(Boolean).join(' · ')));
+    open.append(element('br'), element('small', '', [c.contactName || c.contact, c.status, c.queue, c.disposition, ...(c.tags ?? []), c.rating && `${c.rating.score}/5`, `${at.toLocaleDateString()} ${clock(at)}`].filter(Boolean).join(' · ')));
     li.append(open);
     return li;
   });

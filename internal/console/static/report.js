@@ -43,6 +43,7 @@ const columns = [
   ['serviceLevel', (r) => percent(r.serviceLevel)], ['wait', (r) => spans(r.wait)], ['firstResponse', (r) => spans(r.firstResponse)],
   ['handle', (r) => spans(r.handle)], ['transfers', (r) => r.transfers], ['reopened', (r) => r.reopened],
   ['firstContactResolution', (r) => percent(r.firstContactResolution)], ['deflectionShare', (r) => percent(r.deflectionShare)],
+  ['csat', (r) => r.ratings && `${percent(r.csat)} (${r.ratings})`], ['complaints', (r) => r.complaints], ['occupancy', (r) => percent(r.occupancy)],
 ];
 
 function fill(reply, words) {
