@@ -64,6 +64,10 @@ type Options struct {
 // Worker is a bot worker.
 type Worker struct{ Name, Pool string }
 
+// failedTimeout is how long the roles may take to end when one has failed. Together with the start it stays below the 10 s
+// in which a desk of one process serves again.
+const failedTimeout = 3 * time.Second
+
 // shutdownTimeout of the HTTP server, after gateway and console have drained.
 const shutdownTimeout = 5 * time.Second
 
@@ -80,7 +84,10 @@ func Run(ctx context.Context, o Options) error {
 		}
 	}
 	o.Health.Drain()
-	return errors.Join(err, l.stop())
+	if err != nil {
+		return errors.Join(err, l.stopWithin(failedTimeout))
+	}
+	return l.stop()
 }
 
 // start the layers: each needs those before it.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 )
 
 // part is a role in the process.
@@ -62,4 +63,19 @@ func (l *layers) stop() error {
 		errs = append(errs, group.errs...)
 	}
 	return errors.Join(errs...)
+}
+
+// stopWithin is stop that gives up after a time: parts that wait for one that has failed would wait in vain, and the
+// desk serves nobody until it is started anew. What is stored is safe, as with a process that is killed.
+func (l *layers) stopWithin(limit time.Duration) error {
+	done := make(chan error, 1)
+	go func() { done <- l.stop() }()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-timer.C:
+		return fmt.Errorf("some roles did not end within %s and are left behind", limit)
+	}
 }

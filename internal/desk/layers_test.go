@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func TestLaterLayersEndFirst(t *testing.T) {
@@ -50,4 +52,23 @@ func TestAPartThatEndsByItselfEndsTheProcess(t *testing.T) {
 	if err := l.stop(); !errors.Is(err, full) {
 		t.Errorf("stop: %v", err)
 	}
+}
+
+// A part that waits for one that has failed does not keep the process from being started anew.
+func TestAFailedPartIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		free := make(chan struct{})
+		var l layers
+		l.log, l.failed = slog.New(slog.DiscardHandler), func(error) {}
+		l.start(part{"stuck", func(context.Context) error { <-free; return nil }})
+		began := time.Now()
+		if err := l.stopWithin(failedTimeout); err == nil || time.Since(began) != failedTimeout {
+			t.Errorf("after %s: %v", time.Since(began), err)
+		}
+		close(free)
+		synctest.Wait()
+		if err := l.stopWithin(failedTimeout); err != nil {
+			t.Error(err)
+		}
+	})
 }

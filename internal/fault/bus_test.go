@@ -144,10 +144,10 @@ func TestTheDiskIsFull(t *testing.T) {
 	tr := r.talk(customers, true)
 	r.ends(3)
 	filler := fill(t, filepath.Join(disk, "filler"))
-	r.buses[0].says("no space left on device")
+	r.buses[0].says("failed to store a msg")
 	r.buses[0].kill() // as somebody would who finds it like that
 	r.buses[0].start()
-	r.buses[0].says("no space left on device")
+	r.buses[0].says("failed to store a msg")
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}

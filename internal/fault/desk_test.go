@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -49,7 +50,8 @@ type shape struct {
 	buses, routers, gateways, bots int
 	// compact is one process with everything.
 	compact bool
-	lease   time.Duration
+	// lease of the routers; 0 for a short one, below 0 for the usual one.
+	lease time.Duration
 	// store is the folder of the first bus; empty for one of the test.
 	store string
 }
@@ -59,6 +61,7 @@ func newRig(t testing.TB, s shape) *rig {
 	if s.buses = max(s.buses, 1); s.lease == 0 {
 		s.lease = 500 * time.Millisecond
 	}
+	s.lease = max(s.lease, 0)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	r := &rig{t: t, ctx: ctx, folder: t.TempDir(), lease: s.lease, change: make(chan struct{})}
 	r.prepare(&s)
@@ -67,10 +70,9 @@ func newRig(t testing.TB, s shape) *rig {
 		t.Fatal(err)
 	}
 	r.ledger = ledger.New(r.promises())
-	ports := freePorts(t, s.buses+2)
 	if s.compact {
 		d := r.spec(runtimeconfig.RoleDesk, "desk")
-		d.BusListen, d.Listen, d.Data = r.busAddress(0), ports[0], filepath.Join(r.folder, "desk")
+		d.BusListen, d.Listen, d.Data = r.busAddress(0), freePorts(t, 1)[0], cmp.Or(s.store, filepath.Join(r.folder, "desk"))
 		if err := os.MkdirAll(filepath.Join(d.Data, "knowledge"), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -281,11 +283,7 @@ func (r *rig) recovers(p *process, more int) {
 	target := r.ledger.Ended() + more
 	r.mu.Unlock()
 	eventually.True(r.t, "the desk serves again", func() bool {
-		select {
-		case <-p.ended:
-			p.start()
-		default:
-		}
+		p.revive()
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		return r.ledger.Ended() >= target

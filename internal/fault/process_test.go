@@ -89,6 +89,15 @@ func (p *process) signal(s os.Signal) {
 	}
 }
 
+// revive starts the process anew if it has ended, as a cluster does.
+func (p *process) revive() {
+	select {
+	case <-p.ended:
+		p.start()
+	default:
+	}
+}
+
 // kill by SIGKILL.
 func (p *process) kill() {
 	p.t.Helper()

@@ -20,7 +20,7 @@ import (
 type traffic struct {
 	*rig
 	stopped  chan struct{}
-	finish   chan struct{}
+	ending   bool
 	work     sync.WaitGroup
 	agents   []*chatclient.Agent
 	serving  sync.WaitGroup
@@ -41,7 +41,7 @@ var quick = chatclient.Reconnect{First: 50 * time.Millisecond, Most: 400 * time.
 // keeps their conversations open.
 func (r *rig) talk(customers int, ending bool) *traffic {
 	r.t.Helper()
-	tr := &traffic{rig: r, stopped: make(chan struct{}), finish: make(chan struct{})}
+	tr := &traffic{rig: r, stopped: make(chan struct{}), ending: ending}
 	for _, name := range people {
 		tr.signOn(name)
 	}
@@ -132,7 +132,8 @@ func (tr *traffic) converse(ctx context.Context, chat *chatclient.Chat, n int64,
 		tr.answered.Add(1)
 		if over := turn >= turns; over && !ending {
 			select {
-			case <-tr.finish:
+			case <-tr.stopped:
+				return nil
 			case <-time.After(50 * time.Millisecond): // the pace of a customer who stays
 				continue
 			}
@@ -256,9 +257,10 @@ func (tr *traffic) replies(more int64) {
 func (tr *traffic) end() {
 	tr.t.Helper()
 	close(tr.stopped)
-	close(tr.finish)
 	tr.work.Wait()
-	tr.until("nobody is talking any more", func(l *ledger.Ledger) bool { return len(l.Open()) == 0 })
+	if tr.ending {
+		tr.until("nobody is talking any more", func(l *ledger.Ledger) bool { return len(l.Open()) == 0 })
+	}
 	for _, a := range tr.agents {
 		a.Close()
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"strings"
 	"time"
 
 	"github.com/deskfleet/deskfleet/internal/bus"
@@ -98,7 +99,15 @@ func (s *session) mayLead(now time.Time) bool {
 	if !s.caughtUp || !s.conn.Connected() || s.term > s.dk || now.Before(s.nextTry) {
 		return false // or waiting for the tail to give our own decision back
 	}
-	return s.left || s.leader == "" || !now.Before(s.leaseEnds)
+	return s.left || s.leader == "" || s.led() || !now.Before(s.leaseEnds)
+}
+
+// led says whether the leader by the log was this very router: in an earlier session, or in a process before that had
+// its name. Neither is there any more, so that nobody has to be waited for. Were it wrong, the log would still let one
+// of them decide only.
+func (s *session) led() bool {
+	i := strings.LastIndexByte(s.leader, '_') // see New
+	return i >= 0 && s.leader[:i] == s.opts.Name
 }
 
 // takeOver tries to take the lead. The lead begins when the tail gives the decision back: by then

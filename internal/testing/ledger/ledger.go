@@ -67,6 +67,7 @@ type Ledger struct {
 	desired map[conversation.ID]bool
 
 	leader   string
+	decider  string
 	leaders  int
 	left     bool
 	cursor   uint64
@@ -99,8 +100,11 @@ func (l *Ledger) problem(format string, args ...any) {
 // Problems found so far, the first one first.
 func (l *Ledger) Problems() []string { return l.problems }
 
-// Leader is the router that took the lead last; Leaders is how often that happened.
+// Leader is the router that took the lead last.
 func (l *Ledger) Leader() string { return l.leader }
+
+// Decider is the router that decided last about a conversation.
+func (l *Ledger) Decider() string { return l.decider }
 
 // Leaders is how often the lead was taken.
 func (l *Ledger) Leaders() int { return l.leaders }
@@ -265,6 +269,7 @@ func (l *Ledger) addDecision(e *conversation.Event) {
 		}
 	}
 	if e.Conversation != "" {
+		l.decider = l.leader
 		l.tell(e, "dk")
 	}
 	l.model.follow(l.problem, e)
