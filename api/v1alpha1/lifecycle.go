@@ -36,6 +36,9 @@ const (
 	// ConditionArchiveBehind is present and True while a desk's archive does not keep up with storing, or is silent: what
 	// it has not stored stays on the bus. Abnormal-true: absent otherwise. It never enters Ready.
 	ConditionArchiveBehind = "ArchiveBehind"
+	// ConditionWebhooksTroubled is present and True while somebody has to look at a webhook of a desk: its receiver is gone
+	// or fails, or events were given up. Abnormal-true: absent otherwise.
+	ConditionWebhooksTroubled = "WebhooksTroubled"
 )
 
 // Reasons of conditions and events. They are stable: alerts may match them.
@@ -88,6 +91,12 @@ const (
 	ReasonLogFillsUp = "LogFillsUp"
 	// ReasonArchiveLags says that an archive stores more slowly than things happen.
 	ReasonArchiveLags = "ArchiveLags"
+	// ReasonWebhookDisabled says that the receiver of a webhook is gone, by its own word.
+	ReasonWebhookDisabled = "WebhookDisabled"
+	// ReasonWebhookFailing says that the receiver of a webhook takes nothing.
+	ReasonWebhookFailing = "WebhookFailing"
+	// ReasonDeadLetters says that events for a webhook were given up.
+	ReasonDeadLetters = "DeadLetters"
 	// ReasonArchiveSilent says that an archive does not answer.
 	ReasonArchiveSilent = "ArchiveSilent"
 )
@@ -125,7 +134,7 @@ func (d *ServiceDesk) WithoutFigures() any {
 	s.Conditions = slices.DeleteFunc(s.Conditions, func(c metav1.Condition) bool { return c.Type == ConditionLinked })
 	for i := range s.Conditions {
 		switch s.Conditions[i].Type {
-		case ConditionStorageLow, ConditionBusStorageLow, ConditionArchiveBehind:
+		case ConditionStorageLow, ConditionBusStorageLow, ConditionArchiveBehind, ConditionWebhooksTroubled:
 			s.Conditions[i].Message = ""
 		}
 	}

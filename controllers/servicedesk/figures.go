@@ -27,6 +27,7 @@ func (r *Reconciler) figures(desk *v1alpha1.ServiceDesk) time.Duration {
 		unknown(&desk.Status)
 		for _, kind := range []string{
 			v1alpha1.ConditionLinked, v1alpha1.ConditionStorageLow, v1alpha1.ConditionBusStorageLow, v1alpha1.ConditionArchiveBehind,
+			v1alpha1.ConditionWebhooksTroubled,
 		} {
 			meta.RemoveStatusCondition(&desk.Status.Conditions, kind)
 		}
@@ -48,6 +49,7 @@ func show(desk *v1alpha1.ServiceDesk, view *capacity.DeskView, now time.Time) ti
 		set(desk, v1alpha1.ConditionLinked, metav1.ConditionTrue, v1alpha1.ReasonFiguresArrive, "the desk reports how its customers are served")
 		storage(desk, view)
 		behind(desk, view.ArchiveLag)
+		troubled(desk, view.Webhooks)
 		return 0
 	case view.Young:
 		return 0 // what was said last stands until there was time to hear the desk

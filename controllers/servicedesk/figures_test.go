@@ -185,6 +185,41 @@ func TestArchiveThatIsBehindIsSaid(t *testing.T) {
 	}
 }
 
+func TestWebhooksInTroubleAreSaid(t *testing.T) {
+	desk := served()
+	said := func(hooks *wire.Webhooks) string {
+		show(desk, &capacity.DeskView{Fresh: true, Webhooks: hooks}, now)
+		if c := meta.FindStatusCondition(desk.Status.Conditions, v1alpha1.ConditionWebhooksTroubled); c != nil {
+			return string(c.Status) + " " + c.Reason + ": " + c.Message
+		}
+		return ""
+	}
+	dead := wire.WebhookTrouble{Name: "crm", DeadLetters: 3}
+	failing := wire.WebhookTrouble{Name: "erp", FailingSince: now, Problem: "status 503" + strings.Repeat("…", 200)}
+	gone := wire.WebhookTrouble{Name: "pager", DisabledAt: now, Problem: "status 410"}
+	for _, c := range []struct {
+		hooks *wire.Webhooks
+		want  []string
+	}{
+		{&wire.Webhooks{}, nil},
+		{&wire.Webhooks{Troubled: []wire.WebhookTrouble{dead}}, []string{"True DeadLetters: webhook crm: 3 events were given up", "/console/v1/webhooks/crm/dead-letters", "replay"}},
+		{nil, []string{"True DeadLetters: "}}, // what is not told has not been cured
+		{&wire.Webhooks{Troubled: []wire.WebhookTrouble{dead, failing}}, []string{"True WebhookFailing: webhook crm: ", "webhook erp: its receiver takes nothing since 2026-11-11T12:00:00Z (status 503", "three days"}},
+		{&wire.Webhooks{Troubled: []wire.WebhookTrouble{failing, gone, dead, dead, dead}}, []string{"True WebhookDisabled: ", "POST /console/v1/webhooks/pager/enable", "; 2 more webhooks"}},
+		{&wire.Webhooks{}, nil},
+	} {
+		got := said(c.hooks)
+		if len(c.want) == 0 && got != "" || len(got) > 2000 {
+			t.Errorf("%+v: it says %q", c.hooks, got)
+		}
+		for _, part := range c.want {
+			if !strings.Contains(got, part) {
+				t.Errorf("%+v: it says %q, which lacks %q", c.hooks, got, part)
+			}
+		}
+	}
+}
+
 func TestSizes(t *testing.T) {
 	for bytes, want := range map[int64]string{
 		0: "0 bytes", 7: "7 bytes", 1023: "1000 bytes", 1536: "1.5 KiB", 943 << 20: "940 MiB", 10 << 30: "10 GiB", 10<<30 - 1<<20: "10 GiB", 123 << 30: "120 GiB", 5000 << 40: "5000 TiB",

@@ -75,6 +75,9 @@ func (r *role) status(ctx context.Context) (*protocol.Status, error) {
 	r.mu.Unlock()
 	position, totals, err := r.stored(ctx, cursor)
 	if err == nil {
+		if troubles, err := r.webhookTroubles(ctx, time.Now()); err == nil {
+			s.Webhooks = troubles
+		}
 		s.Seq, s.Generation = position.Seq, position.Generation
 		s.Conversations, s.Messages, s.Unreadable = totals.Conversations, totals.Messages, totals.Unreadable
 		s.Unpurged, s.Held, s.Audit = totals.Unpurged, totals.Held, totals.Audit

@@ -339,6 +339,10 @@ func TestWebhookDeadLetters(t *testing.T) {
 	rest := slices.DeleteFunc(storyOf("poison"), func(s string) bool { return strings.HasPrefix(s, "message") })
 	r.waitStories(map[conversation.ID][]string{good: storyOf("good"), poison: rest})
 	b.waitState(o, "four dead letters", func(s *webhook.State) bool { return s.DeadLetters == 4 && s.Pending == 0 })
+	status := b.waitStatus("the dead letters are trouble", func(s *protocol.Status) bool { return s.Webhooks != nil && len(s.Webhooks.Troubled) == 1 })
+	if trouble := status.Webhooks.Troubled[0]; trouble.Name != crm || trouble.DeadLetters != 4 || !trouble.FailingSince.IsZero() || !trouble.DisabledAt.IsZero() {
+		t.Errorf("the archive tells of %+v", trouble)
+	}
 	letters, err := o.DeadLetters(t.Context(), crm, "", 3)
 	if err != nil || len(letters) != 3 {
 		t.Fatalf("letters %+v, %v", letters, err)

@@ -53,6 +53,8 @@ type DeskView struct {
 	Archive, Bus *link.Storage
 	// ArchiveLag is how far the archive is behind; nil when it does not tell.
 	ArchiveLag *link.Lag
+	// Webhooks that somebody has to look at; nil when it does not tell.
+	Webhooks *link.Webhooks
 }
 
 // LookAtDesk puts a desk into the table, or changes it, and says how its customers are served.
@@ -103,6 +105,7 @@ func (l *Loop) viewOf(now time.Time, key server.Key, d *desk) DeskView {
 		return v
 	}
 	v.Fresh, v.Agents, v.Archive, v.Bus, v.ArchiveLag = true, report.Agents, report.Archive, report.Bus, report.ArchiveLag
+	v.Webhooks = report.Webhooks
 	for _, name := range append([]string{conversation.BotQueue}, d.queues...) {
 		i := slices.IndexFunc(report.Queues, func(q link.Queue) bool { return q.Name == name })
 		if i < 0 {
@@ -125,7 +128,7 @@ func (l *Loop) deskNews(now time.Time, key server.Key, d *desk) bool {
 	}
 	v := l.viewOf(now, key, d)
 	news := v.Fresh != d.told.Fresh || v.Young != d.told.Young || low(v.Archive) != low(d.told.Archive) || low(v.Bus) != low(d.told.Bus) ||
-		behind(v.ArchiveLag) != behind(d.told.ArchiveLag)
+		behind(v.ArchiveLag) != behind(d.told.ArchiveLag) || v.Fresh && !v.Webhooks.Same(d.told.Webhooks)
 	if !news && (now.Sub(d.toldAt) < figuresEvery || v.sameFigures(&d.told)) {
 		return false
 	}

@@ -71,6 +71,8 @@ type Report struct {
 	Bus     *Storage `json:"bus,omitempty"`
 	// ArchiveLag is how far the archive is behind; nil while the router does not know.
 	ArchiveLag *Lag `json:"archiveLag,omitempty"`
+	// Webhooks that somebody has to look at; nil while the router does not know.
+	Webhooks *Webhooks `json:"webhooks,omitempty"`
 }
 
 // Lag of an archive.
@@ -228,6 +230,9 @@ func (r *Report) validateDesk() error {
 	if l := r.ArchiveLag; l != nil && (l.Seconds < 0 || l.Seconds > maxLagSeconds) {
 		return fmt.Errorf("archiveLag.seconds is %g: send 0 to %d", l.Seconds, maxLagSeconds)
 	}
+	if err := r.Webhooks.validate(); err != nil {
+		return fmt.Errorf("webhooks.%w", err)
+	}
 	return nil
 }
 
@@ -308,7 +313,7 @@ func (r *Report) Same(other *Report) bool {
 		}
 	}
 	return sameAgents(r.Agents, other.Agents) && r.Archive.same(other.Archive) && r.Bus.same(other.Bus) &&
-		r.ArchiveLag.same(other.ArchiveLag)
+		r.ArchiveLag.same(other.ArchiveLag) && r.Webhooks.Same(other.Webhooks)
 }
 
 func sameAgents(a, b *Agents) bool { return a == b || a != nil && b != nil && *a == *b }

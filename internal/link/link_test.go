@@ -28,6 +28,7 @@ func newReport() *link.Report {
 			{Name: "a", Slots: 5, Busy: 4}, {Name: "b", Slots: 5, Draining: true, Drained: true},
 		}}},
 		Agents: &link.Agents{Online: 3, Busy: 1}, Archive: &link.Storage{FreeBytes: 5, TotalBytes: 10}, Bus: &link.Storage{FreeBytes: 1, TotalBytes: 10, Low: true},
+		Webhooks:   &link.Webhooks{Troubled: []link.WebhookTrouble{{Name: "crm", FailingSince: time.Unix(1_799_990_000, 0).UTC(), DeadLetters: 2, Problem: "status 503"}}},
 		ArchiveLag: &link.Lag{Events: 12, Seconds: 61.5, Behind: true},
 	}
 }
@@ -107,6 +108,7 @@ func TestFiguresOfTheDeskThatCannotBe(t *testing.T) {
 		"queues[0].figures.expectedWaitSeconds is -1":         func(r *link.Report) { r.Queues[0].Figures.ExpectedWaitSeconds = new(-1.0) },
 		"pools[0].figures.used is -1":                         func(r *link.Report) { r.Pools[0].Figures.Used = -1 },
 		"pools[0].figures.handleSecondsSquared is +Inf":       func(r *link.Report) { r.Pools[0].Figures.HandleSecondsSquared = math.Inf(1) },
+		"webhooks.troubled[0].name has 0 bytes":               func(r *link.Report) { r.Webhooks.Troubled[0].Name = "" },
 		"since is 2028-01-15T08:00:00Z, and at is 2027-01-15": func(r *link.Report) { r.Since = time.Date(2028, 1, 15, 8, 0, 0, 0, time.UTC) },
 		"bus has -1 of 10 bytes free: send":                   func(r *link.Report) { r.Bus.FreeBytes = -1 },
 	} {
@@ -120,6 +122,7 @@ func TestFiguresOfTheDeskThatCannotBe(t *testing.T) {
 
 func TestChangesAreSeen(t *testing.T) {
 	for name, change := range map[string]func(*link.Report){
+		"letter":   func(r *link.Report) { r.Webhooks.Troubled[0].DeadLetters++ },
 		"time":     func(r *link.Report) { r.At = r.At.Add(time.Second) },
 		"number":   func(r *link.Report) { r.Seq++ },
 		"revision": func(r *link.Report) { r.Revision, r.Generation = "r2", 6 }, // the reply brought it
@@ -133,6 +136,8 @@ func TestChangesAreSeen(t *testing.T) {
 		}
 	}
 	for name, change := range map[string]func(*link.Report){
+		"webhook":     func(r *link.Report) { r.Webhooks.Troubled[0].DisabledAt = time.Unix(1_800_000_000, 0) },
+		"no webhook":  func(r *link.Report) { r.Webhooks.Troubled = nil },
 		"router":      func(r *link.Report) { r.Router = "other" },
 		"term":        func(r *link.Report) { r.Term++ },
 		"waiting":     func(r *link.Report) { r.Queues[0].Waiting++ },

@@ -38,7 +38,7 @@ func planned(t *testing.T, o *Objects) *plan.Plans {
 
 // The samples work as they are: each object is valid, and together they leave nothing open.
 func TestSamplesHaveNoProblems(t *testing.T) {
-	for _, sample := range []string{"minimal.yaml", "shop", "routing"} {
+	for _, sample := range []string{"minimal.yaml", "shop", "routing", "webhooks.yaml"} {
 		o, err := Load([]string{filepath.Join(samples, sample)}, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -91,6 +91,12 @@ func ReportOf(f *protocol.Figures) *link.Report {
 		Router: f.Router, Term: f.Term, At: f.At, Since: f.Since, Agents: &link.Agents{Online: f.Agents.Online, Busy: f.Agents.Busy},
 		Archive: (*link.Storage)(f.Archive), Bus: (*link.Storage)(f.Bus), ArchiveLag: (*link.Lag)(f.ArchiveLag),
 	}
+	if f.Webhooks != nil {
+		r.Webhooks = &link.Webhooks{}
+		for _, t := range f.Webhooks.Troubled {
+			r.Webhooks.Troubled = append(r.Webhooks.Troubled, link.WebhookTrouble(t))
+		}
+	}
 	for i := range f.Queues {
 		q := &f.Queues[i]
 		r.Queues = append(r.Queues, link.Queue{Name: q.Name, Waiting: q.Waiting, OldestSince: q.OldestArrival, Figures: queueFigures(q)})

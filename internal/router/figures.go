@@ -206,6 +206,7 @@ func (s *session) report(now time.Time) protocol.Figures {
 		}
 	}
 	f.Archive, f.Bus, f.ArchiveLag = s.storage.last()
+	f.Webhooks = s.storage.webhooks()
 	return f
 }
 

@@ -35,6 +35,7 @@ type storage struct {
 	mu           sync.Mutex
 	archive, log *protocol.StorageFigures
 	lag          *protocol.LagFigures
+	hooks        *protocol.WebhookFigures
 	// heard is when the archive answered last, or when it was first asked.
 	heard time.Time
 }
@@ -60,6 +61,20 @@ func (s *storage) answered(status *archive.Status, now time.Time) {
 	defer s.mu.Unlock()
 	s.heard = now
 	s.lag = &protocol.LagFigures{Events: status.Lag, Seconds: max(0, status.LagSeconds), Behind: status.Behind}
+	if status.Webhooks == nil {
+		return
+	}
+	s.hooks = &protocol.WebhookFigures{}
+	for _, t := range status.Webhooks.Troubled {
+		s.hooks.Troubled = append(s.hooks.Troubled, protocol.WebhookTrouble(t))
+	}
+}
+
+// webhooks is what was heard of them last. It must not be changed.
+func (s *storage) webhooks() *protocol.WebhookFigures {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hooks
 }
 
 // silent notes that the archive did not answer.

@@ -66,6 +66,26 @@ func TestArchiveLagIsReported(t *testing.T) {
 	})
 }
 
+// What is wrong with webhooks goes the same way; an older archive tells nothing, which is not that nothing is wrong.
+func TestWebhooksInTroubleAreReported(t *testing.T) {
+	d, seen := newDesk(t), newReports(t)
+	var status atomic.Pointer[archive.Status]
+	status.Store(&archive.Status{})
+	d.archiveAnswers(status.Load)
+	r := d.startRouter("router-0", func(o *Options) { o.OnFigures = seen.take })
+	seen.until(d, "an older archive", func(r *link.Report) bool { return r.ArchiveLag != nil && r.Webhooks == nil })
+	since := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+	status.Store(&archive.Status{Webhooks: &archive.WebhookTroubles{Troubled: []archive.WebhookTrouble{{Name: "crm", FailingSince: since, DeadLetters: 2, Problem: "status 503"}}}})
+	r.storage.ask()
+	report := seen.until(d, "a webhook fails", func(r *link.Report) bool { return r.Webhooks != nil })
+	if diff := cmp.Diff(&link.Webhooks{Troubled: []link.WebhookTrouble{{Name: "crm", FailingSince: since, DeadLetters: 2, Problem: "status 503"}}}, report.Webhooks); diff != "" {
+		t.Error(diff)
+	}
+	status.Store(&archive.Status{Webhooks: &archive.WebhookTroubles{}})
+	r.storage.ask()
+	seen.until(d, "it is mended", func(r *link.Report) bool { return r.Webhooks != nil && len(r.Webhooks.Troubled) == 0 })
+}
+
 // A desk whose archive never answered is given time, and what it said last counts until then.
 func TestSilenceOfTheArchive(t *testing.T) {
 	var s storage

@@ -215,6 +215,8 @@ type Status struct {
 	Storage  Storage       `json:"storage"`
 	// Problem is what keeps the archive from storing at the moment; empty when it stores.
 	Problem string `json:"problem,omitempty"`
+	// Webhooks that somebody has to look at; nil of an archive that does not tell.
+	Webhooks *WebhookTroubles `json:"webhooks,omitempty"`
 }
 
 // Storage of the archive.

@@ -70,6 +70,24 @@ type WebhookState struct {
 	Problem string `json:"problem,omitempty"`
 }
 
+// WebhookTroubles are the webhooks that somebody has to look at.
+type WebhookTroubles struct {
+	Troubled []WebhookTrouble `json:"troubled,omitempty"`
+}
+
+// WebhookTrouble of one webhook: at least one of the three.
+type WebhookTrouble struct {
+	Name string `json:"name"`
+	// DisabledAt is when its receiver answered with 410.
+	DisabledAt time.Time `json:"disabledAt,omitzero"`
+	// FailingSince is when the oldest event was queued that is tried in vain, for longer than a restart takes.
+	FailingSince time.Time `json:"failingSince,omitzero"`
+	// DeadLetters that were given up and not replayed.
+	DeadLetters int64 `json:"deadLetters,omitempty"`
+	// Problem of the latest attempt in words.
+	Problem string `json:"problem,omitempty"`
+}
+
 // Webhooks asks about webhooks, or changes what waits for one.
 func (c Client) Webhooks(ctx context.Context, r WebhookRequest) (*WebhookReply, error) {
 	r.V = Version

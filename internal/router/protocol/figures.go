@@ -29,6 +29,25 @@ type Figures struct {
 	Bus     *StorageFigures `json:"bus,omitempty"`
 	// ArchiveLag is how far the archive is behind, as it was heard last; nil while it is not known.
 	ArchiveLag *LagFigures `json:"archiveLag,omitempty"`
+	// Webhooks that somebody has to look at, as it was heard last; nil while it is not known.
+	Webhooks *WebhookFigures `json:"webhooks,omitempty"`
+}
+
+// WebhookFigures are the webhooks that somebody has to look at.
+type WebhookFigures struct {
+	Troubled []WebhookTrouble `json:"troubled,omitempty"`
+}
+
+// WebhookTrouble of one webhook: it is disabled, fails, or has dead letters.
+type WebhookTrouble struct {
+	Name string `json:"name"`
+	// DisabledAt is when its receiver answered with 410, FailingSince since when an event is tried in vain.
+	DisabledAt   time.Time `json:"disabledAt,omitzero"`
+	FailingSince time.Time `json:"failingSince,omitzero"`
+	// DeadLetters that were given up and not replayed.
+	DeadLetters int64 `json:"deadLetters,omitempty"`
+	// Problem of the latest attempt in words.
+	Problem string `json:"problem,omitempty"`
 }
 
 // LagFigures say how far the archive is behind.
