@@ -2,7 +2,7 @@ package v1alpha1
 
 // WebhookEvent is a kind of thing that receivers of webhooks are told.
 //
-// +kubebuilder:validation:Enum=conversation.opened;conversation.queued;conversation.assigned;conversation.closed;conversation.abandoned;conversation.reopened;message;note
+// +kubebuilder:validation:Enum=conversation.opened;conversation.queued;conversation.assigned;conversation.closed;conversation.abandoned;conversation.reopened;conversation.tagged;conversation.rated;message;note
 type WebhookEvent string
 
 const (
@@ -18,6 +18,10 @@ const (
 	WebhookEventAbandoned WebhookEvent = "conversation.abandoned"
 	// WebhookEventReopened says: the customer wrote after the end.
 	WebhookEventReopened WebhookEvent = "conversation.reopened"
+	// WebhookEventTagged says: its tags were replaced.
+	WebhookEventTagged WebhookEvent = "conversation.tagged"
+	// WebhookEventRated says: the customer rated it after the end.
+	WebhookEventRated WebhookEvent = "conversation.rated"
 	// WebhookEventMessage says: customer, bot, agent or system said something.
 	WebhookEventMessage WebhookEvent = "message"
 	// WebhookEventNote says: an agent noted something for agents.
@@ -84,10 +88,10 @@ type Webhook struct {
 	// +required
 	Name            DNSLabel `json:"name"`
 	WebhookReceiver `json:",inline"`
-	// events that it is told, 1 to 8. Required. No rollout.
+	// events that it is told, 1 to 10. Required. No rollout.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:MaxItems=10
 	Events []WebhookEvent `json:"events"`
 }

@@ -11,6 +11,8 @@ const (
 	EventClosed    WebhookEvent = "conversation.closed"
 	EventAbandoned WebhookEvent = "conversation.abandoned"
 	EventReopened  WebhookEvent = "conversation.reopened"
+	EventTagged    WebhookEvent = "conversation.tagged"
+	EventRated     WebhookEvent = "conversation.rated"
 	// EventMessage is something that was said; EventNote is said among agents.
 	EventMessage WebhookEvent = "message"
 	EventNote    WebhookEvent = "note"

@@ -52,7 +52,14 @@ type Data struct {
 	By          *conversation.Actor      `json:"by,omitempty"`
 	Reason      conversation.CloseReason `json:"reason,omitempty"`
 	Disposition string                   `json:"disposition,omitempty"`
-	Comment     string                   `json:"comment,omitempty"`
+	// Comment of the agent, or of the customer with conversation.rated.
+	Comment string `json:"comment,omitempty"`
+	// MergedInto is the conversation in which it goes on, with reason merged.
+	MergedInto conversation.ID `json:"mergedInto,omitempty"`
+	// Tags of conversation.tagged, all that it has now; nil for other events.
+	Tags *[]string `json:"tags,omitempty"`
+	// Score of conversation.rated, 1 to 5.
+	Score int `json:"score,omitempty"`
 	// Of conversation.abandoned.
 	WaitedMillis int64 `json:"waitedMillis,omitempty"`
 	// Why it was decided, in words.
@@ -95,6 +102,11 @@ func describe(e conversation.Event) (name runtimeconfig.WebhookEvent, d Data, ok
 		name, d.Agent = runtimeconfig.EventAssigned, &b.Agent
 	case *conversation.Closed:
 		name, d.By, d.Reason, d.Disposition, d.Comment = runtimeconfig.EventClosed, &b.By, b.Reason, b.Disposition, b.Comment
+		d.MergedInto = b.MergedInto
+	case *conversation.Tagged:
+		name, d.By, d.Tags = runtimeconfig.EventTagged, &b.By, &b.Tags
+	case *conversation.Rated:
+		name, d.By, d.Score, d.Comment = runtimeconfig.EventRated, &b.By, b.Score, b.Comment
 	case *conversation.Abandoned:
 		name, d.WaitedMillis, d.Why = runtimeconfig.EventAbandoned, b.WaitedMillis, b.Why
 	case *conversation.Reopened:

@@ -15,7 +15,7 @@ type WebhookApplyConfiguration struct {
 	// name of the webhook. Required.
 	Name                              *apiv1alpha1.DNSLabel `json:"name,omitempty"`
 	WebhookReceiverApplyConfiguration `json:""`
-	// events that it is told, 1 to 8. Required. No rollout.
+	// events that it is told, 1 to 10. Required. No rollout.
 	Events []apiv1alpha1.WebhookEvent `json:"events,omitempty"`
 }
 
