@@ -91,14 +91,21 @@ func TestSupervisorsFigures(t *testing.T) {
 		third := s.opens("c-3", "general", 130)
 		third.accepted(131, ann)
 		s.at(140).event(third.id, &conversation.Closed{By: ann.Actor(), Reason: conversation.CloseResolved, Disposition: "spam"})
+		// A duplicate that was merged is handled, and nothing is resolved in it.
+		twin := s.opens("c-4", "general", 150)
+		twin.accepted(151, ann)
+		s.at(152).event(twin.id, &conversation.Closed{By: ann.Actor(), Reason: conversation.CloseMerged, MergedInto: first.id})
 		s.at(4000)
 		p := s.store(db)
 		db.tell(t)
 		request := hour
 		request.By = protocol.ByAgent
 		row := reportOf(t, db, request, nil, start.Add(8*24*time.Hour))["ann"]
+		if row.Conversations != 4 || row.Closed != 3 || row.ResolvedFirst != 3 {
+			t.Errorf("with a merged one it has %+v", row)
+		}
 		want := protocol.ReportRow{
-			Ratings: 2, ScoreMean: new(2.5), CSAT: new(0.5), Complaints: 1, ComplaintShare: new(1.0 / 3),
+			Ratings: 2, ScoreMean: new(2.5), CSAT: new(0.5), Complaints: 1, ComplaintShare: new(0.25),
 			OnlineSeconds: 200, AwaySeconds: 100, BusySeconds: 230, Occupancy: new(230.0 / 250),
 		}
 		got := protocol.ReportRow{
@@ -107,6 +114,14 @@ func TestSupervisorsFigures(t *testing.T) {
 		}
 		if diff := gocmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-9)); diff != "" {
 			t.Errorf("figures (-want +got):\n%s", diff)
+		}
+		request.Tag = "退款"
+		if row := reportOf(t, db, request, nil, start.Add(8*24*time.Hour))["ann"]; row.Stays != 1 || row.Handle != spansOf(1, 100, 100, 100) || row.Ratings != 1 {
+			t.Errorf("with one tag it has %+v", row)
+		}
+		request.Tag, request.Disposition = "", "spam"
+		if row := reportOf(t, db, request, nil, start.Add(8*24*time.Hour))["ann"]; row.Stays != 1 || row.Ratings != 0 {
+			t.Errorf("with one disposition it has %+v", row)
 		}
 		for name, r := range map[string]protocol.SearchRequest{
 			"tag": {Tag: "退款"}, "tag and words": {Tag: "complaint", Text: "hello"}, "disposition": {Disposition: "spam"}, "other tag": {Tag: "refund"},

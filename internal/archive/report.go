@@ -72,6 +72,10 @@ type reportQuery struct {
 	// contact, and whether the row has the conversation already; args are its parameters.
 	with string
 	args []any
+	// where are the stays of the range, that the row can be made of and that the request asks for.
+	where string
+	// selected is how many of args where takes.
+	selected int
 }
 
 func newReportQuery(r *protocol.ReportRequest, levels Levels, now time.Time) (*reportQuery, error) {
@@ -88,6 +92,8 @@ func newReportQuery(r *protocol.ReportRequest, levels Levels, now time.Time) (*r
 		return nil, badRequest("withinSeconds", fmt.Sprint(r.WithinSeconds), fmt.Sprintf("use 1 to %d, or leave it out", int(protocol.MaxWithin.Seconds())))
 	case r.Limit < 0 || r.Limit > protocol.MaxReportRows:
 		return nil, badRequest("limit", fmt.Sprint(r.Limit), fmt.Sprintf("use 1 to %d, or leave it out", protocol.MaxReportRows))
+	case clean(r.Tag) != r.Tag || clean(r.Disposition) != r.Disposition:
+		return nil, badRequest("tag", clean(r.Tag), "write it in UTF-8 without zero bytes")
 	case clean(r.After) != r.After:
 		return nil, badRequest("after", clean(r.After), "use the next of the reply before")
 	}
@@ -96,6 +102,16 @@ func newReportQuery(r *protocol.ReportRequest, levels Levels, now time.Time) (*r
 		q.limit = protocol.MaxReportRows
 	}
 	q.args = []any{clampNanos(r.From), clampNanos(r.To)}
+	q.where = "began_at >= $1 AND began_at < $2" + keys.where
+	if r.Tag != "" {
+		q.args = append(q.args, r.Tag)
+		q.where += fmt.Sprintf(" AND EXISTS (SELECT 1 FROM conversation_tags a WHERE a.conversation = st.conversation AND a.tag = $%d)", len(q.args))
+	}
+	if r.Disposition != "" {
+		q.args = append(q.args, r.Disposition)
+		q.where += fmt.Sprintf(" AND EXISTS (SELECT 1 FROM conversations d WHERE d.id = st.conversation AND d.disposition = $%d)", len(q.args))
+	}
+	q.selected = len(q.args)
 	q.with = fmt.Sprintf(`WITH s AS (SELECT %s AS k, %s AS kind, %s AS within_ms, st.*,
 		CASE WHEN closing = 1 AND reopened = 0 AND NOT EXISTS (SELECT 1 FROM conversations n WHERE n.contact = st.contact
 			AND n.id <> st.conversation AND n.opened_at > st.left_at AND n.opened_at <= st.left_at + %d) THEN 1 ELSE 0 END AS resolved,
@@ -105,8 +121,8 @@ func newReportQuery(r *protocol.ReportRequest, levels Levels, now time.Time) (*r
 		CASE WHEN EXISTS (SELECT 1 FROM stays l WHERE l.conversation = st.conversation AND l.number > st.number) THEN 0 ELSE 1 END AS latest,
 		COALESCE((SELECT c.rating FROM conversations c WHERE c.id = st.conversation), 0) AS rating,
 		CASE WHEN EXISTS (SELECT 1 FROM conversation_tags g WHERE g.tag = '%s' AND g.conversation = st.conversation) THEN 1 ELSE 0 END AS complaint
-		FROM stays st WHERE began_at >= $1 AND began_at < $2%s) `,
-		keys.key, keys.kind, q.within(), int64(protocol.FirstContactWindow), int64(protocol.FirstContactWindow), nanos(now), keys.same, conversation.TagComplaint, keys.where)
+		FROM stays st WHERE %s) `,
+		keys.key, keys.kind, q.within(), int64(protocol.FirstContactWindow), int64(protocol.FirstContactWindow), nanos(now), keys.same, conversation.TagComplaint, q.where)
 	return q, nil
 }
 
@@ -184,7 +200,7 @@ func (q *reportQuery) spans(ctx context.Context, tx *sql.Tx, rows []protocol.Rep
 	keys := reportKeys[q.request.By]
 	//nolint:gosec // constants and numbered parameters
 	found, err := tx.QueryContext(ctx, `SELECT `+keys.kind+`, `+keys.key+`, CASE WHEN outcome = 'answered' THEN wait_ms END, reply_ms, handle_ms
-		FROM stays WHERE began_at >= $1 AND began_at < $2`+keys.where, q.args[:2]...)
+		FROM stays st WHERE `+q.where, q.args[:q.selected]...)
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ const (
 	endClosed    = "closed"
 	endTakenOver = "takenOver"
 	endPutOff    = "putOff"
+	endMerged    = "merged"
 )
 
 // stay is the time that a conversation was in one queue, and with the agent who answered it from there. Reports add
@@ -93,6 +94,10 @@ func (f *stayFold) fold(e *conversation.Event) {
 	case *conversation.Accepted:
 		f.answered(b.Agent, e.At)
 	case *conversation.Closed:
+		if b.MergedInto != "" {
+			f.end(stayMoved, endMerged, e.At) // it goes on elsewhere: nothing was resolved
+			return
+		}
 		f.closed(e.At)
 	case *conversation.Pended:
 		f.end(stayPutOff, endPutOff, e.At)

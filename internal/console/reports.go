@@ -39,7 +39,10 @@ func (c *Console) reports(by archive.ReportBy) func(*call) (any, error) {
 		if err := errors.Join(fromErr, toErr, withinErr, checkRange(from, to), checkFormat(format)); err != nil {
 			return nil, err
 		}
-		r := &report{link: k.link, log: c.log, request: archive.ReportRequest{By: by, From: from, To: to, WithinSeconds: int(within)}} //nolint:gosec // at most a day
+		r := &report{link: k.link, log: c.log, request: archive.ReportRequest{
+			By: by, From: from, To: to, WithinSeconds: int(within), //nolint:gosec // at most a day
+			Tag: k.URL.Query().Get("tag"), Disposition: k.URL.Query().Get("disposition"),
+		}}
 		details, err := json.Marshal(r.request)
 		if err != nil {
 			return nil, err

@@ -39,6 +39,9 @@ type ReportRequest struct {
 	To   time.Time `json:"to"`
 	// WithinSeconds of the service level; 0 for each queue's own, or 20 s where it has none.
 	WithinSeconds int `json:"withinSeconds,omitempty"`
+	// Tag and Disposition of the conversations that count; empty for all.
+	Tag         string `json:"tag,omitempty"`
+	Disposition string `json:"disposition,omitempty"`
 	// After is the next of the reply before; empty for the beginning.
 	After string `json:"after,omitempty"`
 	// Limit of rows, at most MaxReportRows; 0 for that.
