@@ -53,6 +53,10 @@ func tell(body conversation.Body) (text string, why []string) {
 		return pended(b), b.Why
 	case *conversation.Reopened:
 		return "the customer wrote again", nil
+	case *conversation.Tagged:
+		return tagged(b), nil
+	case *conversation.Rated:
+		return fmt.Sprintf("the customer gave %d of %d", b.Score, conversation.MaxScore), nil
 	case *conversation.Unknown:
 		return "a decision of a newer release: " + string(b.Type), nil
 	default:
@@ -124,7 +128,17 @@ func pended(b *conversation.Pended) string {
 	if b.Agent == "" {
 		return "the customer is to be called back at " + until
 	}
+	if b.Promised {
+		return b.Agent + " promised the customer to come back at " + until
+	}
 	return b.Agent + " put it off until " + until
+}
+
+func tagged(b *conversation.Tagged) string {
+	if len(b.Tags) == 0 {
+		return b.By.ID + " took its tags away"
+	}
+	return b.By.ID + " tagged it " + strings.Join(b.Tags, ", ")
 }
 
 // outcomes of offers in words.
@@ -150,6 +164,9 @@ func closed(b *conversation.Closed) string {
 	text := fmt.Sprintf("closed by %s: %s", by, b.Reason)
 	if b.Disposition != "" {
 		text += ", " + b.Disposition
+	}
+	if b.MergedInto != "" {
+		text += ", goes on in " + string(b.MergedInto)
 	}
 	return text
 }

@@ -216,7 +216,7 @@ func (d *driver) restart() {
 
 func (d *driver) step() {
 	conv := d.conversation()
-	switch rapid.IntRange(0, 22).Draw(d.t, "event") {
+	switch event := rapid.IntRange(0, 25).Draw(d.t, "event"); event {
 	case 0:
 		d.do(routing.Postpone{Agent: d.owner(conv), Conversation: conv, Until: d.now.Add(d.seconds())})
 	case 1:
@@ -251,10 +251,29 @@ func (d *driver) step() {
 		d.do(routing.HandOver{Agent: d.agent(), Why: "its time is over"})
 	case 19:
 		d.do(routing.TakeOver{Agent: d.agent(), Conversation: conv})
+	case 20, 21, 22:
+		d.label(conv, event)
 	case 17:
 		d.do(routing.Back{Conversation: conv, Contact: "c-" + string(conv)})
 	default:
 		d.begin()
+	}
+}
+
+// label says something about a conversation, or merges it into another one, mostly with what was seen of it.
+func (d *driver) label(conv conversation.ID, event int) {
+	switch event {
+	case 20:
+		s, _ := d.desk.State(conv)
+		d.do(routing.Merge{
+			By: d.agent(), Conversation: conv, Seq: s.MsgSeq - uint64(rapid.IntRange(0, 1).Draw(d.t, "stale"))*min(s.MsgSeq, 1),
+			Into: d.conversation(), Note: "what was said", Say: conversation.Said{Text: "it goes on elsewhere"},
+		})
+	case 21:
+		d.do(routing.Tag{By: conversation.Actor{Kind: conversation.KindAgent, ID: d.agent()}, Conversation: conv,
+			Tags: rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b", "c"}), 0, 2, rapid.ID).Draw(d.t, "tags")})
+	default:
+		d.do(routing.CallBack{Conversation: conv, Contact: "c-" + string(conv)})
 	}
 }
 
