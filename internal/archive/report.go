@@ -79,24 +79,10 @@ type reportQuery struct {
 }
 
 func newReportQuery(r *protocol.ReportRequest, levels Levels, now time.Time) (*reportQuery, error) {
-	keys, known := reportKeys[r.By]
-	span := r.To.Sub(r.From)
-	switch {
-	case !known:
-		return nil, badRequest("by", string(r.By), "use agents or queues")
-	case r.From.IsZero() || r.To.IsZero():
-		return nil, badRequest("from", "", "give from and to: reports are of a bounded time")
-	case span <= 0 || span > protocol.MaxReportRange:
-		return nil, badRequest("to", r.To.Format(time.RFC3339), fmt.Sprintf("give a time after from, at most %d days later", int(protocol.MaxReportRange.Hours()/24)))
-	case r.WithinSeconds < 0 || r.WithinSeconds > int(protocol.MaxWithin.Seconds()):
-		return nil, badRequest("withinSeconds", fmt.Sprint(r.WithinSeconds), fmt.Sprintf("use 1 to %d, or leave it out", int(protocol.MaxWithin.Seconds())))
-	case r.Limit < 0 || r.Limit > protocol.MaxReportRows:
-		return nil, badRequest("limit", fmt.Sprint(r.Limit), fmt.Sprintf("use 1 to %d, or leave it out", protocol.MaxReportRows))
-	case clean(r.Tag) != r.Tag || clean(r.Disposition) != r.Disposition:
-		return nil, badRequest("tag", clean(r.Tag), "write it in UTF-8 without zero bytes")
-	case clean(r.After) != r.After:
-		return nil, badRequest("after", clean(r.After), "use the next of the reply before")
+	if err := checkReport(r); err != nil {
+		return nil, err
 	}
+	keys := reportKeys[r.By]
 	q := &reportQuery{request: r, levels: levels, limit: r.Limit}
 	if q.limit == 0 {
 		q.limit = protocol.MaxReportRows
@@ -124,6 +110,28 @@ func newReportQuery(r *protocol.ReportRequest, levels Levels, now time.Time) (*r
 		FROM stays st WHERE %s) `,
 		keys.key, keys.kind, q.within(), int64(protocol.FirstContactWindow), int64(protocol.FirstContactWindow), nanos(now), keys.same, conversation.TagComplaint, q.where)
 	return q, nil
+}
+
+func checkReport(r *protocol.ReportRequest) error {
+	_, known := reportKeys[r.By]
+	span := r.To.Sub(r.From)
+	switch {
+	case !known:
+		return badRequest("by", string(r.By), "use agents or queues")
+	case r.From.IsZero() || r.To.IsZero():
+		return badRequest("from", "", "give from and to: reports are of a bounded time")
+	case span <= 0 || span > protocol.MaxReportRange:
+		return badRequest("to", r.To.Format(time.RFC3339), fmt.Sprintf("give a time after from, at most %d days later", int(protocol.MaxReportRange.Hours()/24)))
+	case r.WithinSeconds < 0 || r.WithinSeconds > int(protocol.MaxWithin.Seconds()):
+		return badRequest("withinSeconds", fmt.Sprint(r.WithinSeconds), fmt.Sprintf("use 1 to %d, or leave it out", int(protocol.MaxWithin.Seconds())))
+	case r.Limit < 0 || r.Limit > protocol.MaxReportRows:
+		return badRequest("limit", fmt.Sprint(r.Limit), fmt.Sprintf("use 1 to %d, or leave it out", protocol.MaxReportRows))
+	case clean(r.Tag) != r.Tag || clean(r.Disposition) != r.Disposition:
+		return badRequest("tag", clean(r.Tag), "write it in UTF-8 without zero bytes")
+	case clean(r.After) != r.After:
+		return badRequest("after", clean(r.After), "use the next of the reply before")
+	}
+	return nil
 }
 
 // within is the service level's time of a stay in milliseconds, as SQL.
