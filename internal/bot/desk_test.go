@@ -21,6 +21,7 @@ import (
 	archived "github.com/deskfleet/deskfleet/internal/archive/protocol"
 	"github.com/deskfleet/deskfleet/internal/bus"
 	"github.com/deskfleet/deskfleet/internal/conversation"
+	"github.com/deskfleet/deskfleet/internal/escalation"
 	"github.com/deskfleet/deskfleet/internal/knowledge"
 	knowledgeserver "github.com/deskfleet/deskfleet/internal/knowledge/server"
 	"github.com/deskfleet/deskfleet/internal/router"
@@ -53,13 +54,16 @@ func (d *desk) worker(name string) Options {
 }
 
 // realDesk has the real router, knowledge role and archive.
-func realDesk(t *testing.T) *desk {
+func realDesk(t *testing.T, changes ...func(*runtimeconfig.Document)) *desk {
 	t.Helper()
 	d := newDesk(t)
 	folder := t.TempDir()
 	doc := document()
 	doc.Knowledge = []runtimeconfig.KnowledgeBase{publish(t, folder, "faq", entries)}
 	doc.Pools[0].Bot.MinConfidence = 0.5
+	for _, change := range changes {
+		change(doc)
+	}
 	data, err := doc.Marshal()
 	if err != nil {
 		t.Fatal(err)
@@ -176,6 +180,29 @@ func TestWithTheRealDesk(t *testing.T) {
 	})
 	if c := d.waitArchived(id); c.Messages != 7 || c.Status != conversation.StatusClosed || c.Disposition != "done" {
 		t.Errorf("archived %+v", c)
+	}
+}
+
+// While nobody is there the bot helps out: it leaves what was said to people alone, answers what the customer asks then, and
+// the place in the queue is kept.
+func TestHelpsOutWhileCustomersWait(t *testing.T) {
+	d := realDesk(t, func(doc *runtimeconfig.Document) {
+		doc.Queues[0].Overflow = []runtimeconfig.Overflow{{
+			PredictedWaitSeconds: 60, Action: runtimeconfig.OverflowBot, Say: []escalation.LocalisedText{{Language: "en", Text: "Nobody is free. Ask me meanwhile."}},
+		}}
+	})
+	d.signOn(d.worker("bot-0"))
+	id := d.posts("c-1", "I want to talk to a person")
+	d.waitTranscript(id, "< I want", "> Of course", "< Nobody is free")
+	eventually.True(t, "the bot has it", func() bool { return d.status(id).Status == conversation.StatusBot })
+	arrived := d.status(id).ArrivedAt
+	d.posts("c-1", "How can I return an item?")
+	d.waitTranscript(id, "< I want", "> Of course", "< Nobody is free", "< How", "= returns")
+	d.posts("c-1", "I still want to talk to a person")
+	d.waitTranscript(id, "< I want", "> Of course", "< Nobody is free", "< How", "= returns", "< I still", "> Of course")
+	eventually.True(t, "it waits for people", func() bool { return d.status(id).Queue == "general" })
+	if s := d.status(id); !s.ArrivedAt.Equal(arrived) || s.Status != conversation.StatusQueued {
+		t.Errorf("it waits as %+v, arrived at %s", s, arrived)
 	}
 }
 

@@ -182,7 +182,7 @@ func (s *session) step(ctx context.Context) (progress bool, err error) {
 		}
 		return false, s.handOff(ctx)
 	}
-	if s.started && s.talk.Seq <= s.considered {
+	if s.started && s.talk.Seq <= s.considered || s.talk.From > 0 && len(s.talk.Open) == 0 {
 		return false, nil
 	}
 	begin := time.Now()

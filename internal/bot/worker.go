@@ -217,6 +217,7 @@ func (w *worker) take(work context.Context, c *protocol.Conversation) {
 	s := &session{
 		worker: w, id: c.ID, log: w.log.With("conversation", c.ID), wakeUp: make(chan struct{}, 1), cancel: cancel,
 	}
+	s.talk.From = c.BotsFrom
 	s.ownSeq.Store(c.OwnSeq)
 	w.set(s)
 	w.running.Go(func() {

@@ -108,6 +108,6 @@ func checkLabel(field, label string) error {
 // clearLabels forgets what ended with the conversation that is opened again. Its tags stay: they tell what it is about.
 func (s *State) clearLabels() {
 	s.LeftAt, s.Disposition, s.HandOff, s.Overflow, s.FollowUp = time.Time{}, "", nil, false, false
-	s.CallbackOffered, s.PlaceKept = false, Arrival{}
+	s.CallbackOffered, s.PlaceKept, s.BotsFrom = false, Arrival{}, 0
 	s.MergedInto, s.Promised = "", false
 }

@@ -88,6 +88,9 @@ type Queued struct {
 	PinUntil time.Time `json:"pinUntil,omitzero"`
 	// Overflow is set when a step of the degradation ladder moved it. That happens once in its life.
 	Overflow bool `json:"overflow,omitempty"`
+	// BotsFrom is set when that gives it to the bots: the sequence of the last message of before. What was said up to there
+	// waits for people, and the bots answer what comes behind it.
+	BotsFrom uint64 `json:"botsFrom,omitempty"`
 	// HandOff is what the giving side passes on. A requeued conversation keeps the one it has.
 	HandOff *HandOff `json:"handOff,omitempty"`
 	Why     []string `json:"why,omitempty"`

@@ -83,6 +83,8 @@ type State struct {
 	// PlaceKept is the place among those who wait for people of a conversation that the degradation ladder has given to
 	// the bots; zero otherwise.
 	PlaceKept Arrival `json:"placeKept,omitzero"`
+	// BotsFrom is up to where the bots leave what was said to people; 0 when all is theirs.
+	BotsFrom uint64 `json:"botsFrom,omitempty"`
 	// CallbackOffered is set when the customer was told that they will be answered later, or asked for that: they need
 	// not stay connected.
 	CallbackOffered bool `json:"callbackOffered,omitempty"`

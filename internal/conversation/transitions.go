@@ -186,9 +186,9 @@ func (s *State) queue(b *Queued, e Event) error {
 	s.Overflow = s.Overflow || b.Overflow
 	switch {
 	case b.Queue != BotQueue:
-		s.PlaceKept = Arrival{}
+		s.PlaceKept, s.BotsFrom = Arrival{}, 0
 	case b.Overflow && s.Queue != BotQueue:
-		s.PlaceKept = s.Arrival
+		s.PlaceKept, s.BotsFrom = s.Arrival, b.BotsFrom
 	}
 	if s.Pin, s.PinUntil = b.Pin, b.PinUntil; s.Pin != "" {
 		s.Passed = nil // who is asked for by name is asked, whatever they said before

@@ -325,7 +325,7 @@ func (s *session) view(state *conversation.State) *protocol.Conversation {
 		Language: state.Language, Queue: state.Queue, Priority: state.Priority, OpenedAt: state.OpenedAt,
 		ArrivedAt: state.Arrival.At, Agent: state.Agent, OwnSeq: state.OwnSeq, MsgSeq: state.MsgSeq,
 		Deadline: state.Deadline, HandOff: state.HandOff, Position: position, Waiting: waiting,
-		Turns: state.Turns, Misses: state.Misses, Why: state.Why, Ring: state.Ring, ExpectedWaitSeconds: expected,
+		Turns: state.Turns, Misses: state.Misses, Why: state.Why, Ring: state.Ring, BotsFrom: state.BotsFrom, ExpectedWaitSeconds: expected,
 		Tags: state.Tags, Callback: state.CallbackOffered,
 	}
 }

@@ -218,7 +218,9 @@ func (d *Desk) ladder(c *entry, now time.Time) {
 			d.matchConversation(c, now)
 		case ActionBot:
 			d.tell(c, step.Say, now)
-			d.moveTo(c, conversation.BotQueue, conversation.Queued{Cause: conversation.CauseOverflow, Overflow: true, Why: why}, now)
+			d.moveTo(c, conversation.BotQueue, conversation.Queued{
+				Cause: conversation.CauseOverflow, Overflow: true, BotsFrom: s.MsgSeq, Why: why,
+			}, now)
 			d.matchConversation(c, now)
 		case ActionCallback:
 			d.tell(c, step.Say, now)

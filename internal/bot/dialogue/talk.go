@@ -34,6 +34,9 @@ const (
 type Talk struct {
 	// Seq of the last message that was heard.
 	Seq uint64
+	// From is up to where what was said waits for people: nothing of it is the bot's to answer, and a person who was
+	// promised there has the conversation kept for them. 0 when all is the bot's.
+	From uint64
 	// Greeted says that a bot or a person has said something.
 	Greeted bool
 	// Promised says that a bot has promised a person who has not come yet.
@@ -76,6 +79,9 @@ func (t *Talk) Hear(e conversation.Event) {
 		// A person was there: what a bot had promised is done, and what was asked is theirs.
 		t.Greeted, t.Promised, t.AfterAnswer, t.Open = true, false, false, nil
 	case conversation.KindSystem:
+	}
+	if e.Seq <= t.From {
+		t.Promised, t.Open = false, nil
 	}
 }
 

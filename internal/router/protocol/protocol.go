@@ -209,6 +209,9 @@ type Conversation struct {
 	Waiting  int `json:"waiting,omitempty"`
 	// ExpectedWaitSeconds from now until an agent has it, rounded up; 0 when that is not known.
 	ExpectedWaitSeconds int `json:"expectedWaitSeconds,omitempty"`
+	// BotsFrom is set of a conversation that bots have while it waits for people: what was said up to that sequence is for
+	// people, and the bots answer what comes behind it.
+	BotsFrom uint64 `json:"botsFrom,omitempty"`
 	// Ring is how far it has relaxed what it asks for.
 	Ring   int `json:"ring,omitempty"`
 	Turns  int `json:"turns,omitempty"`
