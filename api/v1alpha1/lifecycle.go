@@ -36,6 +36,9 @@ const (
 	// ConditionArchiveBehind is present and True while a desk's archive does not keep up with storing, or is silent: what
 	// it has not stored stays on the bus. Abnormal-true: absent otherwise. It never enters Ready.
 	ConditionArchiveBehind = "ArchiveBehind"
+	// ConditionServiceLevelMet of a desk is False while a queue does not keep what its serviceLevel promises. It is absent
+	// where none is declared, and while too few conversations tell. It never enters Ready.
+	ConditionServiceLevelMet = "ServiceLevelMet"
 	// ConditionWebhooksTroubled is present and True while somebody has to look at a webhook of a desk: its receiver is gone
 	// or fails, or events were given up. Abnormal-true: absent otherwise.
 	ConditionWebhooksTroubled = "WebhooksTroubled"
@@ -91,6 +94,12 @@ const (
 	ReasonLogFillsUp = "LogFillsUp"
 	// ReasonArchiveLags says that an archive stores more slowly than things happen.
 	ReasonArchiveLags = "ArchiveLags"
+	// ReasonPromisesKept says that each queue keeps its service level.
+	ReasonPromisesKept = "PromisesKept"
+	// ReasonAnsweredLate says that too few conversations of a queue are answered in time.
+	ReasonAnsweredLate = "AnsweredLate"
+	// ReasonAbandoned says that too many conversations of a queue are given up.
+	ReasonAbandoned = "Abandoned"
 	// ReasonWebhookDisabled says that the receiver of a webhook is gone, by its own word.
 	ReasonWebhookDisabled = "WebhookDisabled"
 	// ReasonWebhookFailing says that the receiver of a webhook takes nothing.
@@ -131,7 +140,9 @@ func (e *EscalationPolicy) Suspended() bool { return e.Spec.Suspend }
 func (d *ServiceDesk) WithoutFigures() any {
 	s := d.Status.DeepCopy()
 	s.Workloads, s.Waiting, s.OldestSince, s.Queues, s.Agents = "", nil, nil, nil, nil
-	s.Conditions = slices.DeleteFunc(s.Conditions, func(c metav1.Condition) bool { return c.Type == ConditionLinked })
+	s.Conditions = slices.DeleteFunc(s.Conditions, func(c metav1.Condition) bool {
+		return c.Type == ConditionLinked || c.Type == ConditionServiceLevelMet
+	})
 	for i := range s.Conditions {
 		switch s.Conditions[i].Type {
 		case ConditionStorageLow, ConditionBusStorageLow, ConditionArchiveBehind, ConditionWebhooksTroubled:

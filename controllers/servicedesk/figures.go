@@ -27,7 +27,7 @@ func (r *Reconciler) figures(desk *v1alpha1.ServiceDesk) time.Duration {
 		unknown(&desk.Status)
 		for _, kind := range []string{
 			v1alpha1.ConditionLinked, v1alpha1.ConditionStorageLow, v1alpha1.ConditionBusStorageLow, v1alpha1.ConditionArchiveBehind,
-			v1alpha1.ConditionWebhooksTroubled,
+			v1alpha1.ConditionWebhooksTroubled, v1alpha1.ConditionServiceLevelMet,
 		} {
 			meta.RemoveStatusCondition(&desk.Status.Conditions, kind)
 		}
@@ -50,11 +50,13 @@ func show(desk *v1alpha1.ServiceDesk, view *capacity.DeskView, now time.Time) ti
 		storage(desk, view)
 		behind(desk, view.ArchiveLag)
 		troubled(desk, view.Webhooks)
+		promises(desk, view.Queues)
 		return 0
 	case view.Young:
 		return 0 // what was said last stands until there was time to hear the desk
 	default:
 		unknown(&desk.Status)
+		meta.RemoveStatusCondition(&desk.Status.Conditions, v1alpha1.ConditionServiceLevelMet)
 		return silent(desk, view, now)
 	}
 }

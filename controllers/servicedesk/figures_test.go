@@ -185,6 +185,52 @@ func TestArchiveThatIsBehindIsSaid(t *testing.T) {
 	}
 }
 
+func TestPromisesOfQueuesAreSaid(t *testing.T) {
+	desk := served()
+	desk.Spec.Queues = []v1alpha1.Queue{
+		{Name: "general"},
+		{Name: "refunds", ServiceLevel: &v1alpha1.ServiceLevel{Percent: 90, Within: "30s", MaxAbandonmentPercent: 2}},
+		{Name: "vip", ServiceLevel: &v1alpha1.ServiceLevel{Percent: 80, Within: "20s", MaxAbandonmentPercent: 100}},
+	}
+	queue := func(name string, of int, inTime, abandoned float64) wire.Queue {
+		return wire.Queue{Name: name, Figures: &wire.QueueFigures{Level: &wire.Level{Of: of, InTimePercent: inTime, AbandonedPercent: abandoned}}}
+	}
+	said := func(queues ...wire.Queue) string {
+		show(desk, &capacity.DeskView{Fresh: true, Queues: queues}, now)
+		if c := meta.FindStatusCondition(desk.Status.Conditions, v1alpha1.ConditionServiceLevelMet); c != nil {
+			return string(c.Status) + " " + c.Reason + ": " + c.Message
+		}
+		return ""
+	}
+	for _, c := range []struct {
+		queues []wire.Queue
+		want   string
+	}{
+		{nil, ""},
+		{[]wire.Queue{{Name: "refunds"}, queue("general", 50, 0, 100)}, ""},
+		{[]wire.Queue{queue("refunds", fewest-1, 0, 100)}, ""},
+		{[]wire.Queue{queue("refunds", fewest, 90, 2), queue("vip", 50, 80, 99)}, "True PromisesKept: "},
+		{[]wire.Queue{queue("refunds", fewest, 89, 2)}, "False AnsweredLate: over the last five minutes: queue refunds: 89 % were answered within 30s, 90 % are promised"},
+		{[]wire.Queue{queue("refunds", fewest, 95, 3), queue("vip", 50, 80, 99)}, "False Abandoned: over the last five minutes: queue refunds: 3 % were given up, at most 2 % are promised"},
+		{[]wire.Queue{queue("refunds", fewest, 90, 2)}, "True PromisesKept: "},
+	} {
+		if got := said(c.queues...); !strings.HasPrefix(got, c.want) || c.want == "" && got != "" {
+			t.Errorf("%+v: it says %q, expected %q", c.queues, got, c.want)
+		}
+	}
+	// A desk that is silent keeps no promise that anybody knows of.
+	if show(desk, &capacity.DeskView{Received: now, Since: now}, now); meta.FindStatusCondition(desk.Status.Conditions, v1alpha1.ConditionServiceLevelMet) != nil {
+		t.Error("a silent desk is said to keep its promises")
+	}
+	// It is a figure: it comes with those, twice a minute at most.
+	before, after := desk.DeepCopy(), desk.DeepCopy()
+	show(after, &capacity.DeskView{Fresh: true, Queues: []wire.Queue{queue("refunds", fewest, 0, 0)}}, now)
+	show(before, &capacity.DeskView{Fresh: true, Queues: []wire.Queue{queue("refunds", fewest, 100, 0)}}, now)
+	if diff := cmp.Diff(before.WithoutFigures(), after.WithoutFigures()); diff != "" {
+		t.Errorf("a broken promise is written at once: %s", diff)
+	}
+}
+
 func TestWebhooksInTroubleAreSaid(t *testing.T) {
 	desk := served()
 	said := func(hooks *wire.Webhooks) string {
