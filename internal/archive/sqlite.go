@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"modernc.org/sqlite"
@@ -50,11 +51,29 @@ func OpenSQLite(ctx context.Context, file string, subjects bus.Subjects) (*DB, e
 		return nil, errors.Join(fmt.Errorf("archive %s: %w", file, err), d.write.Close())
 	}
 	d.read.SetMaxOpenConns(sqliteReaders)
-	if err := d.open(ctx); err != nil {
+	if err := d.openFree(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("archive %s: %w", file, err), d.Close())
 	}
 	return d, nil
 }
+
+// busyFor is how long a file is waited for that somebody else opens at the same time: SQLite itself does not wait
+// when it makes a new file one with a write-ahead log.
+const busyFor = 10 * time.Second
+
+// openFree opens as soon as nobody else does.
+func (d *DB) openFree(ctx context.Context) error {
+	for began := time.Now(); ; {
+		err := d.open(ctx)
+		failed, ok := errors.AsType[*sqlite.Error](err)
+		if !ok || failed.Code()&0xff != sqliteBusy || time.Since(began) > busyFor || !pauseFor(ctx, 20*time.Millisecond) {
+			return err
+		}
+	}
+}
+
+// sqliteBusy is the primary code of SQLITE_BUSY and its variants.
+const sqliteBusy = 5
 
 func sqliteConnect(file string, readOnly bool) (*sql.DB, error) {
 	absolute, err := filepath.Abs(file)

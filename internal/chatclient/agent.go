@@ -98,7 +98,7 @@ func OpenAgent(opts AgentOptions) (*Agent, error) {
 		opts.Presence = agentwire.Offline
 	}
 	a := &Agent{
-		line: newLine(address, opts.HTTPClient, opts.Reconnect), token: opts.Token, wanted: opts.Presence,
+		line: newLine(address, opts.HTTPClient, opts.Reconnect, agentPace), token: opts.Token, wanted: opts.Presence,
 		events: make(chan AgentEvent, eventsKept), ready: make(chan struct{}), done: make(chan struct{}),
 		dialogs: map[conversation.ID]*dialog{}, rest: opts.HTTPClient,
 	}

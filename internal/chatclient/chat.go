@@ -95,7 +95,7 @@ func open(opts Options, change func(*Chat)) (*Chat, error) {
 		return nil, err
 	}
 	c := &Chat{
-		line: newLine(address, opts.HTTPClient, opts.Reconnect), language: opts.Language,
+		line: newLine(address, opts.HTTPClient, opts.Reconnect, customerPace), language: opts.Language,
 		events: make(chan Event, eventsKept), ready: make(chan struct{}), done: make(chan struct{}),
 		now: Standing{Token: opts.Token, Conversation: opts.Conversation, Seq: opts.After},
 	}

@@ -26,10 +26,18 @@ const (
 	silenceAfter = 60 * time.Second // the desk says something every 25 s
 	// A connection that lasted stableAfter forgets the failed attempts before it.
 	stableAfter = 10 * time.Second
-	// A desk closes connections on which frames come faster than a person can cause them (20 a second, 60 at
-	// once): this side stays below, so that a program that talks fast is slowed down and not thrown out.
-	framesPerSecond = 15
-	framesBurst     = 40
+)
+
+// pace of frames. A desk closes connections on which they come faster than a person can cause them: this side stays
+// below, so that a program that talks fast is slowed down and not thrown out.
+type pace struct {
+	perSecond, burst int
+}
+
+// A customer may send 20 a second and 60 at once, an agent, who serves many of them, 50 and 200.
+var (
+	customerPace = pace{perSecond: 15, burst: 40}
+	agentPace    = pace{perSecond: 40, burst: 150}
 )
 
 // Reconnect says how a lost connection is made anew. Zero values stand for the defaults in brackets.
@@ -81,15 +89,16 @@ type line struct {
 	address   string
 	client    *http.Client
 	reconnect Reconnect
+	pace      pace
 	silence   time.Duration
 	// wake asks the talker for due frames.
 	wake chan struct{}
 }
 
-func newLine(address string, client *http.Client, reconnect Reconnect) *line {
+func newLine(address string, client *http.Client, reconnect Reconnect, pace pace) *line {
 	reconnect.complete()
 	return &line{
-		address: address, client: client, reconnect: reconnect, silence: silenceAfter, wake: make(chan struct{}, 1),
+		address: address, client: client, reconnect: reconnect, pace: pace, silence: silenceAfter, wake: make(chan struct{}, 1),
 	}
 }
 
@@ -188,7 +197,7 @@ func (l *line) talk(ctx context.Context, c *connection, v *visit, t talker) erro
 	defer silence.Stop()
 	again := time.NewTimer(0)
 	defer again.Stop()
-	pace := rate.NewLimiter(framesPerSecond, framesBurst)
+	pace := rate.NewLimiter(rate.Limit(l.pace.perSecond), l.pace.burst)
 	for {
 		wait, err := c.flush(ctx, t, pace)
 		if err != nil {
@@ -244,7 +253,7 @@ func (c *connection) read(ctx context.Context) error {
 func (c *connection) flush(ctx context.Context, t talker, pace *rate.Limiter) (time.Duration, error) {
 	for {
 		if pace.Tokens() < 1 {
-			return time.Second / framesPerSecond, nil
+			return time.Duration(float64(time.Second) / float64(pace.Limit())), nil
 		}
 		frame, wait := t.due(time.Now())
 		if frame == nil {

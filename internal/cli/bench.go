@@ -42,7 +42,7 @@ func (o *benchLoadOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.load.URL, "url", "", "address of the desk's chat; default: a desk of the bench's own, in a process beside this one")
 	f.StringVar(&o.load.Console, "console", "", "address of the agents' console; default: that of --url")
 	f.StringVar(&o.tokens, "tokens", "", "file with the agents' tokens, a list of {name, role, token} or a Secret that holds it; with --url only")
-	f.IntVar(&o.agents, "agents", 20, "agents who answer")
+	f.IntVar(&o.agents, "agents", 50, "agents who answer")
 	f.IntVar(&o.load.Conversations, "conversations", 100, "conversations at the same time")
 	f.Float64Var(&o.load.Rate, "rate", 0, "new conversations a second; 0: as many as the desk takes")
 	f.DurationVar(&o.load.Duration, "duration", 30*time.Second, "time in which conversations begin")

@@ -20,9 +20,11 @@ import (
 const storeWithin = 10 * time.Second
 
 // post checks a message and stores it. It returns after the bus has it on disk. Errors become problems
-// by problem.From.
-func (l *link) post(ctx context.Context, g *Gateway, c contact, language string, f *chatwire.ClientFrame) (intake.Posted, error) {
-	posted, err := l.tryPost(ctx, g, c, language, f)
+// by problem.From. known is the contact's open conversation, if the caller follows it.
+func (l *link) post(
+	ctx context.Context, g *Gateway, c contact, known intake.Joined, language string, f *chatwire.ClientFrame,
+) (intake.Posted, error) {
+	posted, err := l.tryPost(ctx, g, c, known, language, f)
 	result := "stored"
 	var refused *problem.Problem
 	switch {
@@ -42,7 +44,9 @@ func (l *link) post(ctx context.Context, g *Gateway, c contact, language string,
 	return posted, err
 }
 
-func (l *link) tryPost(ctx context.Context, g *Gateway, c contact, language string, f *chatwire.ClientFrame) (intake.Posted, error) {
+func (l *link) tryPost(
+	ctx context.Context, g *Gateway, c contact, known intake.Joined, language string, f *chatwire.ClientFrame,
+) (intake.Posted, error) {
 	now := time.Now()
 	if err := g.checkLimits(c.ID, f.Text, now); err != nil {
 		return intake.Posted{}, err
@@ -57,7 +61,7 @@ func (l *link) tryPost(ctx context.Context, g *Gateway, c contact, language stri
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeWithin)
 	defer cancel()
-	posted, err := l.intake.Post(ctx, intakeContact(c, language), m, f.Conversation, now)
+	posted, err := l.intake.PostKnowing(ctx, intakeContact(c, language), known, m, f.Conversation, now)
 	if err != nil {
 		return intake.Posted{}, err
 	}

@@ -175,7 +175,7 @@ func (g *Gateway) postOnce(c *call, f *chatwire.ClientFrame) (intake.Posted, err
 			return posted, err
 		}
 	}
-	return c.link.post(c.Context(), g, c.contact, f.Language, f)
+	return c.link.post(c.Context(), g, c.contact, intake.Joined{}, f.Language, f)
 }
 
 // history answers GET /v1/conversations/{id}/messages.

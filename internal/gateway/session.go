@@ -146,7 +146,7 @@ func (s *session) say(ctx context.Context, f *chatwire.ClientFrame) error {
 		}
 	}
 	if err == nil && !found {
-		posted, err = s.link.post(ctx, s.g, s.contact, s.language, f)
+		posted, err = s.link.post(ctx, s.g, s.contact, s.joined(), s.language, f)
 	}
 	if err != nil {
 		return s.refuse(f, err)
@@ -204,6 +204,16 @@ func (s *session) open() conversation.ID {
 		return ""
 	}
 	return s.follows[len(s.follows)-1].conv
+}
+
+// joined is the contact's open conversation as far as the feed has told of it; zero for none.
+func (s *session) joined() intake.Joined {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.follows); n > 0 && !s.follows[n-1].ended {
+		return intake.Joined{Conversation: s.follows[n-1].conv, Seq: s.follows[n-1].claim}
+	}
+	return intake.Joined{}
 }
 
 // isOpen says whether the conversation is known to be the contact's open one.

@@ -15,6 +15,12 @@ import (
 // slipped into one that was just ending, and the customer is served in the other.
 func (s *session) claimFor(ctx context.Context, in *routing.Wrote) (bool, error) {
 	subject := s.subjects.Claim(in.Channel, in.Contact)
+	if s.pipe.releasing[subject] > 0 {
+		// Its end is being written: taken up now, the conversation would be open with an ended claim.
+		if err := s.drain(ctx); err != nil {
+			return false, err
+		}
+	}
 	c, known := s.claims[subject]
 	in.LastAgent, in.LastAgentAt, in.Attributes = c.LastAgent, c.LastAgentAt, c.Attributes
 	if known && !c.Ended {
@@ -60,30 +66,26 @@ func (s *session) claimNames(ctx context.Context, subject string, conv conversat
 	return !c.Ended && c.Conversation == conv, nil
 }
 
-// releaseAfter marks the claims of the conversations that have just ended.
-func (s *session) releaseAfter(ctx context.Context, made []decided) error {
-	for i := range made {
-		if after := &made[i].After; after.Status.Ended() && !made[i].Before.Status.Ended() {
-			if err := s.release(ctx, after.ID); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+// release is the end of a conversation's claim: the contact's next message opens another conversation.
+type release struct {
+	conversation conversation.ID
+	subject      string
+	next         conversation.Claim
+	// last is the sequence that it follows, and seq its own once it is stored.
+	last, seq uint64
 }
 
-// releaseEnded does the same for all that have ended: the router before may have died in between.
-func (s *session) releaseEnded(ctx context.Context) error {
-	for _, id := range s.desk.Conversations() {
-		if err := s.release(ctx, id); err != nil {
-			return err
-		}
+// releaseAfter is the end of the claim of the conversation that has ended with a decision and was not taken up
+// since; nil for none. Messages up to cursor were acted on by then.
+func (s *session) releaseAfter(d *decided, cursor uint64) *release {
+	if !d.After.Status.Ended() || d.Before.Status.Ended() {
+		return nil
 	}
-	return nil
+	return s.releaseOf(d.Conversation, cursor)
 }
 
-// release marks the claim of a conversation as ended, so that the contact's next message opens another.
-func (s *session) release(ctx context.Context, id conversation.ID) error {
+// releaseOf is the end of an ended conversation's claim; nil when it has none that is open.
+func (s *session) releaseOf(id conversation.ID, cursor uint64) *release {
 	state, ok := s.desk.State(id)
 	if !ok || !state.Status.Ended() || state.Channel == "" {
 		return nil
@@ -93,32 +95,61 @@ func (s *session) release(ctx context.Context, id conversation.ID) error {
 	if !known || c.Conversation != id || c.Ended {
 		return nil
 	}
-	next := c.Claim
-	next.Ended, next.Acted, next.At = true, s.cursor, s.now().UTC()
+	r := &release{conversation: id, subject: subject, next: c.Claim, last: c.seq}
+	r.next.Ended, r.next.Acted, r.next.At = true, cursor, s.now().UTC()
 	if state.LastAgent != "" {
-		next.LastAgent, next.LastAgentAt = state.LastAgent, state.LastAgentAt
+		r.next.LastAgent, r.next.LastAgentAt = state.LastAgent, state.LastAgentAt
 	}
-	if err := s.writeClaim(ctx, subject, next, c.seq); err != nil && !errors.Is(err, bus.ErrFenced) {
-		return fmt.Errorf("release the claim of %s: %w", id, err)
+	return r
+}
+
+// releaseEnded marks the claims of all that have ended: the router before may have died in between.
+func (s *session) releaseEnded(ctx context.Context) error {
+	for _, id := range s.desk.Conversations() {
+		r := s.releaseOf(id, s.cursor)
+		if r == nil {
+			continue
+		}
+		if err := s.writeRelease(ctx, r); err != nil {
+			return err
+		}
+		if r.seq > 0 {
+			s.claims[r.subject] = claim{Claim: r.next, seq: r.seq}
+		}
 	}
 	return nil
 }
 
+// writeRelease stores the end of a claim. A claim that somebody has written meanwhile stays. It changes nothing
+// but r.
+func (s *session) writeRelease(ctx context.Context, r *release) error {
+	seq, err := s.appendClaim(ctx, r.subject, r.next, r.last)
+	if err != nil && !errors.Is(err, bus.ErrFenced) {
+		return fmt.Errorf("release the claim of %s: %w", r.conversation, err)
+	}
+	r.seq = seq
+	return nil
+}
+
 func (s *session) writeClaim(ctx context.Context, subject string, c conversation.Claim, last uint64) error {
+	seq, err := s.appendClaim(ctx, subject, c, last)
+	if err == nil {
+		s.claims[subject] = claim{Claim: c, seq: seq}
+	}
+	return err
+}
+
+func (s *session) appendClaim(ctx context.Context, subject string, c conversation.Claim, last uint64) (uint64, error) {
 	data, err := conversation.EncodeClaim(c)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
 	seq, _, err := s.bus.Append(ctx, subject, data, bus.AppendOptions{
 		MsgID: string(conversation.NewID(c.At)), ExpectLast: new(last),
 	})
-	if err != nil {
-		return err
-	}
-	s.claims[subject] = claim{Claim: c, seq: seq}
-	return nil
+	return seq, err
 }
 
 // forgetPurged drops ended conversations that the archive has purged from the stream, with their claims.
@@ -129,6 +160,9 @@ func (s *session) forgetPurged(ctx context.Context) error {
 	for i, id := range s.endedOldestFirst() {
 		if i >= most || misses >= 8 {
 			return nil
+		}
+		if s.pipe.copying[id] != nil {
+			continue // the stream does not have it yet
 		}
 		last, err := s.bus.LastSeq(ctx, s.subjects.Conversation(string(id)))
 		if err != nil {

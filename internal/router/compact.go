@@ -18,7 +18,7 @@ func (s *session) compact(ctx context.Context) error {
 		return nil
 	}
 	// Everything decided must be stored and copied before, because the snapshot replaces it.
-	if err := s.flush(ctx); err != nil {
+	if err := s.drain(ctx); err != nil {
 		return err
 	}
 	at := s.now().UTC()

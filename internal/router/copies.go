@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 
 	"github.com/deskfleet/deskfleet/internal/bus"
 	"github.com/deskfleet/deskfleet/internal/conversation"
@@ -14,69 +13,92 @@ import (
 // mostCopies are on their way to the disk at the same time.
 const mostCopies = 64
 
-// chain is what is owed of one conversation, in the order of the log.
-type chain struct {
+// copying is what is stored of one conversation because of one group: the copies of its decisions, in the order
+// of the log, and then the end of its contact's claim if it has ended.
+type copying struct {
 	conversation conversation.ID
 	events       []conversation.Event
 	// known is false for a conversation that was forgotten: nothing of it is copied any more.
 	known bool
+	// before is what must be stored first; nil for nothing.
+	before *copying
 	// ownSeq is the sequence of its last copy on .own.
 	ownSeq uint64
-	// stored are the events that need no copy any more.
-	stored []conversation.ID
+	// release is nil for a conversation that has not ended.
+	release *release
+
+	// done is closed when the following is set.
+	done chan struct{}
+	// copied are the sequences of the events that need no copy any more.
+	copied []copied
+	err    error
 }
 
-// settle stores the copies that are owed. Those of one conversation go in the order of the log. Each waits for
-// the disk, so those of different conversations, which have nothing to do with each other, go side by side.
-func (s *session) settle(ctx context.Context) error {
-	chains := s.chains()
-	errs := make([]error, len(chains))
-	places := make(chan struct{}, mostCopies)
-	var work sync.WaitGroup
-	for i, c := range chains {
-		work.Go(func() {
-			places <- struct{}{}
-			errs[i] = s.store(ctx, c)
-			<-places
-		})
-	}
-	work.Wait()
-	paid := map[conversation.ID]bool{}
-	for _, c := range chains {
-		s.desk.Owned(c.conversation, c.ownSeq)
-		for _, id := range c.stored {
-			paid[id] = true
-		}
-	}
-	s.owed = slices.DeleteFunc(s.owed, func(e conversation.Event) bool { return paid[e.ID] })
-	return errors.Join(errs...)
+type copied struct {
+	event conversation.ID
+	// seq is 0 for one that has none on .own.
+	seq uint64
 }
 
-// chains groups what is owed by conversation.
-func (s *session) chains() []*chain {
-	var chains []*chain
-	of := map[conversation.ID]*chain{}
-	for _, e := range s.owed {
-		key := e.Conversation
-		if key == "" {
-			key = e.ID // what people do stands for itself
-		}
-		c := of[key]
+// copied says whether everything of the group is stored, or failed.
+func (g *group) copied() bool {
+	return !slices.ContainsFunc(g.copies, func(c *copying) bool { return !isClosed(c.done) })
+}
+
+// copyAll begins to store the copies that are owed for a group. Those of one conversation go in the order of the log. Each waits
+// for the disk, so those of different conversations, which have nothing to do with each other, go side by side.
+func (s *session) copyAll(ctx context.Context, g *group, owed []conversation.Event) {
+	of := map[conversation.ID]*copying{}
+	on := func(id conversation.ID) *copying {
+		c := of[id]
 		if c == nil {
-			state, known := s.desk.State(e.Conversation)
-			c = &chain{conversation: e.Conversation, known: known, ownSeq: state.OwnSeq}
-			of[key] = c
-			chains = append(chains, c)
+			state, known := s.desk.State(id)
+			c = &copying{conversation: id, known: known, ownSeq: state.OwnSeq, before: s.pipe.copying[id], done: make(chan struct{})}
+			of[id], s.pipe.copying[id] = c, c
+			g.copies = append(g.copies, c)
 		}
+		return c
+	}
+	for _, e := range owed {
+		if e.Conversation == "" { // what people do stands for itself
+			g.copies = append(g.copies, &copying{events: []conversation.Event{e}, done: make(chan struct{})})
+			continue
+		}
+		c := on(e.Conversation)
 		c.events = append(c.events, e)
 	}
-	return chains
+	for i := range g.decided {
+		r := s.releaseAfter(&g.decided[i], g.cursor)
+		if r == nil {
+			continue
+		}
+		if c := on(r.conversation); c.release == nil { // it may have ended twice in the group
+			c.release = r
+			s.pipe.releasing[r.subject]++
+		}
+	}
+	for _, c := range g.copies {
+		s.pipe.run(func() {
+			defer close(c.done)
+			c.err = s.store(ctx, c)
+		})
+	}
 }
 
-// store appends a chain's copies, up to the first that fails. It runs beside others and changes nothing but the chain.
-func (s *session) store(ctx context.Context, c *chain) error {
+// store appends what is to be stored of a conversation, up to the first that fails. It runs beside the session and
+// changes nothing but c.
+func (s *session) store(ctx context.Context, c *copying) error {
+	if c.before != nil {
+		<-c.before.done
+		if c.before.err != nil {
+			return c.before.err
+		}
+		c.ownSeq, c.before = c.before.ownSeq, nil
+	}
+	s.pipe.places <- struct{}{}
+	defer func() { <-s.pipe.places }()
 	for _, e := range c.events {
-		var err error
+		before, err := c.ownSeq, error(nil)
 		switch {
 		case e.Type == conversation.TypeSaid:
 			err = s.say(ctx, e)
@@ -88,13 +110,41 @@ func (s *session) store(ctx context.Context, c *chain) error {
 		if err != nil {
 			return err
 		}
-		c.stored = append(c.stored, e.ID)
+		now := copied{event: e.ID}
+		if c.ownSeq != before {
+			now.seq = c.ownSeq
+		}
+		c.copied = append(c.copied, now)
 	}
-	return nil
+	if c.release == nil {
+		return nil
+	}
+	return s.writeRelease(ctx, c.release)
+}
+
+// settled takes over what was stored, and notes the sequences of the copies.
+func (s *session) settled(c *copying, seqs map[conversation.ID]uint64) {
+	for _, done := range c.copied {
+		s.paid(done.event)
+		seqs[done.event] = done.seq
+	}
+	if s.pipe.copying[c.conversation] == c {
+		delete(s.pipe.copying, c.conversation)
+	}
+	if c.release == nil {
+		return
+	}
+	subject := c.release.subject
+	if s.pipe.releasing[subject]--; s.pipe.releasing[subject] == 0 {
+		delete(s.pipe.releasing, subject)
+	}
+	if s.claims[subject].seq < c.release.seq {
+		s.claims[subject] = claim{Claim: c.release.next, seq: c.release.seq}
+	}
 }
 
 // copyOwn appends a decision to its conversation's .own behind the last copy.
-func (s *session) copyOwn(ctx context.Context, c *chain, e conversation.Event) error {
+func (s *session) copyOwn(ctx context.Context, c *copying, e conversation.Event) error {
 	data, err := conversation.Encode(e)
 	if err != nil {
 		return err

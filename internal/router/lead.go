@@ -86,7 +86,8 @@ func (s *session) takeTime(ctx context.Context) error {
 		s.desk.DropTimers(time.Now())
 		return nil
 	}
-	if time.Since(s.leaseSent) >= s.opts.LeaseFor/leaseShare {
+	// A leader that decides and cannot store is as good as dead: another one may have a way to the log.
+	if now := time.Now(); now.Sub(s.leaseSent) >= s.opts.LeaseFor/leaseShare && !s.pipe.stalled(now, s.opts.LeaseFor) {
 		s.sendLease(ctx, false)
 	}
 	if err := s.must(routing.Tick{}); err != nil {
@@ -139,7 +140,7 @@ func (s *session) takeOver(ctx context.Context) error {
 
 // promote begins to lead. s.dk is the sequence of our own batch.
 func (s *session) promote(ctx context.Context, seq uint64) error {
-	s.leading, s.term = true, seq
+	s.leading, s.copies, s.term = true, true, seq
 	s.settings = s.current()
 	s.figures = newCounts(s.now(), seq, &s.settings.routing)
 	s.positions.since = s.now()
@@ -152,7 +153,7 @@ func (s *session) promote(ctx context.Context, seq uint64) error {
 			return err
 		}
 	}
-	if err := s.flush(ctx); err != nil { // what the router before owes
+	if err := s.payOwed(ctx); err != nil {
 		return err
 	}
 	if err := s.releaseEnded(ctx); err != nil {
@@ -166,11 +167,19 @@ func (s *session) promote(ctx context.Context, seq uint64) error {
 	if err := s.actOnMessages(ctx); err != nil {
 		return err
 	}
-	if err := s.flush(ctx); err != nil {
+	if err := s.drain(ctx); err != nil {
 		return err
 	}
 	s.pushAll()
 	return nil
+}
+
+// payOwed stores the copies that the router before owes, behind what was just decided about them.
+func (s *session) payOwed(ctx context.Context) error {
+	g := &group{began: time.Now()}
+	s.copyAll(ctx, g, s.owed)
+	s.pipe.groups = append(s.pipe.groups, g)
+	return s.drain(ctx)
 }
 
 // pushAll tells every agent again what it has: pushes of the router before may be lost.
@@ -193,8 +202,7 @@ func (s *session) leave(ctx context.Context) error {
 	if !s.leading {
 		return nil
 	}
-	if err := s.flush(ctx); err != nil {
-		s.answer(ctx, err)
+	if err := s.drain(ctx); err != nil {
 		return err
 	}
 	b := &conversation.Batch{Events: []conversation.Event{s.newEvent("", s.now(), &conversation.TookOver{Router: s.instance, Left: true})}}

@@ -32,6 +32,9 @@ type replica struct {
 	owed []conversation.Event
 	// people are the signed-on agents who are no bots: what they do is told to the audit.
 	people map[string]struct{}
+	// copies says that this router stores the copies. It knows their sequences when it has told of the decisions,
+	// and not when the tail brings them, which may be earlier.
+	copies bool
 	// claims by subject.
 	claims   map[string]claim
 	requests recent
@@ -98,8 +101,10 @@ func (r *replica) foldEvent(st bus.Stored, subject bus.Subject) {
 	}
 	e.Seq = st.Seq
 	if subject.Kind == bus.KindOwnership {
-		r.desk.Owned(e.Conversation, e.Seq)
-		r.paid(e.ID)
+		if !r.copies {
+			r.desk.Owned(e.Conversation, e.Seq)
+			r.paid(e.ID)
+		}
 		return
 	}
 	m, ok := e.Body.(*conversation.Message)
@@ -214,15 +219,17 @@ func (r *replica) actedOn(seq uint64) {
 	r.written = slices.DeleteFunc(r.written, func(e conversation.Event) bool { return e.Seq <= seq })
 }
 
-// owe remembers that a decision needs its copy.
-func (r *replica) owe(e conversation.Event) {
-	if e.Type.OnOwn() || e.Type == conversation.TypeSaid || r.ofPerson(e) {
+// owe remembers that a decision needs its copy, and says whether it does.
+func (r *replica) owe(e conversation.Event) bool {
+	owed := e.Type.OnOwn() || e.Type == conversation.TypeSaid || r.ofPerson(e)
+	if owed {
 		r.owed = append(r.owed, e)
 	}
 	if e.Type == conversation.TypeForgotten {
 		// The archive has it all, also what this replica did not see because it was purged.
 		r.owed = slices.DeleteFunc(r.owed, func(o conversation.Event) bool { return o.Conversation == e.Conversation })
 	}
+	return owed
 }
 
 // paid notes that the copy of a decision is stored.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/deskfleet/deskfleet/internal/bus"
 	"github.com/deskfleet/deskfleet/internal/conversation"
@@ -45,19 +44,24 @@ func (s *session) takeRequest(m *bus.Message) {
 	w := who{party: subject.Party, id: subject.Who}
 	req, refused := protocol.DecodeRequest(m.Data)
 	if refused != nil {
-		s.replyLater(m, func() protocol.Reply { return refusal(refused) })
+		s.replyLater(m, refusal(refused))
 		return
 	}
 	if w.party != bus.PartyCustomer {
 		s.desk.Seen(w.id, s.now())
 	}
-	if s.requests.has(w.key(req)) || !s.park(m, req) {
+	if s.done(w.key(req)) || !s.park(m, req) {
 		s.decideRequest(m, req)
 	}
 }
 
 // key of a request, by which a repeated one is known.
 func (w who) key(req *protocol.Request) string { return string(w.party) + "." + w.id + "." + req.ID }
+
+// done says whether a request was done, be it that its decisions wait to be stored.
+func (s *session) done(key string) bool {
+	return s.requests.has(key) || s.doing[key]
+}
 
 // decideRequest decides on a request that can be read.
 func (s *session) decideRequest(m *bus.Message, req *protocol.Request) {
@@ -67,26 +71,25 @@ func (s *session) decideRequest(m *bus.Message, req *protocol.Request) {
 	}
 	w := who{party: subject.Party, id: subject.Who}
 	key := w.key(req)
-	// One that is repeated while its first decision waits to be stored is known, too.
-	if !s.requests.has(key) && !slices.Contains(s.requested, key) {
+	if !s.done(key) {
 		if refused := s.do(w, req); refused != nil {
 			s.log.Info("request refused", "type", req.Type, "party", w.party, "who", w.id, "conversation", req.Conversation, "code", refused.Code, "why", refused.Why)
-			s.replyLater(m, func() protocol.Reply { return refusal(refused) })
+			s.replyLater(m, refusal(refused))
 			return
 		}
 		s.requested = append(s.requested, key)
+		s.doing[key] = true
 	}
-	s.replyLater(m, func() protocol.Reply { return s.outcome(w, req) })
+	s.replyLater(m, s.outcome(w, req))
 }
 
 func refusal(e *protocol.Error) protocol.Reply { return protocol.Reply{V: protocol.Version, Error: e} }
 
-// replyLater answers after the next flush. The reply is made then, with the sequences that were stored.
-func (s *session) replyLater(m *bus.Message, reply func() protocol.Reply) {
-	s.replies = append(s.replies, func(ctx context.Context, failed error) {
-		var r protocol.Reply
+// replyLater answers when everything that was decided before is stored.
+func (s *session) replyLater(m *bus.Message, r protocol.Reply) {
+	s.replies = append(s.replies, reply{after: len(s.decided), send: func(ctx context.Context, failed error) {
 		if failed == nil {
-			r = reply()
+			s.sequence(&r)
 		} else {
 			r = refusal(unavailable(failed))
 		}
@@ -97,7 +100,22 @@ func (s *session) replyLater(m *bus.Message, reply func() protocol.Reply) {
 		if err != nil {
 			s.log.WarnContext(ctx, "reply was not sent", "error", err)
 		}
-	})
+	}})
+}
+
+// sequence fills in the sequences that are known now that everything before the reply is stored.
+func (s *session) sequence(r *protocol.Reply) {
+	fill := func(c *protocol.Conversation) {
+		if state, known := s.desk.State(c.ID); known {
+			c.OwnSeq, c.MsgSeq = state.OwnSeq, state.MsgSeq
+		}
+	}
+	if r.Conversation != nil {
+		fill(r.Conversation)
+	}
+	for i := range r.Conversations {
+		fill(&r.Conversations[i])
+	}
 }
 
 func unavailable(err error) *protocol.Error {

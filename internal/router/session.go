@@ -39,9 +39,12 @@ type session struct {
 
 	// decided waits to be appended, replies and requests with it.
 	decided   []decided
-	replies   []func(context.Context, error)
+	replies   []reply
 	requested []string
-	parked    []parked
+	// doing are the requests whose decisions are not stored yet: one that is sent again meanwhile is not done twice.
+	doing  map[string]bool
+	pipe   pipeline
+	parked []parked
 
 	figures    counts
 	positions  positions
@@ -80,7 +83,7 @@ func (r *Router) runSession(ctx context.Context, conn bus.Conn, updates <-chan r
 	s := &session{
 		Router: r, conn: conn, bus: conn.Log(r.subjects.Stream()), settings: r.current(),
 		mismatches: map[string]int{}, positions: newPositions(),
-		lookedAt: map[conversation.ID]int{},
+		lookedAt: map[conversation.ID]int{}, doing: map[string]bool{}, pipe: newPipeline(),
 	}
 	if r.opts.WrapLog != nil {
 		s.bus = r.opts.WrapLog(s.bus)
@@ -94,9 +97,15 @@ func (r *Router) runSession(ctx context.Context, conn bus.Conn, updates <-chan r
 
 	// Being told to stop must not interrupt an append, and not end the tail before the lead is handed over.
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	// What is on its way must have ended before the log is read again.
+	defer s.pipe.work.Wait()
 	defer stop()
 	tail, failed := s.startTail(work)
-	return s.loop(work, ctx.Done(), stream{tail, failed, updates})
+	err = s.loop(work, ctx.Done(), stream{tail, failed, updates})
+	if err != nil {
+		s.answer(work, err)
+	}
+	return err
 }
 
 // startTail reads the log in a goroutine of its own. The channel bounds what waits.
@@ -119,7 +128,7 @@ func (s *session) startTail(ctx context.Context) (<-chan tailed, <-chan error) {
 	return tail, failed
 }
 
-// burst is how many inputs are taken before their decisions are stored together.
+// burst is how many inputs are taken before their decisions are sent on their way together.
 const burst = 64
 
 // housekeeping is how often leases, figures and the like are looked at.
@@ -153,6 +162,8 @@ func (s *session) loop(ctx context.Context, stop <-chan struct{}, from stream) e
 			if ok {
 				s.takeConfig(ctx, config)
 			}
+		case <-s.pipe.wake:
+			err = s.advance(ctx)
 		case <-timer.C:
 			due = time.Time{}
 			err = s.takeTime(ctx)
@@ -165,7 +176,6 @@ func (s *session) loop(ctx context.Context, stop <-chan struct{}, from stream) e
 			err = s.flush(ctx)
 		}
 		if err != nil {
-			s.answer(ctx, err)
 			return err
 		}
 		if next := time.Now().Add(s.untilNext()); due.IsZero() || next.Before(due) {
@@ -236,9 +246,15 @@ func (s *session) takeTailed(ctx context.Context, t tailed) error {
 		s.setStatus(func(st *Status) { st.CaughtUp = true })
 		return nil
 	}
-	if s.leading && len(s.decided) > 0 && t.stored.Seq > s.dk && t.stored.Subject == s.subjects.Decisions() {
-		// Another router decided while we had decisions that are not stored: ours are void.
-		return fmt.Errorf("%w: another router leads", errBeginAgain)
+	if s.leading && t.stored.Seq > s.dk && t.stored.Subject == s.subjects.Decisions() {
+		if g := s.pipe.appending; g != nil && g.has(t.stored.MsgID) {
+			s.seq = t.stored.Seq
+			return nil // our own, which is taken over when the append returns
+		}
+		if len(s.decided) > 0 || !s.pipe.idle() {
+			// Another router decided while we had decisions that are not stored: ours are void.
+			return fmt.Errorf("%w: another router leads", errBeginAgain)
+		}
 	}
 	batch := s.fold(t.stored)
 	if batch != nil {
@@ -264,7 +280,7 @@ func (s *session) followed(ctx context.Context, b *conversation.Batch, seq uint6
 
 func (s *session) stepDown(why, leader string) {
 	s.log.Info("router stands by", "why", why, "leader", leader)
-	s.leading = false
+	s.leading, s.copies = false, false
 	s.positions = newPositions()
 	s.setStatus(func(st *Status) { st.Leading = false })
 }

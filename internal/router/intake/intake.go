@@ -187,6 +187,14 @@ func (d Desk) reopens(ctx context.Context, ended *conversation.Claim) (bool, err
 // believed is the conversation that the customer's client thinks is open, when it sends a message
 // again after a reconnect; if that one has ended meanwhile, Post looks there for the message first.
 func (d Desk) Post(ctx context.Context, c Contact, m conversation.Message, believed conversation.ID, now time.Time) (Posted, error) {
+	return d.PostKnowing(ctx, c, Joined{}, m, believed, now)
+}
+
+// PostKnowing is Post for who follows the contact's claims: known is the open conversation and the sequence of its
+// claim, so that it need not be looked up. It may be out of date, or zero.
+func (d Desk) PostKnowing(
+	ctx context.Context, c Contact, known Joined, m conversation.Message, believed conversation.ID, now time.Time,
+) (Posted, error) {
 	if err := c.validate(); err != nil {
 		return Posted{}, err
 	}
@@ -201,10 +209,14 @@ func (d Desk) Post(ctx context.Context, c Contact, m conversation.Message, belie
 		}
 	}
 	for range attempts {
-		l, err := d.latest(ctx, c)
+		l, err := latest{Joined: known}, error(nil)
+		if known.Conversation == "" {
+			l, err = d.latest(ctx, c)
+		}
 		if err != nil {
 			return Posted{}, err
 		}
+		l.Subject, known = d.Subjects.Claim(c.Channel, c.ID), Joined{}
 		j := l.Joined
 		if believed != "" && believed != j.Conversation {
 			// Before another conversation is opened: one in which nothing is ever said would stay open. What the
