@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/coder/websocket"
 	"golang.org/x/time/rate"
 
 	"github.com/deskfleet/deskfleet/internal/console/agentwire"
@@ -36,9 +35,9 @@ func (c *Console) serveAgent(w http.ResponseWriter, r *http.Request) {
 			"this console has as many connections as it takes, in all or from this address", "try again later").RetryAfter(5*time.Second))
 		return
 	}
-	defer release()
-	ws, err := websocket.Accept(w, r, nil)
+	ws, err := socket.Accept(w, r, nil)
 	if err != nil {
+		release()
 		c.log.DebugContext(r.Context(), "no WebSocket", "error", err) // the answer was written
 		return
 	}
@@ -50,17 +49,20 @@ func (c *Console) serveAgent(w http.ResponseWriter, r *http.Request) {
 		views:  map[conversation.ID]*view{}, holds: map[conversation.ID]hold{},
 		watched: map[conversation.ID]struct{}{},
 	}
-	if !c.role.Enter(s.sock) {
+	if !c.role.Serve(s.sock, func() { c.serve(s, release) }) {
+		release()
 		_ = ws.Close(socket.CodeRestart, "the console drains") // the client is told or gone
-		return
 	}
-	defer c.role.Leave(s.sock)
+}
+
+func (c *Console) serve(s *session, release func()) {
+	defer release()
 	c.metrics.sockets.Inc()
 	defer c.metrics.sockets.Dec()
 	defer s.end()
-	err = s.sock.Run(l.Sockets, s)
+	err := s.sock.Run(s.link.Sockets, s)
 	c.metrics.ended.WithLabelValues(role.Cause(err)).Inc()
-	c.log.DebugContext(r.Context(), "socket ended", "agent", s.user.Name, "error", err)
+	c.log.Debug("socket ended", "agent", s.user.Name, "error", err)
 }
 
 // serving gives the link while agents can be served. The error is a problem.

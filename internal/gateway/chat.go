@@ -30,14 +30,15 @@ func (g *Gateway) chat(w http.ResponseWriter, r *http.Request) {
 			"this gateway has as many connections as it takes, in all or from this address", "try again later").RetryAfter(5*time.Second))
 		return
 	}
-	defer release()
 	origins := g.document().WebChat.AllowedOrigins
 	if p := page.CheckOrigin(r, origins); p != nil {
+		release()
 		problem.Write(w, p)
 		return
 	}
-	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{OriginPatterns: origins})
+	ws, err := socket.Accept(w, r, &websocket.AcceptOptions{OriginPatterns: origins})
 	if err != nil {
+		release()
 		g.log.DebugContext(r.Context(), "no WebSocket", "error", err) // the answer was written
 		return
 	}
@@ -47,15 +48,18 @@ func (g *Gateway) chat(w http.ResponseWriter, r *http.Request) {
 		g: g, link: l, sock: socket.New(ws, opts), addr: addr,
 		frames: rate.NewLimiter(framesPerSecond, framesBurst), views: map[conversation.ID]*view{},
 	}
-	if !g.role.Enter(s.sock) {
+	if !g.role.Serve(s.sock, func() { g.serveChat(s, release) }) {
+		release()
 		_ = ws.Close(socket.CodeRestart, "the gateway drains") // the client is told or gone
-		return
 	}
-	defer g.role.Leave(s.sock)
+}
+
+func (g *Gateway) serveChat(s *session, release func()) {
+	defer release()
 	g.metrics.sockets.Inc()
 	defer g.metrics.sockets.Dec()
 	defer s.end()
-	err = s.sock.Run(l.Sockets, s)
+	err := s.sock.Run(s.link.Sockets, s)
 	g.metrics.ended.WithLabelValues(role.Cause(err)).Inc()
-	g.log.DebugContext(r.Context(), "socket ended", "contact", s.contact.ID, "error", err)
+	g.log.Debug("socket ended", "contact", s.contact.ID, "error", err)
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -102,8 +103,27 @@ func (r *Role) Ready() error {
 	}
 }
 
-// Enter counts a socket that a drain has to end; false while draining.
-func (r *Role) Enter(s *socket.Socket) bool {
+// Serve runs what serves a socket in a goroutine of its own, so that the request that it came with can be forgotten, and
+// counts the socket until its end: a drain has to end it. It is false, and nothing is run, while draining.
+func (r *Role) Serve(s *socket.Socket, serve func()) bool {
+	if !r.enter(s) {
+		return false
+	}
+	go func() {
+		defer r.leave(s)
+		// As in a handler: a defect that one peer's frames hit must not end the sockets of all others.
+		defer func() {
+			if defect := recover(); defect != nil {
+				r.log.Error("socket ended by a defect", "error", defect, "stack", string(debug.Stack()))
+				s.Abort()
+			}
+		}()
+		serve()
+	}()
+	return true
+}
+
+func (r *Role) enter(s *socket.Socket) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.draining.Load() {
@@ -113,8 +133,7 @@ func (r *Role) Enter(s *socket.Socket) bool {
 	return true
 }
 
-// Leave counts a socket's end.
-func (r *Role) Leave(s *socket.Socket) {
+func (r *Role) leave(s *socket.Socket) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.open, s)

@@ -1,5 +1,6 @@
-// Package socket runs one WebSocket of JSON frames: one goroutine reads and handles frames, one writes
-// what was pushed, in order, and one looks whether the peer still lives.
+// Package socket runs one WebSocket of JSON frames: one goroutine reads and handles frames. Another one writes what was
+// pushed, in order, while there is something, and one pings from time to time: most sockets of a desk are silent most
+// of the time, and each costs the memory of what it keeps.
 //
 // A peer that does not read must not make the process hold its frames for ever, and must not hold up
 // others: when its queue is full the socket is closed with [CodeSlow], and the client resumes by sequence.
@@ -121,24 +122,30 @@ type Socket struct {
 	// own is how this side closed; of the deliverer until it has ended.
 	own *Closing
 
+	// pinging is held while a ping waits for its answer.
+	pinging sync.Mutex
+	work    sync.WaitGroup
+
 	mu     sync.Mutex
 	queue  []any
 	over   bool // the queue was full
 	closed bool
-	wake   chan struct{}
+	// start begins to deliver; nil while that is done, and before Run.
+	start func()
 }
 
 // New makes a socket of an accepted connection.
 func New(ws *websocket.Conn, opts Options) *Socket {
 	opts.complete()
 	ws.SetReadLimit(min(opts.FirstLimit, opts.ReadLimit))
-	return &Socket{ws: ws, opts: opts, lanes: newLanes(), wake: make(chan struct{}, 1)}
+	return &Socket{ws: ws, opts: opts, lanes: newLanes()}
 }
 
 // Push queues an item for the session's Deliver. It never blocks. It returns false when the socket takes
 // nothing more: it is closing, or its peer is too slow, which closes it.
 func (s *Socket) Push(item any) bool {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	ok := !s.over && !s.closed
 	if ok && len(s.queue) >= s.opts.QueueLimit {
 		ok, s.over = false, true
@@ -147,12 +154,16 @@ func (s *Socket) Push(item any) bool {
 	if ok {
 		s.queue = append(s.queue, item)
 	}
-	s.mu.Unlock()
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+	s.wake()
 	return ok
+}
+
+// wake begins to deliver if there is something and nobody does; s.mu is held.
+func (s *Socket) wake() {
+	if s.start != nil && !s.closed && (s.over || len(s.queue) > 0) {
+		s.work.Go(s.start)
+		s.start = nil
+	}
 }
 
 // End closes the socket behind what is queued, after the frames in flight were handled. The items are the
@@ -195,22 +206,38 @@ func (s *Socket) Write(ctx context.Context, frame any) error {
 func (s *Socket) Run(ctx context.Context, session Session) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var wg sync.WaitGroup
-	wg.Go(func() { cancel(s.deliver(ctx, session)) })
-	wg.Go(func() {
-		if err := s.keepAlive(ctx); err != nil {
+	s.begin(func() {
+		if err := s.deliver(ctx, session); err != nil {
 			cancel(err)
 		}
 	})
+	stopPings := s.keepAlive(ctx, cancel)
 	cancel(s.receive(ctx, session))
 	s.Settle()
 	s.stop()
 	_ = s.ws.CloseNow() // it is gone already, or nobody waits for a handshake
-	wg.Wait()
+	stopPings()
+	s.work.Wait()
 	if s.own != nil {
 		return s.own // the peer's answer to it is what the reader ended with
 	}
 	return context.Cause(ctx)
+}
+
+// begin lets deliver run whenever there is something.
+func (s *Socket) begin(deliver func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var run func()
+	run = func() {
+		deliver()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.start = run
+		s.wake()
+	}
+	s.start = run
+	s.wake()
 }
 
 func (s *Socket) stop() {
@@ -255,11 +282,16 @@ func (s *Socket) receiveOne(ctx context.Context, session Session, kind websocket
 	}
 }
 
+// deliver handles what is queued. An error ends the socket, and nothing is delivered behind it.
 func (s *Socket) deliver(ctx context.Context, session Session) error {
 	for {
 		item, err := s.next(ctx)
 		if err != nil {
+			s.stop()
 			return err
+		}
+		if item == nil {
+			return nil
 		}
 		closing, ends := item.(*Closing)
 		if !ends {
@@ -268,9 +300,11 @@ func (s *Socket) deliver(ctx context.Context, session Session) error {
 				continue
 			}
 			if !errors.As(err, &closing) {
+				s.stop()
 				return err
 			}
 		}
+		s.stop()
 		s.own = closing
 		// The reader still reads, so that it sees the peer's answer to the handshake.
 		_ = s.ws.Close(closing.Code, closing.Reason) // ends with the connection in any case
@@ -278,50 +312,59 @@ func (s *Socket) deliver(ctx context.Context, session Session) error {
 	}
 }
 
+// next item, nil when there is none.
 func (s *Socket) next(ctx context.Context) (any, error) {
-	for {
-		s.mu.Lock()
-		if s.over {
-			s.mu.Unlock()
-			return &Closing{Code: CodeSlow, Reason: "frames were not read fast enough"}, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case s.over:
+		return &Closing{Code: CodeSlow, Reason: "frames were not read fast enough"}, nil
+	case len(s.queue) == 0:
+		s.queue = nil // a burst's memory is given back
+		return nil, nil
+	}
+	item := s.queue[0]
+	s.queue[0] = nil
+	s.queue = s.queue[1:]
+	return item, nil
+}
+
+// keepAlive pings until it is told to stop; proxies close what is silent, and a peer that is gone without a word is
+// noticed only so.
+func (s *Socket) keepAlive(ctx context.Context, end context.CancelCauseFunc) (stop func()) {
+	var timer *time.Timer
+	s.pinging.Lock()
+	defer s.pinging.Unlock()
+	timer = time.AfterFunc(s.opts.PingEvery, func() {
+		s.pinging.Lock()
+		defer s.pinging.Unlock()
+		if ctx.Err() != nil {
+			return
 		}
-		if len(s.queue) > 0 {
-			item := s.queue[0]
-			s.queue[0] = nil
-			if s.queue = s.queue[1:]; len(s.queue) == 0 {
-				s.queue = nil // a burst's memory is given back
-			}
-			s.mu.Unlock()
-			return item, nil
+		if err := s.ping(ctx); err != nil {
+			end(err)
+			return
 		}
-		s.mu.Unlock()
-		select {
-		case <-s.wake:
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
+		timer.Reset(s.opts.PingEvery)
+	})
+	return func() {
+		timer.Stop()
+		s.pinging.Lock() // one that waits for its answer ends with the context
+		defer s.pinging.Unlock()
+		timer.Stop()
 	}
 }
 
-// keepAlive pings until ctx ends; proxies close what is silent, and a peer that is gone without a word is
-// noticed only so.
-func (s *Socket) keepAlive(ctx context.Context) error {
-	ticker := time.NewTicker(s.opts.PingEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-		if s.opts.Ping != nil {
-			s.Push(s.opts.Ping)
-		}
-		within, cancel := context.WithTimeout(ctx, s.opts.PongWithin)
-		err := s.ws.Ping(within)
-		cancel()
-		if err != nil && ctx.Err() == nil {
-			return fmt.Errorf("%w: %w", ErrSilent, err)
-		}
+func (s *Socket) ping(ctx context.Context) error {
+	if s.opts.Ping != nil {
+		s.Push(s.opts.Ping)
 	}
+	within, cancel := context.WithTimeout(ctx, s.opts.PongWithin)
+	defer cancel()
+	if err := s.ws.Ping(within); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("%w: %w", ErrSilent, err)
+	}
+	return nil
 }
