@@ -141,34 +141,10 @@ func (r *role) place(ctx context.Context) (Position, error) {
 // storeQueue writes what comes in batches: what gathers in a moment, and whatever came while the last one was written.
 func (r *role) storeQueue(ctx context.Context, position Position, queue <-chan taken) (progress bool, err error) {
 	for {
-		var batch []bus.Stored
-		size, mark := 0, false
-		take := func(t taken) {
-			mark = mark || t.mark
-			if !t.mark {
-				batch = append(batch, t.entry)
-				size += len(t.entry.Data)
-			}
+		batch, mark, err := gather(ctx, queue)
+		if err != nil {
+			return progress, err
 		}
-		select {
-		case t := <-queue:
-			take(t)
-		case <-ctx.Done():
-			return progress, context.Cause(ctx)
-		}
-		gathered := time.NewTimer(gatherFor)
-		for more := true; more && !mark && len(batch) < batchEntries && size < batchBytes; {
-			select {
-			case t := <-queue:
-				take(t)
-			case <-gathered.C:
-				more = false
-			case <-ctx.Done():
-				gathered.Stop()
-				return progress, context.Cause(ctx)
-			}
-		}
-		gathered.Stop()
 		if len(batch) > 0 {
 			if position, err = r.storeBatch(ctx, position, batch); err != nil {
 				return progress, err
@@ -179,6 +155,29 @@ func (r *role) storeQueue(ctx context.Context, position Position, queue <-chan t
 			r.setCaughtUp(true)
 		}
 	}
+}
+
+// gather waits for an entry and for what else comes in the moment behind it. The mark ends a batch.
+func gather(ctx context.Context, queue <-chan taken) (batch []bus.Stored, mark bool, err error) {
+	var over <-chan time.Time
+	for size := 0; len(batch) < batchEntries && size < batchBytes; {
+		select {
+		case t := <-queue:
+			if t.mark {
+				return batch, true, nil
+			}
+			batch = append(batch, t.entry)
+			size += len(t.entry.Data)
+		case <-over:
+			return batch, false, nil
+		case <-ctx.Done():
+			return nil, false, context.Cause(ctx)
+		}
+		if over == nil {
+			over = time.After(gatherFor)
+		}
+	}
+	return batch, false, nil
 }
 
 func (r *role) storeBatch(ctx context.Context, position Position, batch []bus.Stored) (Position, error) {

@@ -262,7 +262,7 @@ func (s *session) logged(ctx context.Context, g *group) {
 // settle takes over what the copies are, and tells everybody what was decided. Each decision is told with the
 // sequence of its own copy: with that of a later one, an agent who lost the conversation could still write.
 func (s *session) settle(ctx context.Context, g *group) error {
-	var errs []error
+	errs := make([]error, 0, len(g.copies))
 	seqs := map[conversation.ID]uint64{}
 	for _, c := range g.copies {
 		errs = append(errs, c.err)

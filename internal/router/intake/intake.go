@@ -117,6 +117,15 @@ func (d Desk) latest(ctx context.Context, c Contact) (latest, error) {
 	return l, nil //nolint:nilerr // see the first case
 }
 
+// latestBut is latest, unless the open conversation is known.
+func (d Desk) latestBut(ctx context.Context, c Contact, known Joined) (latest, error) {
+	if known.Conversation == "" {
+		return d.latest(ctx, c)
+	}
+	known.Subject = d.Subjects.Claim(c.Channel, c.ID)
+	return latest{Joined: known}, nil
+}
+
 // open writes the claim behind the latest one: of another conversation, or of the one that has ended when a
 // message in it waits to reopen it.
 func (d Desk) open(ctx context.Context, c Contact, l latest, now time.Time) (Joined, error) {
@@ -209,14 +218,11 @@ func (d Desk) PostKnowing(
 		}
 	}
 	for range attempts {
-		l, err := latest{Joined: known}, error(nil)
-		if known.Conversation == "" {
-			l, err = d.latest(ctx, c)
-		}
+		l, err := d.latestBut(ctx, c, known)
 		if err != nil {
 			return Posted{}, err
 		}
-		l.Subject, known = d.Subjects.Claim(c.Channel, c.ID), Joined{}
+		known = Joined{} // if that was out of date, the next look tells
 		j := l.Joined
 		if believed != "" && believed != j.Conversation {
 			// Before another conversation is opened: one in which nothing is ever said would stay open. What the
