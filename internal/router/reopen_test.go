@@ -218,6 +218,11 @@ func TestNoMessageIsLostAroundTheEnd(t *testing.T) {
 			if e.actedOn() == nil && e.quiet() {
 				return true
 			}
+			if e.actedOn() == nil { // the router has nothing to do, and the plan is for what it does
+				e.mu.Lock()
+				e.say()
+				e.mu.Unlock()
+			}
 			_, _ = customer.ask(protocol.Request{Type: protocol.Close, Conversation: e.last().Conversation})
 			return e.actedOn() == nil && e.quiet()
 		})
