@@ -316,8 +316,10 @@ func TestCommands(t *testing.T) {
 	chenTypes("/tags broken 退款")
 	chenTypes("/tags a/b")
 	chen.shows(t, `-- tags: `, `a/b`)
-	chenTypes("/list")
-	chen.shows(t, "tags broken, 退款, chosen")
+	eventually.True(t, "the list shows the tags that are stored", func() bool {
+		chenTypes("/list")
+		return strings.Contains(chen.String(), "tags broken, 退款, chosen")
+	})
 	chenTypes("/postpone soon")
 	chen.shows(t, `-- "soon" is no time`)
 	chenTypes("/takeover")
