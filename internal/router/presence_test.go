@@ -3,6 +3,7 @@ package router
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,5 +87,40 @@ func TestPresenceIsOwed(t *testing.T) {
 	r.fold(bus.Stored{Seq: 7, Subject: subjects.Audit(), Data: data})
 	if len(r.owed) != 1 || r.owed[0].ID != off.ID {
 		t.Errorf("owed are %v", r.owed)
+	}
+}
+
+// The router is killed before and after each word to the audit: what was decided is told all the same.
+func TestPresenceIsToldAfterADeath(t *testing.T) {
+	appends := newFailingLog(-1, false)
+	present := func(t *testing.T, fault *failingLog, killed bool) {
+		d := newDesk(t)
+		victim := d.startRouter("router-0", func(o *Options) { o.WrapLog = fault.wrap })
+		if killed {
+			go func() {
+				select {
+				case <-fault.reached:
+					victim.stop()
+				case <-d.ctx.Done():
+				}
+			}()
+			d.leads(victim, fault)
+			d.startRouter("router-1", nil)
+		}
+		ann := d.client(bus.PartyAgent, "ann")
+		ann.signOn()
+		ann.must(protocol.Request{Type: protocol.Presence, Presence: conversation.PresenceAway})
+		for _, want := range []string{`router ann agent.signedOn {"presence":"online"}`, `router ann agent.presence {"presence":"away"}`} {
+			d.until(want, func() bool { return slices.Contains(d.presences(), want) })
+		}
+	}
+	t.Run("undisturbed", func(t *testing.T) { present(t, appends, false) })
+	for k, subject := range appends.subjects {
+		if !strings.HasPrefix(subject, "au.") {
+			continue
+		}
+		for _, after := range []bool{false, true} {
+			t.Run(fmt.Sprint("append ", k+1, " stored ", after), func(t *testing.T) { present(t, newFailingLog(k+1, after), true) })
+		}
 	}
 }

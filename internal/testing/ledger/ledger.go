@@ -192,7 +192,7 @@ func (l *Ledger) addMessage(e *conversation.Event, m *conversation.Message, befo
 		l.problem("message %s is stored twice, first at %d", key, first)
 	}
 	l.said[key] = e.Seq
-	if owner := before.Owner(); m.From.Kind.IsAgent() && (owner == nil || owner.ID != m.From.ID) {
+	if owner := before.Owner(); m.From.Kind.IsAgent() && !m.Note && (owner == nil || owner.ID != m.From.ID) {
 		l.problem("%s wrote in %s, which is %s of %v", m.From.ID, e.Conversation, before.Status, owner)
 	}
 	if m.From.Kind == conversation.KindSystem {
