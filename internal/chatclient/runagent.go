@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -231,6 +232,9 @@ func (s *seat) related(ctx context.Context, c agentwire.Conversation) {
 		s.desk[c.Conversation] = f
 	}
 	before := f.relation
+	if before == c.Relation && !slices.Equal(f.card.Tags, c.Card.Tags) {
+		s.printer.note("[%d] tags: %s", f.number, orNone(c.Card.Tags))
+	}
 	f.relation, f.card = c.Relation, c.Card
 	if c.Anew {
 		f.transcript, f.read = nil, false

@@ -314,6 +314,7 @@ func TestCommands(t *testing.T) {
 	chenTypes("/tags")
 	chen.shows(t, "-- [1] tags: none")
 	chenTypes("/tags broken 退款")
+	chen.shows(t, "-- [1] tags: broken, 退款")
 	chenTypes("/tags a/b")
 	chen.shows(t, `-- tags: `, `a/b`)
 	eventually.True(t, "the list shows the tags that are stored", func() bool {
