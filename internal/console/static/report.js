@@ -39,11 +39,11 @@ function path() {
 
 // columns of the table on the page; the downloaded one has all.
 const columns = [
-  ['name', (r) => r.name || r.id], ['conversations', (r) => r.conversations], ['abandonmentShare', (r) => percent(r.abandonmentShare)],
-  ['serviceLevel', (r) => percent(r.serviceLevel)], ['wait', (r) => spans(r.wait)], ['firstResponse', (r) => spans(r.firstResponse)],
-  ['handle', (r) => spans(r.handle)], ['transfers', (r) => r.transfers], ['reopened', (r) => r.reopened],
-  ['firstContactResolution', (r) => percent(r.firstContactResolution)], ['deflectionShare', (r) => percent(r.deflectionShare)],
-  ['csat', (r) => r.ratings && `${percent(r.csat)} (${r.ratings})`], ['complaints', (r) => r.complaints], ['occupancy', (r) => percent(r.occupancy)],
+  ['name', (r) => r.name || r.id], ['conversations', (r) => r.conversations], ['serviceLevel', (r) => percent(r.serviceLevel)],
+  ['abandonmentShare', (r) => percent(r.abandonmentShare)], ['wait', (r) => spans(r.wait)], ['firstResponse', (r) => spans(r.firstResponse)],
+  ['handle', (r) => spans(r.handle)], ['occupancy', (r) => percent(r.occupancy)], ['csat', (r) => r.ratings ? `${percent(r.csat)} (${r.ratings})` : undefined],
+  ['complaints', (r) => r.complaints], ['firstContactResolution', (r) => percent(r.firstContactResolution)], ['reopened', (r) => r.reopened],
+  ['transfers', (r) => r.transfers], ['deflectionShare', (r) => percent(r.deflectionShare)],
 ];
 
 function fill(reply, words) {
