@@ -22,6 +22,8 @@ func run(args []string, out, problems io.Writer) error {
 	options := world.Options{}
 	options.AddFlags(fs)
 	output := fs.String("o", "table", "table or json")
+	plots := fs.String("plots", "", "folder for plots, an SVG a scenario")
+	sweep := fs.Bool("sweep", false, "our policy with other objectives, too")
 	var peers []string
 	fs.Func("peer", "a program that runs a peer by its own code and prints a sheet; may be repeated", func(path string) error {
 		peers = append(peers, path)
@@ -37,9 +39,13 @@ func run(args []string, out, problems io.Writer) error {
 	var sheet report.Sheet
 	for _, group := range groups {
 		sheet.Add(group, func(s *world.Scenario) []world.Result {
-			return []world.Result{
+			results := []world.Result{
 				policy.Defaults(s).Run(s), policy.Clairvoyant(s), policy.Static(s, "static peak", 1), policy.Static(s, "static 0.8 peak", 0.8),
 			}
+			if *sweep {
+				results = append(results, policy.Sweep(s)...)
+			}
+			return results
 		})
 	}
 	for _, peer := range peers {
@@ -48,6 +54,11 @@ func run(args []string, out, problems io.Writer) error {
 			return err
 		}
 		sheet.Merge(other)
+	}
+	if *plots != "" {
+		if err := sheet.Plot(*plots); err != nil {
+			return err
+		}
 	}
 	return sheet.Write(out, *output)
 }

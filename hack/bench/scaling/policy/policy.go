@@ -125,6 +125,18 @@ func Defaults(s *world.Scenario) Ours {
 	}
 }
 
+// Sweep are our policy's results with other objectives: its Pareto front.
+func Sweep(s *world.Scenario) []world.Result {
+	var results []world.Result
+	for _, o := range []struct{ share, abandonment float64 }{{0.8, 0.03}, {0.9, 0.02}, {0.95, 0.01}, {0.98, 0.005}} {
+		ours := Defaults(s)
+		ours.Name = fmt.Sprintf("deskfleet %g %%, %g %% abandoned", 100*o.share, 100*o.abandonment)
+		ours.Objective.Share, ours.Objective.MaxAbandonment = o.share, o.abandonment
+		results = append(results, ours.Run(s))
+	}
+	return results
+}
+
 // Run lets our policy decide: the very package that ships, as the loop of the operator calls it.
 func (o Ours) Run(s *world.Scenario) world.Result {
 	w := world.New(s, First(s))

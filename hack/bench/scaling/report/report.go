@@ -117,6 +117,11 @@ func student(freedom int) float64 {
 func (s *Sheet) Write(to io.Writer, form string) error {
 	switch form {
 	case "json":
+		for i := range s.Scenarios {
+			for j := range s.Scenarios[i].Policies {
+				s.Scenarios[i].Policies[j].Series = nil
+			}
+		}
 		encoder := json.NewEncoder(to)
 		encoder.SetIndent("", " ")
 		return encoder.Encode(s)

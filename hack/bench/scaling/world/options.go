@@ -18,6 +18,8 @@ type Options struct {
 	Cold     float64
 	Announce string
 	Handle   float64
+	// Share answered within 20 s and MaxAbandonment are the objective that our policy is given.
+	Share, MaxAbandonment float64
 }
 
 // AddFlags declares them.
@@ -29,6 +31,8 @@ func (o *Options) AddFlags(fs *flag.FlagSet) {
 	fs.IntVar(&o.Slots, "slots", 5, "conversations that an agent holds, for a trace")
 	fs.Float64Var(&o.Cold, "cold-start", 60, "seconds until a pod serves, for a trace")
 	fs.StringVar(&o.Announce, "announce", "", "peaks of a trace that are known beforehand: from-to*multiplier in seconds, by commas")
+	fs.Float64Var(&o.Share, "share", 0.9, "objective of our policy: share answered within 20 s")
+	fs.Float64Var(&o.MaxAbandonment, "max-abandonment", 0.02, "objective of our policy: greatest share that hangs up")
 	fs.Float64Var(&o.Handle, "handle", 0, "mean handle time in seconds where a trace has none; 0 is 185")
 }
 
@@ -43,6 +47,16 @@ func (o *Options) Scenarios() ([]Group, error) {
 	if o.Seeds < 1 {
 		return nil, fmt.Errorf("-seeds is %d: use 1 or more", o.Seeds)
 	}
+	groups, err := o.groups()
+	for _, g := range groups {
+		for _, s := range g.Draws {
+			s.Share, s.MaxAbandonment = o.Share, o.MaxAbandonment
+		}
+	}
+	return groups, err
+}
+
+func (o *Options) groups() ([]Group, error) {
 	var groups []Group
 	if o.Trace != "" {
 		g := Group{Name: filepath.Base(o.Trace)}
@@ -75,6 +89,7 @@ func (o *Options) Scenarios() ([]Group, error) {
 func (o *Options) Args() []string {
 	return []string{
 		"-trace", o.Trace, "-seeds", strconv.Itoa(o.Seeds), "-seed", strconv.FormatUint(o.Seed, 10), "-only", o.Only, "-slots", strconv.Itoa(o.Slots),
+		"-share", strconv.FormatFloat(o.Share, 'g', -1, 64), "-max-abandonment", strconv.FormatFloat(o.MaxAbandonment, 'g', -1, 64),
 		"-cold-start", strconv.FormatFloat(o.Cold, 'g', -1, 64), "-announce", o.Announce, "-handle", strconv.FormatFloat(o.Handle, 'g', -1, 64),
 	}
 }

@@ -19,14 +19,16 @@ type Result struct {
 	P50           float64 `json:"p50WaitSeconds"`
 	PodsMade      int     `json:"podsCreated"`
 	Conversations int     `json:"conversations"`
-	// Series for plots, a point a minute.
-	Series []Point `json:"-"`
+	// Series for plots, a point a minute; programs of peers hand it over, it is not printed.
+	Series []Point `json:"series,omitempty"`
 }
 
 // Point of a series.
 type Point struct {
-	At                   float64
-	Demand, Slots, Queue int
+	At     float64 `json:"at"`
+	Demand int     `json:"demand"`
+	Slots  int     `json:"slots"`
+	Queue  int     `json:"queue"`
 }
 
 type recorder struct {
