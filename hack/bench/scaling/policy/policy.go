@@ -127,8 +127,9 @@ func Defaults(s *world.Scenario) Ours {
 
 // Sweep are our policy's results with other objectives: its Pareto front.
 func Sweep(s *world.Scenario) []world.Result {
-	var results []world.Result
-	for _, o := range []struct{ share, abandonment float64 }{{0.8, 0.03}, {0.9, 0.02}, {0.95, 0.01}, {0.98, 0.005}} {
+	objectives := [...]struct{ share, abandonment float64 }{{0.8, 0.03}, {0.9, 0.02}, {0.95, 0.01}, {0.98, 0.005}}
+	results := make([]world.Result, 0, len(objectives))
+	for _, o := range objectives {
 		ours := Defaults(s)
 		ours.Name = fmt.Sprintf("deskfleet %g %%, %g %% abandoned", 100*o.share, 100*o.abandonment)
 		ours.Objective.Share, ours.Objective.MaxAbandonment = o.share, o.abandonment
