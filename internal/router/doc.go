@@ -15,6 +15,10 @@
 // appends it first. Copies carry the decision's id as message id and follow each other by expected
 // sequence, so that they are stored once and in order whoever writes them.
 //
+// The router does not wait for that: it goes on deciding, and what it decides while a group of decisions
+// is being appended becomes the next group. Groups are told in their order, see
+// docs/adr/0007-decisions-stored-beside-the-session.md.
+//
 // Batches carry a cursor, the sequence of the last customer's message that had been acted on. The
 // successor acts on those beyond it.
 //
