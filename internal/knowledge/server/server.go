@@ -106,7 +106,10 @@ func Run(ctx context.Context, opts Options) error {
 	}
 	r.load(document)
 	stop, err := r.serve(ctx, conn, subjects)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil // told to end while it began
+	case err != nil:
 		return err
 	}
 	r.follow(ctx)
