@@ -103,6 +103,13 @@ e2e: ## Run the end-to-end tests on the local cluster, or CLUSTER=existing
 e2e-short: ## The end-to-end tests but the long ones
 	$(GO) test -tags e2e -count 1 -timeout 30m -v -short $(TESTFLAGS) ./internal/e2e
 
+# Time of each long test, and a seed that a failed one has printed: make soak SOAK=1h SEED=17
+SOAK ?= 10m
+SEED ?= 0
+.PHONY: soak
+soak: ## Draw faults of real processes and of simulated ones for SOAK each; SEED plays those of a failed run again
+	$(GO) test -count 1 -timeout 0 -v -run 'TestSoak|TestSchedules' $(TESTFLAGS) ./internal/fault -soak $(SOAK) -seed $(SEED)
+
 BENCHES := bench-bus bench-escalation bench-knowledge bench-routing
 .PHONY: $(BENCHES)
 bench-bus: ## Measure append, tail and publish on an embedded bus
@@ -111,6 +118,10 @@ bench-knowledge: ## Measure retrieval: indexing, searching, quality
 bench-routing: ## Measure matching of waiting conversations and agents
 $(BENCHES): bench-%:
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $(TESTFLAGS) ./internal/$*
+
+.PHONY: bench-failover
+bench-failover: ## Measure how long a desk does not serve when a process is killed, as JSON and a table
+	$(GO) test -run '^$$' -bench Failover -benchtime 10x -timeout 30m $(TESTFLAGS) ./internal/fault
 
 .PHONY: bench-load
 bench-load: ## Put a desk of one process under load: exactness, latency, throughput beside the bus alone

@@ -204,6 +204,9 @@ func (s *session) takeMore(ctx context.Context, tail <-chan tailed) error {
 
 func (s *session) untilNext() time.Duration {
 	wait := housekeeping
+	if !s.conn.Connected() {
+		return wait // nothing can be done about what is due, and asking again at once would take the processor
+	}
 	if !s.leading && s.mayLead(time.Now()) {
 		return 0
 	}
