@@ -160,7 +160,7 @@ func lastOf(want map[conversation.ID][]string) conversation.ID {
 }
 
 // A receiver that never answers holds neither archiving nor purging, and is told afterwards what the log has lost.
-func TestWebhookNeverHoldsTheArchive(t *testing.T) {
+func TestI18WebhooksHoldNobodyUp(t *testing.T) {
 	r := newReceiver(t)
 	b, secrets := hooked(t, r)
 	let := make(chan struct{})

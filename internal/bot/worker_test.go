@@ -122,7 +122,7 @@ func TestHandsOff(t *testing.T) {
 }
 
 // The bot that has lost a conversation is refused, and learns what is still its own.
-func TestFenced(t *testing.T) {
+func TestI13TheBotStopsWhenAPersonTakesOver(t *testing.T) {
 	d := newDesk(t)
 	d.fakes()
 	thinking, think := make(chan struct{}), make(chan struct{})

@@ -7,9 +7,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestPause: a pause is random, grows with the attempts, stays within its bounds however many there were,
+// TestI16ReconnectsAreSpread: a pause is random, grows with the attempts, stays within its bounds however many there were,
 // and a desk's own hint is kept to.
-func TestPause(t *testing.T) {
+func TestI16ReconnectsAreSpread(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := Reconnect{
 			First: time.Duration(rapid.Int64Range(1, int64(time.Hour)).Draw(t, "first")),

@@ -77,9 +77,9 @@ func TestTwoConsoles(t *testing.T) {
 	two.until(agentwire.TypeAck, func(f *agentwire.ServerFrame) bool { return f.ClientID == "a2" })
 }
 
-// TestResumeExactlyOnce: an agent whose socket is killed at random points sees what is stored in its
+// TestI12AgentsMissNothing: an agent whose socket is killed at random points sees what is stored in its
 // conversation, exactly once and in order.
-func TestResumeExactlyOnce(t *testing.T) {
+func TestI12AgentsMissNothing(t *testing.T) {
 	d := start(t, routing.Times{HeartbeatLost: time.Minute})
 	c := d.signedIn(t, chenToken, agentwire.Available, nil)
 	d.customerSays("c-1", "m0", "hello")

@@ -22,13 +22,14 @@ type memory struct {
 	seq     uint64
 	stored  []bus.Stored
 	ids     map[string]bus.Stored
+	latest  map[string]bus.Stored
 	subs    map[*memorySub]struct{}
 	change  chan struct{}
 	history func(bus.Stored)
 }
 
 func newMemory(random *rand.Rand, history func(bus.Stored)) *memory {
-	return &memory{random: random, ids: map[string]bus.Stored{}, subs: map[*memorySub]struct{}{}, change: make(chan struct{}), history: history}
+	return &memory{random: random, ids: map[string]bus.Stored{}, latest: map[string]bus.Stored{}, subs: map[*memorySub]struct{}{}, change: make(chan struct{}), history: history}
 }
 
 // dice draws a number below n.
@@ -52,6 +53,10 @@ func matches(filter, subject string) bool {
 }
 
 func (m *memory) last(filter string) (bus.Stored, bool) {
+	if !strings.ContainsAny(filter, "*>") {
+		st, ok := m.latest[filter]
+		return st, ok
+	}
 	for _, st := range slices.Backward(m.stored) {
 		if matches(filter, st.Subject) {
 			return st, true
@@ -78,7 +83,7 @@ func (m *memory) append(subject string, data []byte, o bus.AppendOptions) (uint6
 	m.seq++
 	st := bus.Stored{Subject: subject, Seq: m.seq, Time: time.Now().UTC(), MsgID: o.MsgID, Data: slices.Clone(data)}
 	m.stored = append(m.stored, st)
-	m.ids[o.MsgID] = st
+	m.ids[o.MsgID], m.latest[subject] = st, st
 	m.history(st)
 	close(m.change)
 	m.change = make(chan struct{})
@@ -368,6 +373,11 @@ func (c *client) PurgeUpTo(ctx context.Context, filter string, seq uint64) error
 	}
 	c.memory.mu.Lock()
 	defer c.memory.mu.Unlock()
+	for subject, st := range c.latest {
+		if st.Seq <= seq && matches(filter, subject) {
+			delete(c.latest, subject)
+		}
+	}
 	c.stored = slices.DeleteFunc(c.stored, func(st bus.Stored) bool { return st.Seq <= seq && matches(filter, st.Subject) })
 	return nil
 }

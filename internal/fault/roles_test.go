@@ -23,7 +23,7 @@ func TestAGatewayIsPaused(t *testing.T) {
 
 // The console stands still until its agents are lost: what they had is in the queue, at the old places. When it goes on
 // they cannot answer what is not theirs any more, and serve again.
-func TestTheConsoleIsPaused(t *testing.T) {
+func TestI07AgentsWhoseConsoleStoodStill(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, shape{routers: 2})
 	tr := r.talk(customers, true)
@@ -102,4 +102,14 @@ func (r *rig) killAt(role runtimeconfig.Role, at *point) {
 	if role == runtimeconfig.RoleRouter {
 		r.routers[1].start()
 	}
+}
+
+// I-11: everything starts in the same moment, in no order: what is said reaches everybody live, through whichever of the
+// gateways.
+func TestI11EverythingStartsAtOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, shape{routers: 2, gateways: 3})
+	tr := r.talk(customers, true)
+	r.ends(8)
+	tr.end()
 }

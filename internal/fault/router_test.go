@@ -11,7 +11,7 @@ import (
 const customers = 7
 
 // Two routers start at once and both want the lead.
-func TestTwoRoutersAtOnce(t *testing.T) {
+func TestI09TwoRoutersAtOnce(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, shape{routers: 2})
 	tr := r.talk(customers, true)

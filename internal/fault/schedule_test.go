@@ -28,7 +28,7 @@ var (
 )
 
 // usualSchedules of a test, each of a minute and more on a desk.
-const usualSchedules = 20
+const usualSchedules = 10
 
 // TestSchedules plays random schedules of customers, agents, faults and time: real routers on a bus in memory, in
 // bubbles whose time passes as fast as the processor allows. Routers are killed, stand still and are cut off, have wrong

@@ -227,8 +227,8 @@ func TestBridgeAssuresAttributes(t *testing.T) {
 	}
 }
 
-// TestBridgeSendsAgainBehindTheEnd: a message that was in a conversation which has ended opens none.
-func TestBridgeSendsAgainBehindTheEnd(t *testing.T) {
+// TestI17AWebhookThatComesTwice: a message that was in a conversation which has ended opens none.
+func TestI17AWebhookThatComesTwice(t *testing.T) {
 	b := newBridge(t)
 	_, first := b.says("m1", "li-wei", "hello")
 	b.Own(first.Conversation, &conversation.Opened{Channel: runtimeconfig.ChannelWebhook, Contact: first.Contact, Queue: conversation.BotQueue,

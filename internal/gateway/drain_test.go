@@ -19,9 +19,9 @@ import (
 	"github.com/deskfleet/deskfleet/internal/web/webtest"
 )
 
-// TestDrain: what is in flight is stored and acknowledged, the client is told to come back, resumes on
+// TestI16ADrainSpreadsWhoComesBack: what is in flight is stored and acknowledged, the client is told to come back, resumes on
 // another gateway and has lost nothing; new sockets are refused.
-func TestDrain(t *testing.T) {
+func TestI16ADrainSpreadsWhoComesBack(t *testing.T) {
 	a := start(t)
 	b := startOn(t, a.Rig, func(o *Options) { o.Name = "gw-1" })
 	c := a.connect(t)

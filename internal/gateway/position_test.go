@@ -46,8 +46,8 @@ func TestNoPositionWhenABotIsFree(t *testing.T) {
 	}
 }
 
-// TestPositionThatWasOvertaken: the place that was asked for is not shown when the router has pushed a newer one.
-func TestPositionThatWasOvertaken(t *testing.T) {
+// TestI03ANumberThatWasOvertakenIsNotTold: the place that was asked for is not shown when the router has pushed a newer one.
+func TestI03ANumberThatWasOvertakenIsNotTold(t *testing.T) {
 	d := start(t)
 	var conv conversation.ID
 	shown := make(chan struct{})

@@ -16,9 +16,9 @@ import (
 	"github.com/deskfleet/deskfleet/internal/web/webtest"
 )
 
-// TestResumeExactlyOnce: a customer whose socket is killed at random points, and who resumes by sequence on
+// TestI12CustomersMissNothing: a customer whose socket is killed at random points, and who resumes by sequence on
 // either of two gateways, sees what is stored, exactly once and in order.
-func TestResumeExactlyOnce(t *testing.T) {
+func TestI12CustomersMissNothing(t *testing.T) {
 	a := start(t)
 	b := startOn(t, a.Rig, func(o *Options) { o.Name = "gw-1" })
 	first := a.connect(t)

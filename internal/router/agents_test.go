@@ -18,7 +18,7 @@ import (
 )
 
 // I-07: an agent that loses its network has its conversations taken back, to their old place.
-func TestALostAgentsConversationsReturnToTheirPlace(t *testing.T) {
+func TestI07ALostAgentsConversationsReturnToTheirPlace(t *testing.T) {
 	d := newDesk(t)
 	d.startRouter("router-0", func(o *Options) { o.Times = routing.Times{HeartbeatLost: 2 * time.Second} })
 	d.client(bus.PartyBot, "bot-0").signOn()

@@ -17,7 +17,7 @@ import (
 )
 
 // I-14: several messages within milliseconds, on different gateways, are one conversation.
-func TestSimultaneousFirstMessagesAreOneConversation(t *testing.T) {
+func TestI14MessagesOfOneMomentAreOneConversation(t *testing.T) {
 	d := newDesk(t)
 	d.startRouter("router-0", nil)
 	d.client(bus.PartyBot, "bot-0").signOn()
@@ -125,7 +125,7 @@ func TestCustomersWhoLeave(t *testing.T) {
 }
 
 // Whoever waits is told the place, again when it changes, and that the wait is over (I-03).
-func TestPositions(t *testing.T) {
+func TestI03PositionsFollowEachChange(t *testing.T) {
 	d := newDesk(t)
 	d.startRouter("router-0", nil)
 	d.client(bus.PartyBot, "bot-0").signOn()
