@@ -112,7 +112,7 @@ func show(outages []outage) {
 		return
 	}
 	if data, err := json.MarshalIndent(outages, "", "  "); err == nil {
-		_, _ = fmt.Printf("%s\n", data)
+		_, _ = fmt.Fprintf(os.Stdout, "%s\n", data)
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "fault\truns\tp50\tmax")

@@ -304,7 +304,7 @@ func (c *client) Tail(ctx context.Context, filters []string, from uint64, h bus.
 			return err
 		}
 		c.memory.mu.Lock()
-		i, _ := slices.BinarySearchFunc(c.stored, next, func(st bus.Stored, seq uint64) int { return int(st.Seq) - int(seq) }) //nolint:gosec // small
+		i, _ := slices.BinarySearchFunc(c.stored, next, func(st bus.Stored, seq uint64) int { return int(st.Seq) - int(seq) })
 		batch, change := slices.Clone(c.stored[i:]), c.change
 		c.memory.mu.Unlock()
 		for _, st := range batch {

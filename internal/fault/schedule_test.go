@@ -37,13 +37,13 @@ const usualSchedules = 10
 func TestSchedules(t *testing.T) {
 	n, first, end := cmp.Or(*schedules, usualSchedules), cmp.Or(*seed, 1), time.Now().Add(*soak)
 	if *soak > 0 && *schedules == 0 {
-		n, first = 1, cmp.Or(*seed, rand.Uint64N(1<<40)) //nolint:gosec // a seed, which is printed
+		n, first = 1, cmp.Or(*seed, rand.Uint64N(1<<40))
 	} else if *seed > 0 && *schedules == 0 {
 		n = 1
 	}
 	played := 0
 	for ; played < n || *seed == 0 && time.Now().Before(end); played++ {
-		play(t, first+uint64(played)) //nolint:gosec // not negative
+		play(t, first+uint64(played))
 		if t.Failed() {
 			return
 		}
@@ -103,7 +103,7 @@ func newSchedule(t *testing.T, seed uint64) *schedule {
 		}
 	}
 	s := &schedule{t: t, seed: seed, doc: r.doc, names: names, ledger: ledger.New(promises), calm: make(chan struct{})}
-	s.bus = newMemory(rand.New(rand.NewPCG(seed, 1)), func(st bus.Stored) { //nolint:gosec // a schedule that can be played again
+	s.bus = newMemory(rand.New(rand.NewPCG(seed, 1)), func(st bus.Stored) {
 		if !strings.HasPrefix(st.Subject, "ct.") {
 			s.ledger.Add(st)
 		}
@@ -125,12 +125,12 @@ func (s *schedule) run() {
 	for i, a := range []conversation.Agent{
 		{Kind: conversation.KindAgent, ID: "ann"}, {Kind: conversation.KindAgent, ID: "ben"}, {Kind: conversation.KindBot, ID: "bot-0", Pool: "bots"},
 	} {
-		agents.Go(func() { s.agent(working, a, rand.New(rand.NewPCG(s.seed, uint64(10+i)))) }) //nolint:gosec // as above
+		agents.Go(func() { s.agent(working, a, rand.New(rand.NewPCG(s.seed, uint64(10+i)))) })
 	}
 	for i := range 6 {
-		s.work.Go(func() { s.customer(i, rand.New(rand.NewPCG(s.seed, uint64(20+i)))) }) //nolint:gosec // as above
+		s.work.Go(func() { s.customer(i, rand.New(rand.NewPCG(s.seed, uint64(20+i)))) })
 	}
-	s.faults(rand.New(rand.NewPCG(s.seed, 2))) //nolint:gosec // as above
+	s.faults(rand.New(rand.NewPCG(s.seed, 2)))
 	close(s.calm)
 	s.work.Wait()
 	s.quiet()

@@ -16,9 +16,9 @@ func TestSoak(t *testing.T) {
 	if *soak == 0 {
 		t.Skip("make soak runs it")
 	}
-	first := cmp.Or(*seed, rand.Uint64N(1<<40)) //nolint:gosec // a seed, which is printed
+	first := cmp.Or(*seed, rand.Uint64N(1<<40))
 	t.Logf("make soak SEED=%d draws these faults again", first)
-	random := rand.New(rand.NewPCG(first, 3)) //nolint:gosec // as above
+	random := rand.New(rand.NewPCG(first, 3))
 	r := newRig(t, shape{routers: 2, gateways: 2, bots: 2})
 	tr := r.talk(customers, true)
 	all := []*process{r.buses[0], r.consoles[0]}
