@@ -129,7 +129,7 @@ bench-load: ## Put a desk of one process under load: exactness, latency, through
 
 .PHONY: bench-scaling
 bench-scaling: ## Compare scaling policies in virtual time, the peers by their own code: TRACE=FILE, BENCHFLAGS="-o json -seeds 10"
-	hack/bench/scaling/run.sh $(if $(TRACE),-trace $(abspath $(TRACE))) $(BENCHFLAGS)
+	@hack/bench/scaling/run.sh $(if $(TRACE),-trace $(abspath $(TRACE))) $(BENCHFLAGS)
 
 ##@ Build
 
