@@ -235,6 +235,14 @@ func (c *Console) open(k *call) (any, error) {
 		}
 		filter.Agent = k.user.Name
 	}
+	details, err := json.Marshal(filter)
+	if err != nil {
+		return nil, err
+	}
+	// Who waits with what is others' business, too: it is stored for the audit like any other reading.
+	if err := k.link.report(k.Context(), "conversations.listed", k.user, "", details); err != nil {
+		return nil, err
+	}
 	reply, err := k.link.router.Ask(k.Context(), k.user.Name, protocol.Request{Type: protocol.Open, Filter: &filter})
 	if err != nil {
 		return nil, err

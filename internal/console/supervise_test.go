@@ -208,6 +208,9 @@ func TestTags(t *testing.T) {
 	if status, _ := d.get(t, "/console/v1/conversations", bossToken, &list); status != 200 || len(list.Conversations) != 1 || !slices.Equal(list.Conversations[0].Tags, []string{"complaint"}) {
 		t.Errorf("the supervisor's list is %+v", list)
 	}
+	if !slices.Contains(d.audited(t), "boss conversations.listed ") {
+		t.Errorf("the audit does not have the list:\n%s", strings.Join(d.audited(t), "\n"))
+	}
 }
 
 // TestMerge: the duplicate ends with a word to its customer, the other one gets what was said in it, for agents only.
