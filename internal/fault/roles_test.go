@@ -14,9 +14,10 @@ func TestAGatewayIsPaused(t *testing.T) {
 	r := newRig(t, shape{routers: 1, gateways: 2})
 	tr := r.talk(customers, true)
 	r.ends(3)
-	r.gateways[0].pause()
+	// Three of the seven customers are there, so that the agents have a slot left for the others.
+	r.gateways[1].pause()
 	tr.replies(20)
-	r.gateways[0].resume()
+	r.gateways[1].resume()
 	r.ends(3)
 	tr.end()
 }
