@@ -21,19 +21,23 @@ import (
 const drainDeadline = 10 * time.Minute
 
 // look tells the loop about the pool, and asks what is wanted of it.
-func (r *Reconciler) look(pool *v1alpha1.AgentPool, live apply.Live) capacity.View {
+func (r *Reconciler) look(pool *v1alpha1.AgentPool, live apply.Live, pods []corev1.Pod) capacity.View {
 	p := capacity.Pool{
 		Key: keyOf(pool), Desk: string(pool.Spec.DeskRef.Name), Human: pool.Spec.Type == v1alpha1.PoolTypeHuman,
 		Concurrency: int(pool.Spec.Concurrency), Replicas: int(pool.Spec.Replicas), DrainDeadline: drainDeadline, Live: -1,
 	}
 	if deployment := deploymentOf(pool, live); deployment != nil && deployment.Spec.Replicas != nil {
-		p.Live = int(*deployment.Spec.Replicas)
+		p.Live, p.RollingOut = int(*deployment.Spec.Replicas), rollingOut(deployment)
 	}
 	if s := pool.Spec.Scaling; s != nil {
 		p.Scaling = settingsOf(pool)
 		if s.DrainDeadline != nil {
 			p.DrainDeadline = s.DrainDeadline.Span()
 		}
+	}
+	p.Created = make(map[string]time.Time, len(pods))
+	for i := range pods {
+		p.Created[pods[i].Name] = pods[i].CreationTimestamp.Time
 	}
 	if human := pool.Spec.Human; human != nil {
 		p.Members = len(human.Members)

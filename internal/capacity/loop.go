@@ -74,6 +74,7 @@ func (l *Loop) Look(p Pool) View {
 		slices.SortFunc(d.pools, func(a, b *entry) int { return compare(a.pool.Name, b.pool.Name) })
 	}
 	e.pool = p
+	e.flow.created(p.Created)
 	l.look(now, server.Key{Namespace: p.Namespace, Desk: p.Desk})
 	e.told, e.toldAt = e.view, now
 	return e.view

@@ -29,6 +29,10 @@ type Pool struct {
 	DrainDeadline time.Duration
 	// Live replicas of the workload; less than 0 while there is none.
 	Live int
+	// RollingOut says that pods of two revisions exist.
+	RollingOut bool
+	// Created is when the pods were made that are there; it tells how long workers take to come up.
+	Created map[string]time.Time
 	// Queues that people serve, and how many Members they are.
 	Queues  []string
 	Members int
@@ -80,6 +84,7 @@ type entry struct {
 	// seeded says that a decision rests on figures, not on what was found alone.
 	seeded  bool
 	leaving []string
+	flow    flow
 	// since is when the pool came into the table, heard when its desk last reported about it.
 	since, heard time.Time
 	// told is the view that the controller was last told of, at toldAt.
@@ -102,6 +107,8 @@ func (e *entry) look(now time.Time, report *link.Report, received time.Time, wai
 		v.SignedOn, v.Slots = p.SignedOn, p.Slots
 		v.Workers = workersOf(p)
 		e.heard = received
+		e.flow.hear(p, report.Term, received)
+		e.flow.tell(&figures, p)
 	} else {
 		// A desk that has not heard of the pool says nothing about it, least of all that it has nothing to do.
 		figures = scaling.Figures{}
@@ -134,7 +141,10 @@ func (e *entry) lookAtWorkers(now time.Time, v *View, figures scaling.Figures) {
 		v.Wanted = e.pool.Replicas
 		return
 	}
-	in := &scaling.Input{Now: now, Settings: *e.pool.Scaling, Figures: figures, Current: e.view.Wanted}
+	in := &scaling.Input{
+		Now: now, Settings: *e.pool.Scaling, Figures: figures, Current: e.view.Wanted,
+		Running: max(e.pool.Live, len(v.Workers)), RollingOut: e.pool.RollingOut,
+	}
 	if !e.seeded {
 		// What is found in the cluster counts as needed, but for what is draining already: a new leader goes on
 		// where the one before it stopped.

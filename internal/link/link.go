@@ -122,6 +122,8 @@ type Pool struct {
 	InProgress int `json:"inProgress"`
 	// Figures of what its agents do; nil from a router that does not tell.
 	Figures *PoolFigures `json:"figures,omitempty"`
+	// Flow of conversations through the desk's only pool of bots; nil where it is not known.
+	Flow *Flow `json:"flow,omitempty"`
 	// Workers of a pool of bots, each of them.
 	Workers []Worker `json:"workers,omitempty"`
 }
@@ -255,6 +257,9 @@ func (p *Pool) validate() error {
 	}
 	if err := p.Figures.validate(); err != nil {
 		return fmt.Errorf("figures.%w", err)
+	}
+	if err := p.Flow.validate(); err != nil {
+		return fmt.Errorf("flow.%w", err)
 	}
 	for i := range p.Workers {
 		if err := p.Workers[i].validate(); err != nil {

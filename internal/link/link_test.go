@@ -24,6 +24,9 @@ func newReport() *link.Report {
 		Pools: []link.Pool{{Name: "bots", SignedOn: 2, Away: 1, Slots: 10, InProgress: 4, Figures: &link.PoolFigures{
 			Busy: 2, Draining: 1, Used: 5, Offers: 8, OffersExpired: 1, Answered: 6, Handled: 4, HandleSeconds: 482, HandleSecondsSquared: 60_000,
 			Handle: &link.HandleTime{MeanSeconds: 120.5, Variance: 90},
+		}, Flow: &link.Flow{
+			Arrived: 12, Started: 9, Left: 1, Ended: 5, WaitedSeconds: 31.5,
+			Handled: []link.Lasting{{Seconds: 90, Count: 3}, {Seconds: 180, Count: 2}}, Ages: []link.Lasting{{Seconds: 60, Count: 4}},
 		}, Workers: []link.Worker{
 			{Name: "a", Slots: 5, Busy: 4}, {Name: "b", Slots: 5, Draining: true, Drained: true},
 		}}},
@@ -69,6 +72,10 @@ func TestNeighboursUnderstandEachOther(t *testing.T) {
 	if !report.Since.IsZero() || report.Queues[0].Figures != nil {
 		t.Errorf("an older router says how its queues are served: %+v", report)
 	}
+	pool := link.Report{}
+	if err := json.Unmarshal([]byte(`{"v":1,"namespace":"a","desk":"b","router":"c","pools":[{"name":"p","signedOn":1}]}`), &pool); err != nil || pool.Pools[0].Flow != nil {
+		t.Errorf("an older router tells of a flow: %+v (%v)", pool.Pools, err)
+	}
 	// Nothing is told of what does not exist yet: a queue in which nobody was served has no handle time, and not one of 0.
 	young := `{"v":1,"namespace":"a","desk":"b","router":"c","queues":[{"name":"q","waiting":0,"figures":{}}],"pools":[{"name":"p","figures":{}}]}`
 	var fresh link.Report
@@ -108,6 +115,11 @@ func TestFiguresOfTheDeskThatCannotBe(t *testing.T) {
 		"queues[0].figures.expectedWaitSeconds is -1":         func(r *link.Report) { r.Queues[0].Figures.ExpectedWaitSeconds = new(-1.0) },
 		"pools[0].figures.used is -1":                         func(r *link.Report) { r.Pools[0].Figures.Used = -1 },
 		"pools[0].figures.handleSecondsSquared is +Inf":       func(r *link.Report) { r.Pools[0].Figures.HandleSecondsSquared = math.Inf(1) },
+		"pools[0].flow.arrived is 9007199254740993":           func(r *link.Report) { r.Pools[0].Flow.Arrived = 1<<53 + 1 },
+		"pools[0].flow.ages has 129 items":                    func(r *link.Report) { r.Pools[0].Flow.Ages = make([]link.Lasting, 129) },
+		"pools[0].flow.handled[1].s is NaN":                   func(r *link.Report) { r.Pools[0].Flow.Handled[1].Seconds = math.NaN() },
+		"pools[0].flow.ages[0].n is 100000001":                func(r *link.Report) { r.Pools[0].Flow.Ages[0].Count = 100_000_001 },
+		"pools[0].flow.waitedSeconds is -1":                   func(r *link.Report) { r.Pools[0].Flow.WaitedSeconds = -1 },
 		"webhooks.troubled[0].name has 0 bytes":               func(r *link.Report) { r.Webhooks.Troubled[0].Name = "" },
 		"since is 2028-01-15T08:00:00Z, and at is 2027-01-15": func(r *link.Report) { r.Since = time.Date(2028, 1, 15, 8, 0, 0, 0, time.UTC) },
 		"bus has -1 of 10 bytes free: send":                   func(r *link.Report) { r.Bus.FreeBytes = -1 },
@@ -122,6 +134,7 @@ func TestFiguresOfTheDeskThatCannotBe(t *testing.T) {
 
 func TestChangesAreSeen(t *testing.T) {
 	for name, change := range map[string]func(*link.Report){
+		"age":      func(r *link.Report) { r.Pools[0].Flow.Ages[0].Seconds++ },
 		"letter":   func(r *link.Report) { r.Webhooks.Troubled[0].DeadLetters++ },
 		"time":     func(r *link.Report) { r.At = r.At.Add(time.Second) },
 		"number":   func(r *link.Report) { r.Seq++ },

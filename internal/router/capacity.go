@@ -103,7 +103,7 @@ func ReportOf(f *protocol.Figures) *link.Report {
 	}
 	for i := range f.Pools {
 		p := &f.Pools[i]
-		pool := link.Pool{Name: p.Name, SignedOn: p.Online, Away: p.Away, Slots: p.Slots, InProgress: p.Owned, Figures: poolFigures(p)}
+		pool := link.Pool{Name: p.Name, SignedOn: p.Online, Away: p.Away, Slots: p.Slots, InProgress: p.Owned, Figures: poolFigures(p), Flow: flowOf(p.Flow)}
 		for _, w := range p.Workers {
 			pool.Workers = append(pool.Workers, link.Worker{Name: w.ID, Slots: w.Slots, Busy: w.Busy, Draining: w.Draining, Drained: w.Drained})
 		}

@@ -31,8 +31,36 @@ func (r *reports) take(f protocol.Figures) {
 	if err := r.last.Validate(); err != nil {
 		r.t.Errorf("the report is refused: %v", err)
 	}
+	checkFlow(r.t, r.last)
 	close(r.next)
 	r.next = make(chan struct{})
+}
+
+// checkFlow: what came to the bots waits, is in progress, or went. Nobody else could tell a loss from an arrival.
+func checkFlow(t *testing.T, r *link.Report) {
+	t.Helper()
+	waiting := 0
+	for _, q := range r.Queues {
+		if q.Name == conversation.BotQueue {
+			waiting = q.Waiting
+		}
+	}
+	for _, p := range r.Pools {
+		f := p.Flow
+		if f == nil {
+			continue
+		}
+		var handled, ages uint64
+		for _, l := range f.Handled {
+			handled += l.Count
+		}
+		for _, l := range f.Ages {
+			ages += l.Count
+		}
+		if f.Arrived-f.Started-f.Left != uint64(waiting) || f.Started-f.Ended != uint64(p.InProgress) || handled != f.Ended || ages != uint64(p.InProgress) {
+			t.Errorf("%d wait, %d are in progress, and the flow is %+v", waiting, p.InProgress, f)
+		}
+	}
 }
 
 // until waits for a report that suits.
@@ -74,11 +102,14 @@ func TestCapacityIsTakenBackAndGivenBackAcrossLeaders(t *testing.T) {
 	talk := d.post("c-1", "m1", "hello")
 	d.has(talk, conversation.TypeAssigned, 1)
 	two.signOn()
-	seen.until(d, "two workers", func(r *link.Report) bool { return worker(r, "bot-1").Busy == 1 && worker(r, "bot-2").Slots == 5 })
+	r := seen.until(d, "two workers", func(r *link.Report) bool { return worker(r, "bot-1").Busy == 1 && worker(r, "bot-2").Slots == 5 })
+	if f := r.Pools[0].Flow; f == nil || f.Started != 1 {
+		t.Errorf("the flow of %+v is %+v", r.Pools, f)
+	}
 
 	// The idle one goes, not the one that talks.
 	first.SetWanted(map[string]link.Wanted{"bots": {Active: 1}})
-	r := seen.until(d, "bot-2 is drained", func(r *link.Report) bool { return worker(r, "bot-2").Drained })
+	r = seen.until(d, "bot-2 is drained", func(r *link.Report) bool { return worker(r, "bot-2").Drained })
 	if diff := cmp.Diff(link.Worker{Name: "bot-1", Slots: 5, Busy: 1}, worker(r, "bot-1")); diff != "" {
 		t.Error(diff)
 	}

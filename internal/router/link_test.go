@@ -115,7 +115,7 @@ func TestRouterReportsAndObeys(t *testing.T) {
 	reported("how its queues and pools are served", func(_ link.Worker, last *link.Report) bool {
 		i := slices.IndexFunc(last.Queues, func(q link.Queue) bool { return q.Name == "refunds" })
 		q, p := last.Queues[i].Figures, last.Pools[0].Figures
-		return !last.Since.IsZero() && q.Arrived == 1 && q.Nobody && q.Handle == nil && q.ExpectedWaitSeconds == nil && p != nil && p.Answered == 0
+		return !last.Since.IsZero() && q.Arrived == 1 && q.Nobody && q.Handle == nil && q.ExpectedWaitSeconds == nil && p != nil && p.Answered == 0 && last.Pools[0].Flow != nil
 	})
 	m.wants(server.Answer{Pools: map[string]link.Wanted{"bots": {Active: 0}}})
 	reported("it is drained", func(w link.Worker, _ *link.Report) bool { return w.Drained })

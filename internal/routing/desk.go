@@ -37,6 +37,8 @@ type Desk struct {
 	// hashes of the configuration's texts, see saidHash.
 	hashes   map[string]uint64
 	loosened bool
+	// flow through the bots.
+	flow BotFlow
 
 	// out collects the decisions of the Decide that runs; err is its first failure.
 	out []Decision

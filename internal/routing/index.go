@@ -9,6 +9,7 @@ import (
 // move changes the state and brings the indexes along. What the indexes do not look at leaves them alone.
 func (d *Desk) move(c *entry, next conversation.State, at time.Time) {
 	before := c.state
+	d.flow.moved(&before, &next, at)
 	line := !sameLine(&before, &next)
 	spot := line || before.Status != next.Status || before.Ring != next.Ring || before.OverflowPool != next.OverflowPool ||
 		before.Pin != next.Pin

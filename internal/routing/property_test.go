@@ -99,6 +99,34 @@ func (d *driver) do(in routing.Input) {
 		d.log.add(d.t, e, own)
 	}
 	d.model.checkRest(d.t, d.now, d.desk)
+	checkFlow(d.t, d.now, d.desk)
+}
+
+// checkFlow: whoever came to the bots is there still, or went.
+func checkFlow(t *rapid.T, now time.Time, d *routing.Desk) {
+	f := d.BotFlow()
+	waiting, owned := 0, 0
+	for _, q := range d.Queues() {
+		if q.Name == conversation.BotQueue {
+			waiting = q.Waiting
+		}
+	}
+	for _, a := range d.Agents() {
+		if a.Kind == conversation.KindBot {
+			owned += a.Owned
+		}
+	}
+	var handled uint64
+	for _, n := range f.Handled {
+		handled += n
+	}
+	ages := 0
+	for _, n := range f.Ages(now) {
+		ages += n
+	}
+	if int(f.Arrived-f.Started-f.Left) != waiting || int(f.Started-f.Ended) != owned || handled != f.Ended || ages != owned || f.Waited < 0 {
+		t.Fatalf("%d wait for bots, who have %d in progress, and the flow is %+v with %d ages", waiting, owned, f, ages)
+	}
 }
 
 func (d *driver) write(conv conversation.ID, verdict routing.Verdict) {

@@ -145,7 +145,7 @@ func (m *Memory) look(in *Input, lead time.Duration) outlook {
 		feedback = max(ceilDiv(f.busy(), s.slots()), bounded(math.Ceil(float64(f.Waiting)/depth)))
 	}
 	o.add(Term{Name: TermFeedback, Workers: feedback, Load: float64(f.Waiting + f.busy()), Counts: true})
-	if m.knowledge == nil {
+	if m.knowledge == nil || f.Flow == nil { // what was measured while the desk told it is no figure of now
 		return o
 	}
 	k := m.knowledge

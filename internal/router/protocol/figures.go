@@ -142,6 +142,26 @@ type PoolFigures struct {
 	HandleSecondsSquared float64 `json:"handleSecondsSquared"`
 	// Workers of a pool of bots. They do not travel over the bus: a thousand of them would go to every gateway each second.
 	Workers []WorkerFigures `json:"-"`
+	// Flow through the pool; nil where it is not known. It is for the managers alone.
+	Flow *FlowFigures `json:"-"`
+}
+
+// FlowFigures say how conversations flow through the only pool of bots of a desk. The counters only rise within one
+// Figures.Term, and do not begin at 0.
+type FlowFigures struct {
+	// Arrived conversations in the bots' queue or at once with a bot, those that a bot took, that left the queue
+	// otherwise, and that a bot has no more.
+	Arrived, Started, Left, Ended uint64
+	// WaitedSeconds is how long all who have left the queue were in it, together.
+	WaitedSeconds float64
+	// Handled are the handle times of the ended ones, Ages how long those in progress have lasted.
+	Handled, Ages []LastingFigures
+}
+
+// LastingFigures are so many conversations that lasted, or have lasted, about so many seconds.
+type LastingFigures struct {
+	Seconds float64
+	Count   uint64
 }
 
 // WorkerFigures of one bot worker.

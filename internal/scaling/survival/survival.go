@@ -38,6 +38,12 @@ var bounds = func() (b [Buckets]float64) {
 	return b
 }()
 
+// Bucket is the index of the bucket of a duration in seconds: counts by bucket can be sent instead of durations.
+func Bucket(seconds float64) int { return index(seconds) }
+
+// Bound is the upper bound of a bucket in seconds, which is in the bucket itself.
+func Bound(bucket int) float64 { return bounds[min(max(0, bucket), Buckets-1)] }
+
 // index of the bucket of a duration in seconds.
 func index(seconds float64) int {
 	if !(seconds > least) { // also NaN
