@@ -35,9 +35,14 @@ func (c *Console) serveAgent(w http.ResponseWriter, r *http.Request) {
 			"this console has as many connections as it takes, in all or from this address", "try again later").RetryAfter(5*time.Second))
 		return
 	}
+	served := false
+	defer func() {
+		if !served {
+			release()
+		}
+	}()
 	ws, err := socket.Accept(w, r, nil)
 	if err != nil {
-		release()
 		c.log.DebugContext(r.Context(), "no WebSocket", "error", err) // the answer was written
 		return
 	}
@@ -49,8 +54,7 @@ func (c *Console) serveAgent(w http.ResponseWriter, r *http.Request) {
 		views:  map[conversation.ID]*view{}, holds: map[conversation.ID]hold{},
 		watched: map[conversation.ID]struct{}{},
 	}
-	if !c.role.Serve(s.sock, func() { c.serve(s, release) }) {
-		release()
+	if served = c.role.Serve(s.sock, func() { c.serve(s, release) }); !served {
 		_ = ws.Close(socket.CodeRestart, "the console drains") // the client is told or gone
 	}
 }

@@ -30,15 +30,19 @@ func (g *Gateway) chat(w http.ResponseWriter, r *http.Request) {
 			"this gateway has as many connections as it takes, in all or from this address", "try again later").RetryAfter(5*time.Second))
 		return
 	}
+	served := false
+	defer func() {
+		if !served {
+			release()
+		}
+	}()
 	origins := g.document().WebChat.AllowedOrigins
 	if p := page.CheckOrigin(r, origins); p != nil {
-		release()
 		problem.Write(w, p)
 		return
 	}
 	ws, err := socket.Accept(w, r, &websocket.AcceptOptions{OriginPatterns: origins})
 	if err != nil {
-		release()
 		g.log.DebugContext(r.Context(), "no WebSocket", "error", err) // the answer was written
 		return
 	}
@@ -48,8 +52,7 @@ func (g *Gateway) chat(w http.ResponseWriter, r *http.Request) {
 		g: g, link: l, sock: socket.New(ws, opts), addr: addr,
 		frames: rate.NewLimiter(framesPerSecond, framesBurst), views: map[conversation.ID]*view{},
 	}
-	if !g.role.Serve(s.sock, func() { g.serveChat(s, release) }) {
-		release()
+	if served = g.role.Serve(s.sock, func() { g.serveChat(s, release) }); !served {
 		_ = ws.Close(socket.CodeRestart, "the gateway drains") // the client is told or gone
 	}
 }

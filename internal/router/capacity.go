@@ -81,8 +81,31 @@ func (s *session) workers(pool string, leaving []string) []scaling.Worker {
 // that is not, a successor might still give it a conversation.
 func (s *session) reportWorker(a *routing.AgentView) protocol.WorkerFigures {
 	return protocol.WorkerFigures{
-		ID: a.ID, Slots: a.Slots, Busy: a.Busy, Draining: a.Draining, Drained: a.Draining && a.Busy == 0 && len(s.decided) == 0,
+		ID: a.ID, Slots: a.Slots, Busy: a.Busy, Draining: a.Draining, Drained: s.drained(a),
 	}
+}
+
+// drained says whether it is stored that a worker drains and has nothing any more. What was decided up to when that was
+// first seen is stored with the group that is to come, at the latest.
+func (s *session) drained(a *routing.AgentView) bool {
+	if !a.Draining || a.Busy > 0 {
+		delete(s.empty, a.ID)
+		return false
+	}
+	seen, ok := s.empty[a.ID]
+	if !ok || !seen.drains.Equal(a.DrainingSince) {
+		if seen = (empty{drains: a.DrainingSince, group: s.pipe.begun}); len(s.decided) > 0 {
+			seen.group++
+		}
+		s.empty[a.ID] = seen
+	}
+	return s.pipe.logged >= seen.group
+}
+
+// empty says since when a worker without a conversation drains, and with which group that is stored.
+type empty struct {
+	drains time.Time
+	group  uint64
 }
 
 // ReportOf turns the figures of a leading router into a report to the managers.

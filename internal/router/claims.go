@@ -81,6 +81,11 @@ func (s *session) releaseAfter(d *decided, cursor uint64) *release {
 	if !d.After.Status.Ended() || d.Before.Status.Ended() {
 		return nil
 	}
+	for i := range s.decided {
+		if next := &s.decided[i]; next.Conversation == d.Conversation && next.Before.Status.Ended() && !next.After.Status.Ended() {
+			return nil // taken up again by what is not stored yet, and ended again: that end releases the claim
+		}
+	}
 	return s.releaseOf(d.Conversation, cursor)
 }
 

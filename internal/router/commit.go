@@ -28,14 +28,18 @@ const storeCursorEvery = 256
 // requests as done: if the router dies before it, messages and requests are acted on again, which changes nothing
 // where it was done.
 func (s *session) encode(g *group, events []conversation.Event) error {
-	last := &conversation.Batch{Events: events, Requests: g.requested, Cursor: g.cursor}
-	err := g.add(s.prepared(last))
-	if !errors.Is(err, conversation.ErrBatchSize) {
-		return err
+	if len(events) <= conversation.MaxBatchEvents && len(g.requested) <= mostKeysInBatch {
+		err := g.add(s.prepared(&conversation.Batch{Events: events, Requests: g.requested, Cursor: g.cursor}))
+		if !errors.Is(err, conversation.ErrBatchSize) {
+			return err
+		}
 	}
-	parts, err := cut(events)
-	if err != nil {
-		return err
+	var parts [][]conversation.Event
+	if len(events) > 0 {
+		var err error
+		if parts, err = cut(events); err != nil {
+			return err
+		}
 	}
 	for _, part := range parts {
 		if err := g.add(s.prepared(&conversation.Batch{Events: part})); err != nil {

@@ -110,6 +110,7 @@ func (s *session) store(ctx context.Context, c *copying) error {
 		if err != nil {
 			return err
 		}
+		s.pipe.move()
 		now := copied{event: e.ID}
 		if c.ownSeq != before {
 			now.seq = c.ownSeq

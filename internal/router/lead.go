@@ -176,7 +176,8 @@ func (s *session) promote(ctx context.Context, seq uint64) error {
 
 // payOwed stores the copies that the router before owes, behind what was just decided about them.
 func (s *session) payOwed(ctx context.Context) error {
-	g := &group{began: time.Now()}
+	g := &group{}
+	s.pipe.move()
 	s.copyAll(ctx, g, s.owed)
 	s.pipe.groups = append(s.pipe.groups, g)
 	return s.drain(ctx)
@@ -202,7 +203,7 @@ func (s *session) leave(ctx context.Context) error {
 	if !s.leading {
 		return nil
 	}
-	if err := s.drain(ctx); err != nil {
+	if err := s.finish(ctx); err != nil {
 		return err
 	}
 	b := &conversation.Batch{Events: []conversation.Event{s.newEvent("", s.now(), &conversation.TookOver{Router: s.instance, Left: true})}}
@@ -211,5 +212,32 @@ func (s *session) leave(ctx context.Context) error {
 	}
 	s.sendLease(ctx, true)
 	s.stepDown("it was told to stop", "")
+	s.answer(ctx, errStandsBy)
+	return nil
+}
+
+// finish stores and tells what it can in a part of the time. What is decided and not stored was told to nobody, and the
+// next router stores the copies that are owed: only an append to the decision log must not be under way any more.
+func (s *session) finish(ctx context.Context) error {
+	within, cancel := context.WithTimeout(ctx, leaveTimeout/2)
+	defer cancel()
+	if err := s.drain(within); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errBeginAgain) {
+		return err
+	}
+	g := s.pipe.appending
+	if g == nil {
+		return nil
+	}
+	select {
+	case <-g.appended:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if g.err != nil {
+		return fmt.Errorf("%w: %w", errBeginAgain, g.err)
+	}
+	for i, b := range g.batches {
+		s.took(b, g.seqs[i])
+	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/deskfleet/deskfleet/internal/conversation"
@@ -26,10 +27,18 @@ type pipeline struct {
 	releasing map[string]int
 	places    chan struct{}
 	work      sync.WaitGroup
+	// begun and logged count the groups with decisions that were begun and those that the log has.
+	begun, logged uint64
+	// moved is when something was last stored, in nanoseconds since 1970.
+	moved atomic.Int64
 }
 
-// mostGroups may be on their way; the next one waits, and the desk with it.
-const mostGroups = 64
+// Bounds of what is on its way; behind them the desk waits. Copies are few times as many as are stored side by side: a
+// backlog of them is time that an agent waits to be told, and that a router needs to leave.
+const (
+	mostUnderWay = 4 * mostCopies
+	mostDecided  = 2 * conversation.MaxBatchEvents
+)
 
 func newPipeline() pipeline {
 	return pipeline{
@@ -52,18 +61,25 @@ func (p *pipeline) run(do func()) {
 	})
 }
 
-// stalled says that something has been on its way for so long that the leader cannot be called well.
+// stalled says that something is on its way and nothing has been stored for so long that the leader cannot be called
+// well. A backlog that moves is none of that: another router would have it, too.
 func (p *pipeline) stalled(now time.Time, after time.Duration) bool {
-	oldest := p.appending
-	if len(p.groups) > 0 {
-		oldest = p.groups[0]
+	return !p.idle() && now.Sub(time.Unix(0, p.moved.Load())) >= after
+}
+
+func (p *pipeline) move() { p.moved.Store(time.Now().UnixNano()) }
+
+// full says that what is on its way must become less first.
+func (p *pipeline) full() bool {
+	copies := 0
+	for _, g := range p.groups {
+		copies += len(g.copies)
 	}
-	return oldest != nil && now.Sub(oldest.began) >= after
+	return copies >= mostUnderWay
 }
 
 // group is what was decided together: it is appended in one go and told in one go.
 type group struct {
-	began   time.Time
 	decided []decided
 	replies []reply
 	// requested are the keys of the requests that are done with it.
@@ -121,7 +137,7 @@ func (s *session) flush(ctx context.Context) error {
 	if err := s.advance(ctx); err != nil {
 		return err
 	}
-	for len(s.pipe.groups) >= mostGroups {
+	for s.pipe.full() || s.pipe.appending != nil && len(s.decided) >= mostDecided {
 		if err := s.await(ctx); err != nil {
 			return err
 		}
@@ -174,7 +190,7 @@ func (s *session) await(ctx context.Context) error {
 // begin makes a group of what was decided and appends it beside the session.
 func (s *session) begin(ctx context.Context) error {
 	g := &group{
-		began: time.Now(), decided: s.decided, replies: s.replies, requested: s.requested, cursor: s.cursor, appended: make(chan struct{}),
+		decided: s.decided, replies: s.replies, requested: s.requested, cursor: s.cursor, appended: make(chan struct{}),
 	}
 	events := make([]conversation.Event, len(g.decided))
 	for i, d := range g.decided {
@@ -193,7 +209,11 @@ func (s *session) begin(ctx context.Context) error {
 		return s.advance(ctx)
 	}
 	s.acted = 0
+	if s.pipe.idle() {
+		s.pipe.move()
+	}
 	s.pipe.appending = g
+	s.pipe.begun++
 	last := s.dk
 	s.pipe.run(func() {
 		defer close(g.appended)
@@ -203,6 +223,7 @@ func (s *session) begin(ctx context.Context) error {
 				g.err = err
 				return
 			}
+			s.pipe.move()
 			g.seqs, last = append(g.seqs, seq), seq
 		}
 	})
@@ -234,6 +255,7 @@ func (s *session) advance(ctx context.Context) error {
 		if err := s.settle(ctx, g); err != nil {
 			return fmt.Errorf("%w: %w", errBeginAgain, err)
 		}
+		s.pipe.groups[0] = nil // the array behind it lives on
 		s.pipe.groups = s.pipe.groups[1:]
 	}
 	return nil
@@ -250,6 +272,8 @@ func isClosed(c <-chan struct{}) bool {
 
 // logged takes over what the log has, and begins to copy it.
 func (s *session) logged(ctx context.Context, g *group) {
+	s.pipe.logged++
+	g.data = nil
 	var owed []conversation.Event
 	for i, b := range g.batches {
 		owed = append(owed, s.took(b, g.seqs[i])...)

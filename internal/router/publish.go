@@ -14,6 +14,9 @@ func (s *session) publish(ctx context.Context, d *decided) {
 	s.figures.count(d, s.opts.Metrics)
 	s.logDecision(ctx, d)
 	if d.Conversation == "" {
+		if gone, ok := d.Body.(*conversation.SignedOff); ok {
+			delete(s.empty, gone.Agent)
+		}
 		if p, ok := d.Body.(*conversation.PresenceSet); ok && len(p.Why) > 0 {
 			if a, signedOn := s.desk.Agent(p.Agent); signedOn {
 				s.push(partyOf(a.Kind), a.ID, protocol.Push{Type: protocol.PushPresence, Presence: p.Presence, Why: p.Why})

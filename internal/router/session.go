@@ -37,6 +37,9 @@ type session struct {
 	turned time.Time
 	down   bool
 
+	// empty are the draining workers without a conversation.
+	empty map[string]empty
+
 	// decided waits to be appended, replies and requests with it.
 	decided   []decided
 	replies   []reply
@@ -83,7 +86,7 @@ func (r *Router) runSession(ctx context.Context, conn bus.Conn, updates <-chan r
 	s := &session{
 		Router: r, conn: conn, bus: conn.Log(r.subjects.Stream()), settings: r.current(),
 		mismatches: map[string]int{}, positions: newPositions(),
-		lookedAt: map[conversation.ID]int{}, doing: map[string]bool{}, pipe: newPipeline(),
+		lookedAt: map[conversation.ID]int{}, doing: map[string]bool{}, empty: map[string]empty{}, pipe: newPipeline(),
 	}
 	if r.opts.WrapLog != nil {
 		s.bus = r.opts.WrapLog(s.bus)
@@ -257,6 +260,9 @@ func (s *session) followed(ctx context.Context, b *conversation.Batch, seq uint6
 func (s *session) stepDown(why, leader string) {
 	s.log.Info("router stands by", "why", why, "leader", leader)
 	s.leading, s.copies = false, false
+	// Nothing of it was decided: whoever asked is told to ask again, and must not find that it was done.
+	s.requested = nil
+	clear(s.doing)
 	s.positions = newPositions()
 	s.setStatus(func(st *Status) { st.Leading = false })
 }

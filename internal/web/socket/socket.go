@@ -212,17 +212,27 @@ func (s *Socket) Run(ctx context.Context, session Session) error {
 		}
 	})
 	stopPings := s.keepAlive(ctx, cancel)
-	cancel(s.receive(ctx, session))
-	s.Settle()
-	s.stop()
-	_ = s.ws.CloseNow() // it is gone already, or nobody waits for a handshake
-	stopPings()
-	s.work.Wait()
+	s.serve(ctx, session, cancel, stopPings)
 	if s.own != nil {
 		return s.own // the peer's answer to it is what the reader ended with
 	}
 	return context.Cause(ctx)
 }
+
+// serve receives until the end, and leaves nothing running, be it that the session panics.
+func (s *Socket) serve(ctx context.Context, session Session, cancel context.CancelCauseFunc, stopPings func()) {
+	defer func() {
+		cancel(errDefect) // unless the end has another cause
+		s.Settle()
+		s.stop()
+		_ = s.ws.CloseNow() // it is gone already, or nobody waits for a handshake
+		stopPings()
+		s.work.Wait()
+	}()
+	cancel(s.receive(ctx, session))
+}
+
+var errDefect = errors.New("a frame was not handled")
 
 // begin lets deliver run whenever there is something.
 func (s *Socket) begin(deliver func()) {
