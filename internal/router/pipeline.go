@@ -274,7 +274,7 @@ func isClosed(c <-chan struct{}) bool {
 func (s *session) logged(ctx context.Context, g *group) {
 	s.pipe.logged++
 	g.data = nil
-	var owed []conversation.Event
+	owed := make([]conversation.Event, 0, len(g.decided))
 	for i, b := range g.batches {
 		owed = append(owed, s.took(b, g.seqs[i])...)
 	}
