@@ -118,61 +118,6 @@ type HumanSettings struct {
 	Shifts []Shift `json:"shifts,omitempty"`
 }
 
-// Peak is a time for which more load is announced.
-//
-// +kubebuilder:validation:XValidation:rule="self.start < self.end",messageExpression="'end of peak ' + self.name + ' is not after its start: give the first instant after the peak'",message="end is not after start: give the first instant after the peak",fieldPath=".end"
-type Peak struct {
-	// name of the peak, as decisions name it, for example "singles-day". Required.
-	// +required
-	Name DNSLabel `json:"name"`
-	// start is the first instant of the peak, for example "2026-11-11T00:00:00+08:00". Workers are asked for
-	// so much earlier that they serve by then. Required. No rollout.
-	// +required
-	Start metav1.Time `json:"start"`
-	// end is the first instant after the peak; nobody is cut then, the floor only ends. Required. No rollout.
-	// +required
-	End metav1.Time `json:"end"`
-	// floor: bot workers that run throughout the peak, however low the load is, 1 to 1000 and at most max.
-	// Required. No rollout.
-	// +required
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=1000
-	Floor int32 `json:"floor"`
-}
-
-// PoolScaling lets the operator decide how many bot workers a pool has: as many as the conversations that wait
-// and those in progress need slots for, at once; fewer after a minute of lower need, and never by cutting a
-// conversation.
-//
-// +kubebuilder:validation:XValidation:rule="self.min <= self.max",message="min is above max: lower min or raise max",fieldPath=".min"
-// +kubebuilder:validation:XValidation:rule="!has(self.peaks) || self.peaks.all(p, p.floor <= self.max)",message="peaks has a floor above max: raise max or lower the floor",fieldPath=".peaks"
-type PoolScaling struct {
-	// min: bot workers that always run, 0 to 1000. With 0 the first customer after a quiet time waits until a
-	// worker has come up. Default 1. No rollout.
-	// +optional
-	// +kubebuilder:default=1
-	// +kubebuilder:validation:Minimum=0
-	// +kubebuilder:validation:Maximum=1000
-	Min *int32 `json:"min,omitempty"`
-	// max: bot workers that never are exceeded, 1 to 1000. Required. No rollout.
-	// +required
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=1000
-	Max int32 `json:"max"`
-	// peaks that are announced, at most 64. Default: none. No rollout.
-	// +optional
-	// +listType=map
-	// +listMapKey=name
-	// +kubebuilder:validation:MaxItems=64
-	Peaks []Peak `json:"peaks,omitempty"`
-	// drainDeadline: a worker that is to leave takes nothing new and finishes what it has; what is left after
-	// this time goes on with another worker, at its old place in the queue, 0s to 24h. Default 10m. No rollout.
-	// +optional
-	// +kubebuilder:default="10m"
-	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('24h')",messageExpression="'drainDeadline is ' + self + ': use 0s to 24h'",message="use 0s to 24h"
-	DrainDeadline *Duration `json:"drainDeadline,omitempty"`
-}
-
 // AgentPoolSpec is the desired state of a pool of agents.
 //
 // +kubebuilder:validation:XValidation:rule="self.type == oldSelf.type",messageExpression="'type cannot change from ' + oldSelf.type + ' to ' + self.type + ': make a new pool'",message="type is immutable",fieldPath=".type"
@@ -218,23 +163,6 @@ type AgentPoolSpec struct {
 	// human: who the agents are and what they serve; type Human only, where it is required.
 	// +optional
 	Human *HumanSettings `json:"human,omitempty"`
-}
-
-// PoolScalingStatus is the last decision about a pool with scaling.
-type PoolScalingStatus struct {
-	// current: bot workers that serve, without those that drain.
-	// +optional
-	Current int32 `json:"current"`
-	// recommended: bot workers that are to serve.
-	// +optional
-	Recommended int32 `json:"recommended"`
-	// reason in words: the load, what it needs, what limits, and the next peak.
-	// +optional
-	// +kubebuilder:validation:MaxLength=1024
-	Reason string `json:"reason,omitempty"`
-	// at: when recommended last changed.
-	// +optional
-	At *metav1.Time `json:"at,omitempty"`
 }
 
 // AgentPoolStatus is the observed state of a pool.

@@ -212,6 +212,8 @@ func textOf(pattern string) func(length int) string {
 		}
 	case strings.HasSuffix(pattern, ":[0-5][0-9]$"): // a time of day
 		return func(length int) string { return ("00:00" + strings.Repeat("0", length))[:length] }
+	case strings.HasPrefix(pattern, "^[0-9]{4}-(0"): // a date
+		return func(length int) string { return ("2026-12-25" + strings.Repeat("0", length))[:length] }
 	case strings.HasPrefix(pattern, "^([0-9]{4}-)?"): // a date, whose year may be left out
 		return func(length int) string {
 			return ("2026-01-01" + strings.Repeat("0", length))[max(0, 10-length):max(10, length)]

@@ -80,6 +80,12 @@ const (
 	ReasonShrunkWithoutDrain = "ShrunkWithoutDrain"
 	// ReasonMaxReached says that max limits.
 	ReasonMaxReached = "MaxReached"
+	// ReasonPeakCaps says that a running peak's cap limits.
+	ReasonPeakCaps = "PeakCaps"
+	// ReasonBudgetLimits says that the day's agent-hours limit.
+	ReasonBudgetLimits = "BudgetLimits"
+	// ReasonBurst says that far more arrive than usual: workers are added at once and nobody leaves.
+	ReasonBurst = "Burst"
 	// ReasonWithinBounds says that nothing limits.
 	ReasonWithinBounds = "WithinBounds"
 	// ReasonEnoughSeats says that enough people are signed on.
@@ -162,7 +168,7 @@ func (p *AgentPool) WithoutFigures() any {
 		s.Required = 0
 	}
 	if s.Scaling != nil {
-		s.Scaling.Reason, s.Scaling.Current = "", 0
+		s.Scaling = &PoolScalingStatus{Recommended: s.Scaling.Recommended, At: s.Scaling.At}
 	}
 	for i := range s.Conditions {
 		switch s.Conditions[i].Type {

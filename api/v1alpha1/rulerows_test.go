@@ -16,7 +16,7 @@ const nameMessage = `Invalid value: metadata.name is longer than 63 characters o
 // ruleRows hold a pair for each x-kubernetes-validations rule of the four kinds.
 var ruleRows = map[string][]ruleRow{
 	v1alpha1.KindServiceDesk:      slices.Concat(deskRows, busRows, queueRows, calendarRows, webhookRows),
-	v1alpha1.KindAgentPool:        slices.Concat(poolRows, seatRows, roleRows(`{deskRef: {name: shop}, type: Bot, bot: `, `}`, "spec.bot")),
+	v1alpha1.KindAgentPool:        slices.Concat(poolRows, scalingRows, seatRows, roleRows(`{deskRef: {name: shop}, type: Bot, bot: `, `}`, "spec.bot")),
 	v1alpha1.KindKnowledgeBase:    knowledgeRows,
 	v1alpha1.KindEscalationPolicy: policyRows,
 }
@@ -273,40 +273,10 @@ var poolRows = []ruleRow{
 		want:   []string{"spec.bot: Forbidden: type is Human but bot is set: remove spec.bot, or use type Bot"},
 	},
 	{
-		name:   "people do not scale",
-		accept: `{spec: {deskRef: {name: shop}, type: Bot, scaling: {max: 5}}}`,
-		reject: `{spec: {deskRef: {name: shop}, type: Human, human: {members: [ann], queues: [general]}, scaling: {max: 5}}}`,
-		want:   []string{"spec.scaling: Forbidden: type is Human but scaling is set: people are members, not replicas; remove spec.scaling"},
-	},
-	{
-		name:   "a drain has a day at most",
-		accept: `{spec: {deskRef: {name: shop}, type: Bot, scaling: {max: 5, drainDeadline: 24h}}}`,
-		reject: `{spec: {deskRef: {name: shop}, type: Bot, scaling: {max: 5, drainDeadline: 24h1s}}}`,
-		want:   []string{"spec.scaling.drainDeadline: Invalid value: drainDeadline is 24h1s: use 0s to 24h"},
-	},
-	{
 		name:   "an offer has five seconds at least",
 		accept: `{spec: {deskRef: {name: shop}, type: Human, human: {members: [ann], queues: [general], offerTimeout: 5s}}}`,
 		reject: `{spec: {deskRef: {name: shop}, type: Human, human: {members: [ann], queues: [general], offerTimeout: 4s}}}`,
 		want:   []string{"spec.human.offerTimeout: Invalid value: offerTimeout is 4s: use 5s to 5m"},
-	},
-	{
-		name:   "min is at most max",
-		accept: `{spec: {deskRef: {name: shop}, type: Bot, scaling: {min: 5, max: 5}}}`,
-		reject: `{spec: {deskRef: {name: shop}, type: Bot, scaling: {min: 6, max: 5}}}`,
-		want:   []string{"spec.scaling.min: Invalid value: min is above max: lower min or raise max"},
-	},
-	{
-		name:   "a peak's floor is at most max",
-		accept: `{spec: {deskRef: {name: shop}, type: Bot, scaling: {max: 5, peaks: [{name: sale, start: "2026-11-11T00:00:00+08:00", end: "2026-11-12T00:00:00+08:00", floor: 5}]}}}`,
-		reject: `{spec: {deskRef: {name: shop}, type: Bot, scaling: {max: 5, peaks: [{name: sale, start: "2026-11-11T00:00:00+08:00", end: "2026-11-12T00:00:00+08:00", floor: 6}]}}}`,
-		want:   []string{"spec.scaling.peaks: Invalid value: peaks has a floor above max: raise max or lower the floor"},
-	},
-	{
-		name:   "a peak ends after it begins, in whatever zone",
-		accept: `{spec: {deskRef: {name: shop}, type: Bot, scaling: {max: 5, peaks: [{name: sale, start: "2026-11-11T00:00:00+08:00", end: "2026-11-10T16:00:01Z", floor: 2}]}}}`,
-		reject: `{spec: {deskRef: {name: shop}, type: Bot, scaling: {max: 5, peaks: [{name: sale, start: "2026-11-11T00:00:00+08:00", end: "2026-11-10T16:00:00Z", floor: 2}]}}}`,
-		want:   []string{"spec.scaling.peaks[0].end: Invalid value: end of peak sale is not after its start: give the first instant after the peak"},
 	},
 	{
 		name:   "bots are no people",

@@ -79,9 +79,8 @@ func (r *Reconciler) decided(s *v1alpha1.AgentPoolStatus, d *scaling.Decision, c
 	if d.Next != nil {
 		reason += "; " + d.Next.Words()
 	}
-	s.Scaling = &v1alpha1.PoolScalingStatus{
-		Current: count(current), Recommended: count(d.Workers), Reason: reason[:min(len(reason), maxReason)],
-	}
+	s.Scaling = explained(d)
+	s.Scaling.Current, s.Scaling.Reason = count(current), reason[:min(len(reason), maxReason)]
 	if former != nil && former.At != nil && former.Recommended == s.Scaling.Recommended {
 		s.Scaling.At = former.At
 	} else {
@@ -115,8 +114,16 @@ func (r *Reconciler) conditions(pool *v1alpha1.AgentPool, view *capacity.View, a
 		return // what limited stays as it was
 	case d.Limiter == scaling.LimiterMax:
 		set(pool, v1alpha1.ConditionScalingLimited, metav1.ConditionTrue, v1alpha1.ReasonMaxReached, d.Reason+": raise spec.scaling.max")
+	case d.Limiter == scaling.LimiterCap:
+		set(pool, v1alpha1.ConditionScalingLimited, metav1.ConditionTrue, v1alpha1.ReasonPeakCaps, d.Reason+": raise the peak's cap in spec.scaling.peaks")
+	case d.Limiter == scaling.LimiterBudget:
+		set(pool, v1alpha1.ConditionScalingLimited, metav1.ConditionTrue, v1alpha1.ReasonBudgetLimits, d.Reason+": raise spec.scaling.budget.agentHoursPerDay")
 	default:
 		set(pool, v1alpha1.ConditionScalingLimited, metav1.ConditionFalse, v1alpha1.ReasonWithinBounds, d.Reason)
+	}
+	if view.Decision.Panics {
+		set(pool, v1alpha1.ConditionScalingActive, metav1.ConditionTrue, v1alpha1.ReasonBurst, "far more arrive than usual: workers are added at once, and nobody leaves")
+		return
 	}
 	set(pool, v1alpha1.ConditionScalingActive, metav1.ConditionTrue, v1alpha1.ReasonFollowsLoad, "the number of workers follows the desk's figures")
 }

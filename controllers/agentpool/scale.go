@@ -13,6 +13,7 @@ import (
 	"github.com/deskfleet/deskfleet/api/v1alpha1"
 	"github.com/deskfleet/deskfleet/internal/apply"
 	"github.com/deskfleet/deskfleet/internal/capacity"
+	"github.com/deskfleet/deskfleet/internal/plan"
 	"github.com/deskfleet/deskfleet/internal/render"
 	"github.com/deskfleet/deskfleet/internal/scaling"
 )
@@ -21,7 +22,7 @@ import (
 const drainDeadline = 10 * time.Minute
 
 // look tells the loop about the pool, and asks what is wanted of it.
-func (r *Reconciler) look(pool *v1alpha1.AgentPool, live apply.Live, pods []corev1.Pod) capacity.View {
+func (r *Reconciler) look(pool *v1alpha1.AgentPool, desk *v1alpha1.ServiceDesk, live apply.Live, pods []corev1.Pod) capacity.View {
 	p := capacity.Pool{
 		Key: keyOf(pool), Desk: string(pool.Spec.DeskRef.Name), Human: pool.Spec.Type == v1alpha1.PoolTypeHuman,
 		Concurrency: int(pool.Spec.Concurrency), Replicas: int(pool.Spec.Replicas), DrainDeadline: drainDeadline, Live: -1,
@@ -29,11 +30,9 @@ func (r *Reconciler) look(pool *v1alpha1.AgentPool, live apply.Live, pods []core
 	if deployment := deploymentOf(pool, live); deployment != nil && deployment.Spec.Replicas != nil {
 		p.Live, p.RollingOut = int(*deployment.Spec.Replicas), rollingOut(deployment)
 	}
-	if s := pool.Spec.Scaling; s != nil {
-		p.Scaling = settingsOf(pool)
-		if s.DrainDeadline != nil {
-			p.DrainDeadline = s.DrainDeadline.Span()
-		}
+	p.Scaling = plan.Scaling(pool, desk, r.Now())
+	if s := pool.Spec.Scaling; s != nil && s.ScaleDown != nil && s.ScaleDown.DrainDeadline != nil {
+		p.DrainDeadline = s.ScaleDown.DrainDeadline.Span()
 	}
 	p.Created = make(map[string]time.Time, len(pods))
 	for i := range pods {
@@ -46,18 +45,6 @@ func (r *Reconciler) look(pool *v1alpha1.AgentPool, live apply.Live, pods []core
 		}
 	}
 	return r.Capacity.Look(p)
-}
-
-func settingsOf(pool *v1alpha1.AgentPool) *scaling.Settings {
-	declared := pool.Spec.Scaling
-	s := &scaling.Settings{Concurrency: int(pool.Spec.Concurrency), Min: 1, Max: int(declared.Max)}
-	if declared.Min != nil {
-		s.Min = int(*declared.Min)
-	}
-	for _, p := range declared.Peaks {
-		s.Peaks = append(s.Peaks, scaling.Peak{Name: string(p.Name), Start: p.Start.Time, End: p.End.Time, Floor: int(p.Floor)})
-	}
-	return s
 }
 
 func keyOf(pool client.Object) capacity.Key {

@@ -283,7 +283,7 @@ func (d *desk) share(report *link.Report) []int {
 // news says whether the pool's controller should look at it.
 func (e *entry) news(now time.Time) bool {
 	was, is := &e.told, &e.view
-	if was.Wanted != is.Wanted || was.Fresh != is.Fresh || was.Young != is.Young || was.Blind != is.Blind || was.limited() != is.limited() || was.short() != is.short() {
+	if was.Wanted != is.Wanted || was.Fresh != is.Fresh || was.Young != is.Young || was.Blind != is.Blind || !was.sameRegime(is) || was.short() != is.short() {
 		return true
 	}
 	if is.Fresh && !slices.EqualFunc(was.Workers, is.Workers, sameStanding) {
@@ -293,8 +293,24 @@ func (e *entry) news(now time.Time) bool {
 	return now.Sub(e.toldAt) >= figuresEvery && !is.sameFigures(was)
 }
 
-// limited says that max keeps the pool from its need.
-func (v *View) limited() bool { return v.Decision != nil && v.Decision.Limiter == scaling.LimiterMax }
+// regime is what a decision of a pool is made in: what keeps it from its need, if anything does, and whether it panics.
+func (v *View) regime() (limiter scaling.Limiter, panics bool) {
+	if v.Decision == nil {
+		return scaling.LimiterNone, false
+	}
+	switch limiter = v.Decision.Limiter; limiter {
+	case scaling.LimiterMax, scaling.LimiterCap, scaling.LimiterBudget:
+	default:
+		limiter = scaling.LimiterNone
+	}
+	return limiter, v.Decision.Panics
+}
+
+func (v *View) sameRegime(other *View) bool {
+	limiter, panics := v.regime()
+	otherLimiter, otherPanics := other.regime()
+	return limiter == otherLimiter && panics == otherPanics
+}
 
 // short says that people are missing.
 func (v *View) short() bool { return v.Seats != nil && v.Seats.Shortfall > 0 }

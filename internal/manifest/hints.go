@@ -60,6 +60,7 @@ var patternHints = map[string]string{
 	`^([01][0-9]|2[0-3]):[0-5][0-9]$`:                                                 "a time such as 08:30, in quotes",
 	`^([0-3][0-9]|4[0-7]):[0-5][0-9]$`:                                                "a time such as 18:00, or 26:00 for 02:00 of the next day, in quotes",
 	`^([0-9]{4}-)?(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$`:                          "a date such as 2026-10-01, or 10-01 for that day of each year, in quotes",
+	`^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$`:                             "a date such as 2026-10-01, in quotes",
 	`^[A-Za-z][-+A-Za-z0-9_]*(/[A-Za-z0-9][-+A-Za-z0-9_]*)*$`:                         "an IANA name such as Asia/Shanghai",
 	`^[-._a-zA-Z0-9]+$`:                                                               "a key of a ConfigMap: letters, digits, dots, underscores and hyphens",
 	`^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$`:                                            "text without control characters other than tab and line break",

@@ -39,6 +39,7 @@ func Pool(in *PoolInput) (*render.Pool, []Problem) {
 		memberProblems(&found, in)
 		shiftProblems(&found, human)
 	}
+	scalingProblems(&found, in)
 	return &render.Pool{Owner: ownerOf(v1alpha1.KindAgentPool, pool), Spec: pool.Spec, Desk: in.Desk.Spec}, found.sorted()
 }
 

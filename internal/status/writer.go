@@ -106,6 +106,9 @@ func (w *Writer) Write(ctx context.Context, before, after Object) (ctrl.Result, 
 	}
 	w.remember(after)
 	w.event(before, after)
+	for _, kind := range regimes {
+		w.regime(before, after, kind)
+	}
 	return ctrl.Result{}, nil
 }
 
@@ -188,6 +191,27 @@ func (w *Writer) event(before, after Object) {
 		kind = corev1.EventTypeWarning
 	}
 	w.Events.Eventf(after, nil, kind, is.Reason, "Reconcile", "%s", cut(is.Message, longestNote))
+}
+
+// regimes are conditions besides Ready whose change is told once: what a pool's number of workers goes by. The numbers
+// themselves are no events.
+var regimes = []string{v1alpha1.ConditionScalingActive, v1alpha1.ConditionScalingLimited}
+
+func (w *Writer) regime(before, after Object, condition string) {
+	was := meta.FindStatusCondition(before.Common().Conditions, condition)
+	is := meta.FindStatusCondition(after.Common().Conditions, condition)
+	limited := condition == v1alpha1.ConditionScalingLimited && is != nil && is.Status == metav1.ConditionTrue
+	switch {
+	case is == nil, was != nil && was.Status == is.Status && was.Reason == is.Reason:
+		return
+	case was == nil && !limited:
+		return // that it began to follow the load is no change
+	}
+	kind := corev1.EventTypeNormal
+	if limited {
+		kind = corev1.EventTypeWarning
+	}
+	w.Events.Eventf(after, nil, kind, is.Reason, "Scale", "%s", cut(is.Message, longestNote))
 }
 
 // failures are reasons for waiting that do not go by themselves as a rule: an

@@ -98,6 +98,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.PeriodApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Placement"):
 		return &apiv1alpha1.PlacementApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PoolObjective"):
+		return &apiv1alpha1.PoolObjectiveApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PoolScaling"):
 		return &apiv1alpha1.PoolScalingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PoolScalingStatus"):
@@ -128,6 +130,14 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.RuleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RuleActions"):
 		return &apiv1alpha1.RuleActionsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ScaleDown"):
+		return &apiv1alpha1.ScaleDownApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ScalingBudget"):
+		return &apiv1alpha1.ScalingBudgetApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ScalingChange"):
+		return &apiv1alpha1.ScalingChangeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ScalingProposal"):
+		return &apiv1alpha1.ScalingProposalApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ServiceDesk"):
 		return &apiv1alpha1.ServiceDeskApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ServiceDeskSpec"):

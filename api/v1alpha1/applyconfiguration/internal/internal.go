@@ -198,6 +198,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: resources
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Resources
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.BudgetSpent
+  scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.BusRole
   map:
     fields:
@@ -294,6 +296,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
+  scalar: string
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.Date
   scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.DeletionPolicy
   scalar: string
@@ -430,6 +434,8 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.deskfleet.deskfleet.api.v1alpha1.BusURL
           elementRelationship: atomic
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.ForecastMode
+  scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.GatewayReference
   map:
     fields:
@@ -702,15 +708,33 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.Peak
   map:
     fields:
+    - name: cap
+      type:
+        scalar: numeric
     - name: end
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: except
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Date
+          elementRelationship: associative
+    - name: expectedArrivals
+      type:
+        scalar: numeric
     - name: floor
+      type:
+        scalar: numeric
+    - name: multiplierPercent
       type:
         scalar: numeric
     - name: name
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
+    - name: recurrence
+      type:
+        scalar: string
     - name: start
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -739,13 +763,40 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Toleration
           elementRelationship: atomic
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.PoolObjective
+  map:
+    fields:
+    - name: maxAbandonmentPercent
+      type:
+        scalar: numeric
+    - name: occupancyPercent
+      type:
+        scalar: numeric
+    - name: percent
+      type:
+        scalar: numeric
+    - name: queueDepthPerAgent
+      type:
+        scalar: numeric
+    - name: within
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.PoolScaling
   map:
     fields:
-    - name: drainDeadline
+    - name: budget
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ScalingBudget
+    - name: fallbackReplicas
+      type:
+        scalar: numeric
+    - name: forecast
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ForecastMode
+      default: Observe
+    - name: leadTime
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
-      default: 10m
     - name: max
       type:
         scalar: numeric
@@ -753,6 +804,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 1
+    - name: objective
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.PoolObjective
     - name: peaks
       type:
         list:
@@ -761,6 +815,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+    - name: scaleDown
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ScaleDown
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.PoolScalingStatus
   map:
     fields:
@@ -770,12 +827,41 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: current
       type:
         scalar: numeric
+    - name: forecast
+      type:
+        scalar: numeric
+    - name: leadTime
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
+    - name: limiter
+      type:
+        scalar: string
+    - name: needed
+      type:
+        scalar: numeric
+    - name: next
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ScalingChange
+    - name: offeredLoad
+      type:
+        scalar: numeric
+    - name: proposals
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ScalingProposal
+          elementRelationship: associative
+          keys:
+          - name
     - name: reason
       type:
         scalar: string
     - name: recommended
       type:
         scalar: numeric
+    - name: winner
+      type:
+        scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.PoolType
   scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.Profile
@@ -990,6 +1076,61 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - language
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.ScaleDown
+  map:
+    fields:
+    - name: drainDeadline
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
+      default: 10m
+    - name: hold
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
+      default: 1m
+    - name: maxPercentPerMinute
+      type:
+        scalar: numeric
+      default: 100
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.ScalingBudget
+  map:
+    fields:
+    - name: agentHoursPerDay
+      type:
+        scalar: numeric
+    - name: whenSpent
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.BudgetSpent
+      default: HoldFloor
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.ScalingChange
+  map:
+    fields:
+    - name: at
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: floor
+      type:
+        scalar: numeric
+    - name: peak
+      type:
+        scalar: string
+    - name: phase
+      type:
+        scalar: string
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.ScalingProposal
+  map:
+    fields:
+    - name: agents
+      type:
+        scalar: numeric
+    - name: arrivalsPerHour
+      type:
+        scalar: numeric
+    - name: load
+      type:
+        scalar: numeric
+    - name: name
+      type:
+        scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.ServiceDesk
   map:
     fields:

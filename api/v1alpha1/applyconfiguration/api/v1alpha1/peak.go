@@ -10,18 +10,30 @@ import (
 // PeakApplyConfiguration represents a declarative configuration of the Peak type for use
 // with apply.
 //
-// Peak is a time for which more load is announced.
+// Peak is a time for which more load, or less, is announced.
 type PeakApplyConfiguration struct {
 	// name of the peak, as decisions name it, for example "singles-day". Required.
 	Name *apiv1alpha1.DNSLabel `json:"name,omitempty"`
-	// start is the first instant of the peak, for example "2026-11-11T00:00:00+08:00". Workers are asked for
-	// so much earlier that they serve by then. Required. No rollout.
+	// start is the first instant of the peak, for example "2026-11-11T00:00:00+08:00"; of one that recurs, of the
+	// first time. Workers are asked for so much earlier that they serve by then. Required. No rollout.
 	Start *v1.Time `json:"start,omitempty"`
-	// end is the first instant after the peak; nobody is cut then, the floor only ends. Required. No rollout.
+	// end is the first instant after the peak; nobody is cut then. Required. No rollout.
 	End *v1.Time `json:"end,omitempty"`
+	// recurrence: a rule of RFC 5545 by which the peak comes again, at the same local time of the desk's timeZone, for
+	// example "FREQ=WEEKLY;BYDAY=MO,TH" or "FREQ=MONTHLY;BYMONTHDAY=25". Default: it comes once. No rollout.
+	Recurrence *string `json:"recurrence,omitempty"`
+	// except: days on which a recurring peak does not begin, at most 64, for example "2026-12-25". Default: none.
+	// No rollout.
+	Except []apiv1alpha1.Date `json:"except,omitempty"`
+	// multiplierPercent of the usual arrivals, 1 to 100000; 400 is four times as many. Default: as usual. No rollout.
+	MultiplierPercent *int32 `json:"multiplierPercent,omitempty"`
+	// expectedArrivals: conversations from start to end, 1 to 100000000. Default: as usual. No rollout.
+	ExpectedArrivals *int32 `json:"expectedArrivals,omitempty"`
 	// floor: bot workers that run throughout the peak, however low the load is, 1 to 1000 and at most max.
-	// Required. No rollout.
+	// Default: min. No rollout.
 	Floor *int32 `json:"floor,omitempty"`
+	// cap: bot workers that are not exceeded during the peak, 1 to 1000. Default: max. No rollout.
+	Cap *int32 `json:"cap,omitempty"`
 }
 
 // PeakApplyConfiguration constructs a declarative configuration of the Peak type for use with
@@ -54,10 +66,52 @@ func (b *PeakApplyConfiguration) WithEnd(value v1.Time) *PeakApplyConfiguration 
 	return b
 }
 
+// WithRecurrence sets the Recurrence field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Recurrence field is set to the value of the last call.
+func (b *PeakApplyConfiguration) WithRecurrence(value string) *PeakApplyConfiguration {
+	b.Recurrence = &value
+	return b
+}
+
+// WithExcept adds the given value to the Except field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Except field.
+func (b *PeakApplyConfiguration) WithExcept(values ...apiv1alpha1.Date) *PeakApplyConfiguration {
+	for i := range values {
+		b.Except = append(b.Except, values[i])
+	}
+	return b
+}
+
+// WithMultiplierPercent sets the MultiplierPercent field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MultiplierPercent field is set to the value of the last call.
+func (b *PeakApplyConfiguration) WithMultiplierPercent(value int32) *PeakApplyConfiguration {
+	b.MultiplierPercent = &value
+	return b
+}
+
+// WithExpectedArrivals sets the ExpectedArrivals field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ExpectedArrivals field is set to the value of the last call.
+func (b *PeakApplyConfiguration) WithExpectedArrivals(value int32) *PeakApplyConfiguration {
+	b.ExpectedArrivals = &value
+	return b
+}
+
 // WithFloor sets the Floor field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Floor field is set to the value of the last call.
 func (b *PeakApplyConfiguration) WithFloor(value int32) *PeakApplyConfiguration {
 	b.Floor = &value
+	return b
+}
+
+// WithCap sets the Cap field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Cap field is set to the value of the last call.
+func (b *PeakApplyConfiguration) WithCap(value int32) *PeakApplyConfiguration {
+	b.Cap = &value
 	return b
 }

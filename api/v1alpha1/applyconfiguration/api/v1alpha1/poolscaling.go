@@ -9,20 +9,33 @@ import (
 // PoolScalingApplyConfiguration represents a declarative configuration of the PoolScaling type for use
 // with apply.
 //
-// PoolScaling lets the operator decide how many bot workers a pool has: as many as the conversations that wait
-// and those in progress need slots for, at once; fewer after a minute of lower need, and never by cutting a
-// conversation.
+// PoolScaling lets the operator decide how many bot workers a pool has: the greatest of what the conversations of
+// now, the load at the lead time, a forecast and announced peaks need, at once; fewer after the hold, and never by
+// cutting a conversation.
 type PoolScalingApplyConfiguration struct {
 	// min: bot workers that always run, 0 to 1000. With 0 the first customer after a quiet time waits until a
 	// worker has come up. Default 1. No rollout.
 	Min *int32 `json:"min,omitempty"`
 	// max: bot workers that never are exceeded, 1 to 1000. Required. No rollout.
 	Max *int32 `json:"max,omitempty"`
+	// objective: what the number of workers aims at. Default: 80 percent within 20s, at most 3 percent abandonment.
+	// No rollout.
+	Objective *PoolObjectiveApplyConfiguration `json:"objective,omitempty"`
+	// forecast from comparable days: Off, Observe (shown, changes nothing) or Raise (may add workers). Default Observe.
+	// No rollout.
+	Forecast *apiv1alpha1.ForecastMode `json:"forecast,omitempty"`
 	// peaks that are announced, at most 64. Default: none. No rollout.
 	Peaks []PeakApplyConfiguration `json:"peaks,omitempty"`
-	// drainDeadline: a worker that is to leave takes nothing new and finishes what it has; what is left after
-	// this time goes on with another worker, at its old place in the queue, 0s to 24h. Default 10m. No rollout.
-	DrainDeadline *apiv1alpha1.Duration `json:"drainDeadline,omitempty"`
+	// leadTime from asking for a worker until it serves, 5s to 1h: so far ahead is decided. Default: learned from the
+	// workers that come up; 1m until one has. No rollout.
+	LeadTime *apiv1alpha1.Duration `json:"leadTime,omitempty"`
+	// scaleDown: how the pool shrinks. Default: after 1m of lower need, all at once, with 10m to finish. No rollout.
+	ScaleDown *ScaleDownApplyConfiguration `json:"scaleDown,omitempty"`
+	// budget of agent-hours. Default: none. No rollout.
+	Budget *ScalingBudgetApplyConfiguration `json:"budget,omitempty"`
+	// fallbackReplicas: bot workers that run at least while the desk has been silent for 90 seconds, 1 to 1000 and at most
+	// max. Default: what runs is kept. No rollout.
+	FallbackReplicas *int32 `json:"fallbackReplicas,omitempty"`
 }
 
 // PoolScalingApplyConfiguration constructs a declarative configuration of the PoolScaling type for use with
@@ -47,6 +60,22 @@ func (b *PoolScalingApplyConfiguration) WithMax(value int32) *PoolScalingApplyCo
 	return b
 }
 
+// WithObjective sets the Objective field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Objective field is set to the value of the last call.
+func (b *PoolScalingApplyConfiguration) WithObjective(value *PoolObjectiveApplyConfiguration) *PoolScalingApplyConfiguration {
+	b.Objective = value
+	return b
+}
+
+// WithForecast sets the Forecast field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Forecast field is set to the value of the last call.
+func (b *PoolScalingApplyConfiguration) WithForecast(value apiv1alpha1.ForecastMode) *PoolScalingApplyConfiguration {
+	b.Forecast = &value
+	return b
+}
+
 // WithPeaks adds the given value to the Peaks field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the Peaks field.
@@ -60,10 +89,34 @@ func (b *PoolScalingApplyConfiguration) WithPeaks(values ...*PeakApplyConfigurat
 	return b
 }
 
-// WithDrainDeadline sets the DrainDeadline field in the declarative configuration to the given value
+// WithLeadTime sets the LeadTime field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the DrainDeadline field is set to the value of the last call.
-func (b *PoolScalingApplyConfiguration) WithDrainDeadline(value apiv1alpha1.Duration) *PoolScalingApplyConfiguration {
-	b.DrainDeadline = &value
+// If called multiple times, the LeadTime field is set to the value of the last call.
+func (b *PoolScalingApplyConfiguration) WithLeadTime(value apiv1alpha1.Duration) *PoolScalingApplyConfiguration {
+	b.LeadTime = &value
+	return b
+}
+
+// WithScaleDown sets the ScaleDown field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ScaleDown field is set to the value of the last call.
+func (b *PoolScalingApplyConfiguration) WithScaleDown(value *ScaleDownApplyConfiguration) *PoolScalingApplyConfiguration {
+	b.ScaleDown = value
+	return b
+}
+
+// WithBudget sets the Budget field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Budget field is set to the value of the last call.
+func (b *PoolScalingApplyConfiguration) WithBudget(value *ScalingBudgetApplyConfiguration) *PoolScalingApplyConfiguration {
+	b.Budget = value
+	return b
+}
+
+// WithFallbackReplicas sets the FallbackReplicas field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the FallbackReplicas field is set to the value of the last call.
+func (b *PoolScalingApplyConfiguration) WithFallbackReplicas(value int32) *PoolScalingApplyConfiguration {
+	b.FallbackReplicas = &value
 	return b
 }

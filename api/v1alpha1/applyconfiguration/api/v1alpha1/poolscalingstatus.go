@@ -3,6 +3,7 @@
 package v1alpha1
 
 import (
+	apiv1alpha1 "github.com/deskfleet/deskfleet/api/v1alpha1"
 	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -15,6 +16,23 @@ type PoolScalingStatusApplyConfiguration struct {
 	Current *int32 `json:"current,omitempty"`
 	// recommended: bot workers that are to serve.
 	Recommended *int32 `json:"recommended,omitempty"`
+	// needed: bot workers that the load needs, before anything limits.
+	Needed *int32 `json:"needed,omitempty"`
+	// offeredLoad: conversations in the system at the lead time, as the winner expects them, rounded.
+	OfferedLoad *int32 `json:"offeredLoad,omitempty"`
+	// forecast: the same as comparable days let expect; absent while none is known.
+	Forecast *int32 `json:"forecast,omitempty"`
+	// proposals of the ways to the number of workers, at most 8.
+	Proposals []ScalingProposalApplyConfiguration `json:"proposals,omitempty"`
+	// winner: the name of the greatest proposal that counts.
+	Winner *string `json:"winner,omitempty"`
+	// limiter: what keeps recommended from needed: min, max, peak, cap, budget, hold, panic, pace or stale; absent for
+	// nothing.
+	Limiter *string `json:"limiter,omitempty"`
+	// leadTime from asking for a worker until it serves, declared or learned.
+	LeadTime *apiv1alpha1.Duration `json:"leadTime,omitempty"`
+	// next planned change; absent for none within two weeks.
+	Next *ScalingChangeApplyConfiguration `json:"next,omitempty"`
 	// reason in words: the load, what it needs, what limits, and the next peak.
 	Reason *string `json:"reason,omitempty"`
 	// at: when recommended last changed.
@@ -40,6 +58,75 @@ func (b *PoolScalingStatusApplyConfiguration) WithCurrent(value int32) *PoolScal
 // If called multiple times, the Recommended field is set to the value of the last call.
 func (b *PoolScalingStatusApplyConfiguration) WithRecommended(value int32) *PoolScalingStatusApplyConfiguration {
 	b.Recommended = &value
+	return b
+}
+
+// WithNeeded sets the Needed field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Needed field is set to the value of the last call.
+func (b *PoolScalingStatusApplyConfiguration) WithNeeded(value int32) *PoolScalingStatusApplyConfiguration {
+	b.Needed = &value
+	return b
+}
+
+// WithOfferedLoad sets the OfferedLoad field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OfferedLoad field is set to the value of the last call.
+func (b *PoolScalingStatusApplyConfiguration) WithOfferedLoad(value int32) *PoolScalingStatusApplyConfiguration {
+	b.OfferedLoad = &value
+	return b
+}
+
+// WithForecast sets the Forecast field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Forecast field is set to the value of the last call.
+func (b *PoolScalingStatusApplyConfiguration) WithForecast(value int32) *PoolScalingStatusApplyConfiguration {
+	b.Forecast = &value
+	return b
+}
+
+// WithProposals adds the given value to the Proposals field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Proposals field.
+func (b *PoolScalingStatusApplyConfiguration) WithProposals(values ...*ScalingProposalApplyConfiguration) *PoolScalingStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithProposals")
+		}
+		b.Proposals = append(b.Proposals, *values[i])
+	}
+	return b
+}
+
+// WithWinner sets the Winner field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Winner field is set to the value of the last call.
+func (b *PoolScalingStatusApplyConfiguration) WithWinner(value string) *PoolScalingStatusApplyConfiguration {
+	b.Winner = &value
+	return b
+}
+
+// WithLimiter sets the Limiter field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Limiter field is set to the value of the last call.
+func (b *PoolScalingStatusApplyConfiguration) WithLimiter(value string) *PoolScalingStatusApplyConfiguration {
+	b.Limiter = &value
+	return b
+}
+
+// WithLeadTime sets the LeadTime field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LeadTime field is set to the value of the last call.
+func (b *PoolScalingStatusApplyConfiguration) WithLeadTime(value apiv1alpha1.Duration) *PoolScalingStatusApplyConfiguration {
+	b.LeadTime = &value
+	return b
+}
+
+// WithNext sets the Next field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Next field is set to the value of the last call.
+func (b *PoolScalingStatusApplyConfiguration) WithNext(value *ScalingChangeApplyConfiguration) *PoolScalingStatusApplyConfiguration {
+	b.Next = value
 	return b
 }
 

@@ -1,0 +1,101 @@
+package plan
+
+import (
+	"time"
+
+	"github.com/deskfleet/deskfleet/api/v1alpha1"
+	"github.com/deskfleet/deskfleet/internal/calendar"
+	"github.com/deskfleet/deskfleet/internal/scaling"
+	"github.com/deskfleet/deskfleet/internal/scaling/forecast"
+)
+
+// peaksAhead is how far ahead peaks that recur are looked up. A pool is looked at again long before that.
+const peaksAhead = 14 * 24 * time.Hour
+
+// Scaling is what a pool declares about its number of workers, with the peaks that run at now or begin within two
+// weeks; nil without spec.scaling. Peaks that cannot be read are left out, and a problem of [Pool].
+func Scaling(pool *v1alpha1.AgentPool, desk *v1alpha1.ServiceDesk, now time.Time) *scaling.Settings {
+	declared := pool.Spec.Scaling
+	if declared == nil {
+		return nil
+	}
+	location, err := time.LoadLocation(zoneOf(desk))
+	if err != nil {
+		location = time.UTC
+	}
+	s := &scaling.Settings{
+		Concurrency: int(pool.Spec.Concurrency), Min: 1, Max: int(declared.Max), Objective: objective(declared.Objective),
+		Forecast: scaling.ForecastMode(declared.Forecast), Calendar: forecast.Calendar{Location: location},
+		Lead: declared.LeadTime.Span(), Fallback: int(declared.FallbackReplicas),
+	}
+	if declared.Min != nil {
+		s.Min = int(*declared.Min)
+	}
+	if down := declared.ScaleDown; down != nil {
+		s.Hold, s.MaxPercentPerMinute = down.Hold.Span(), int(down.MaxPercentPerMinute)
+	}
+	if b := declared.Budget; b != nil {
+		s.Budget = &scaling.Budget{AgentHours: float64(b.AgentHoursPerDay), WhenSpent: scaling.BudgetMode(b.WhenSpent)}
+	}
+	announced, _ := announcements(pool, desk)
+	s.Peaks = scaling.Occurrences(announced, now, now.Add(peaksAhead))
+	return s
+}
+
+// objective fills in what is not declared of a service level.
+func objective(declared *v1alpha1.PoolObjective) scaling.Objective {
+	o := scaling.DefaultObjective
+	if declared == nil {
+		return o
+	}
+	if declared.Percent > 0 {
+		o.Share = float64(declared.Percent) / 100
+	}
+	if declared.Within != "" {
+		o.Within = declared.Within.Span()
+	}
+	if declared.MaxAbandonmentPercent > 0 {
+		o.MaxAbandonment = float64(declared.MaxAbandonmentPercent) / 100
+	}
+	o.Occupancy, o.QueueDepthPerAgent = float64(declared.OccupancyPercent)/100, float64(declared.QueueDepthPerAgent)
+	return o
+}
+
+// zoneOf is the desk's time zone. One that cannot be read is the desk's problem, and the desk goes by UTC then, too.
+func zoneOf(desk *v1alpha1.ServiceDesk) string {
+	if zone := desk.Spec.TimeZone; zone != "" && zone != "Local" {
+		if _, err := time.LoadLocation(zone); err == nil {
+			return zone
+		}
+	}
+	return "UTC"
+}
+
+func announcements(pool *v1alpha1.AgentPool, desk *v1alpha1.ServiceDesk) ([]scaling.Announced, []calendar.Problem) {
+	declared := pool.Spec.Scaling.Peaks
+	list := make([]scaling.Announcement, 0, len(declared))
+	for i := range declared {
+		p := &declared[i]
+		a := scaling.Announcement{Recurrence: p.Recurrence, TimeZone: zoneOf(desk), Peak: scaling.Peak{
+			Name: string(p.Name), Start: p.Start.Time, End: p.End.Time, Floor: int(p.Floor), Cap: int(p.Cap),
+			Multiplier: float64(p.MultiplierPercent) / 100, ExpectedArrivals: float64(p.ExpectedArrivals),
+		}}
+		for _, day := range p.Except {
+			a.Except = append(a.Except, string(day))
+		}
+		list = append(list, a)
+	}
+	return scaling.Announce(list)
+}
+
+// scalingProblems finds peaks that the schema takes and that cannot be read: rules of recurrence.
+func scalingProblems(found *problems, in *PoolInput) {
+	if in.Pool.Spec.Scaling == nil {
+		return
+	}
+	_, bad := announcements(in.Pool, in.Desk)
+	for _, p := range bad {
+		found.add(Terminal, v1alpha1.ReasonInvalidSpec, "spec.scaling."+p.Field,
+			p.Remedy+"; until then the pool goes without this peak", "%s", p.Message)
+	}
+}
