@@ -9,9 +9,11 @@ import (
 
 // flow is what the loop remembers of a pool's reports, to say what happened since the one before.
 type flow struct {
-	// at is when the report came that was heard last, and now what it says of the flow; nil when it says nothing.
-	at  time.Time
-	now *scaling.Flow
+	// at is when the report came that was heard last, now what it says of the flow and ages of those in progress; nil when
+	// it says nothing.
+	at   time.Time
+	now  *scaling.Flow
+	ages []scaling.Lasting
 	// term of the router whose counters handled are, by their durations; begun once there were any.
 	term    uint64
 	begun   bool
@@ -32,7 +34,7 @@ func (f *flow) hear(p *link.Pool, term uint64, received time.Time) {
 		return
 	}
 	first := f.at.IsZero() || received.Sub(f.at) > scaling.StaleAfter
-	f.at, f.now = received, nil
+	f.at, f.now, f.ages = received, nil, nil
 	f.meet(p, first)
 	if p.Flow == nil {
 		return
@@ -42,6 +44,10 @@ func (f *flow) hear(p *link.Pool, term uint64, received time.Time) {
 		WaitedSeconds: p.Flow.WaitedSeconds, Handled: f.ended(p.Flow.Handled, term), ColdStarts: f.came,
 	}
 	f.came = nil
+	f.ages = make([]scaling.Lasting, 0, len(p.Flow.Ages))
+	for _, l := range p.Flow.Ages {
+		f.ages = append(f.ages, scaling.Lasting{Seconds: l.Seconds, Count: clamp(l.Count)})
+	}
 }
 
 // meet notes who serves since when.
@@ -91,7 +97,7 @@ func (f *flow) created(pods map[string]time.Time) {
 
 // tell adds to the figures what is known besides the numbers that every router reports.
 func (f *flow) tell(figures *scaling.Figures, p *link.Pool) {
-	figures.Flow, figures.Ready = f.now, p.SignedOn
+	figures.Flow, figures.Ages, figures.Ready = f.now, f.ages, p.SignedOn
 	for i := range p.Workers {
 		if w := &p.Workers[i]; w.Draining {
 			figures.Draining += w.Busy
@@ -99,13 +105,6 @@ func (f *flow) tell(figures *scaling.Figures, p *link.Pool) {
 	}
 	// A worker's slots and the pool's conversations are counted apart.
 	figures.Draining = min(figures.Draining, figures.InProgress)
-	if p.Flow == nil {
-		return
-	}
-	figures.Ages = make([]scaling.Lasting, 0, len(p.Flow.Ages))
-	for _, l := range p.Flow.Ages {
-		figures.Ages = append(figures.Ages, scaling.Lasting{Seconds: l.Seconds, Count: clamp(l.Count)})
-	}
 }
 
 // clamp is a count that a report may hold as the number that it is reckoned with.

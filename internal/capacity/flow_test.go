@@ -1,9 +1,14 @@
 package capacity_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/deskfleet/deskfleet/internal/capacity"
 	"github.com/deskfleet/deskfleet/internal/link"
 	"github.com/deskfleet/deskfleet/internal/scaling"
 )
@@ -159,5 +164,90 @@ func TestLeadTimeIsLearned(t *testing.T) {
 	s.minutes(1, 14)
 	if d := look(14, made); d.Lead < 150*time.Second || d.Lead > 240*time.Second {
 		t.Errorf("a lead time of %s after a cold start of 181 s", d.Lead)
+	}
+}
+
+// A decision is shown with everything that it rests on; of a silent desk only what is kept.
+func TestDecisionsAreMetrics(t *testing.T) {
+	s := &stream{world: newWorld(t), term: 1, untold: true}
+	c := capacity.NewCollector(s.loop)
+	p := bots(2)
+	p.Scaling.Max = 10
+	s.loop.Look(p)
+	s.minutes(2, 2)
+	is := func(what, want string, names ...string) {
+		t.Helper()
+		for i := range names {
+			names[i] = "deskfleet_scaling_" + names[i]
+		}
+		if err := testutil.CollectAndCompare(c, strings.NewReader(want), names...); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if problems, err := testutil.CollectAndLint(c); err != nil || len(problems) > 0 {
+		t.Errorf("%v (%v)", problems, err)
+	}
+	is("twelve are needed and ten allowed", `
+# HELP deskfleet_scaling_active 1 while the number of workers follows the desk's figures, 0 while these are missing.
+# TYPE deskfleet_scaling_active gauge
+deskfleet_scaling_active{desk="web",namespace="shop",pool="bots"} 1
+# HELP deskfleet_scaling_limited 1 for what keeps the recommended workers from the needed ones, by limiter; missing for nothing.
+# TYPE deskfleet_scaling_limited gauge
+deskfleet_scaling_limited{desk="web",limiter="max",namespace="shop",pool="bots"} 1
+# HELP deskfleet_scaling_needed_workers Bot workers that the load needs, before anything limits.
+# TYPE deskfleet_scaling_needed_workers gauge
+deskfleet_scaling_needed_workers{desk="web",namespace="shop",pool="bots"} 12
+# HELP deskfleet_scaling_offered_load Conversations in the system that each way of the decision expects at the lead time, by term.
+# TYPE deskfleet_scaling_offered_load gauge
+deskfleet_scaling_offered_load{desk="web",namespace="shop",pool="bots",term="feedback"} 60
+# HELP deskfleet_scaling_proposed_workers Bot workers that each way of the decision asks for, by term: feedback, load, forecast, calendar.
+# TYPE deskfleet_scaling_proposed_workers gauge
+deskfleet_scaling_proposed_workers{desk="web",namespace="shop",pool="bots",term="feedback"} 12
+# HELP deskfleet_scaling_recommended_workers Bot workers that are to serve.
+# TYPE deskfleet_scaling_recommended_workers gauge
+deskfleet_scaling_recommended_workers{desk="web",namespace="shop",pool="bots"} 10
+`, "active", "limited", "needed_workers", "offered_load", "proposed_workers", "recommended_workers")
+	s.pass(20, nil)
+	is("a silent desk", `
+# HELP deskfleet_scaling_active 1 while the number of workers follows the desk's figures, 0 while these are missing.
+# TYPE deskfleet_scaling_active gauge
+deskfleet_scaling_active{desk="web",namespace="shop",pool="bots"} 0
+# HELP deskfleet_scaling_recommended_workers Bot workers that are to serve.
+# TYPE deskfleet_scaling_recommended_workers gauge
+deskfleet_scaling_recommended_workers{desk="web",namespace="shop",pool="bots"} 10
+`, "active", "needed_workers", "offered_load", "proposed_workers", "recommended_workers", "burst")
+}
+
+// A tick decides about two thousand pools of busy desks, each by its own flow.
+func BenchmarkTickWithFlow(b *testing.B) {
+	const pools = 2000
+	s := &stream{world: newWorld(b), term: 1}
+	keep := func() {
+		s.seq++
+		for i := range pools {
+			desk := fmt.Sprintf("desk-%d", i)
+			p := workers(13, 0)
+			p.Name = fmt.Sprintf("bots-%d", i)
+			p.InProgress, p.Flow = 60, &link.Flow{Arrived: s.seq, Started: s.seq, Ended: s.seq, Handled: []link.Lasting{{Seconds: 60, Count: s.seq}}}
+			for age := range 40 {
+				p.Flow.Ages = append(p.Flow.Ages, link.Lasting{Seconds: float64(age * 3), Count: 2})
+			}
+			s.desks.Keep(&link.Report{V: 1, Namespace: "shop", Desk: desk, Router: "r", Term: 1, Seq: s.seq, Queues: []link.Queue{{Name: "bot"}}, Pools: []link.Pool{p}})
+		}
+	}
+	for i := range pools {
+		p := bots(13)
+		p.Desk, p.Name = fmt.Sprintf("desk-%d", i), fmt.Sprintf("bots-%d", i)
+		s.loop.Look(p)
+	}
+	keep()
+	for b.Loop() {
+		b.StopTimer()
+		s.now = s.now.Add(time.Second)
+		if s.seq++; s.seq%5 == 0 { // a desk reports each five seconds at least
+			keep()
+		}
+		b.StartTimer()
+		s.loop.Tick()
 	}
 }

@@ -11,16 +11,18 @@ type collector struct {
 	loop                                        *Loop
 	linked, waiting, oldest, agents, space, lag *prometheus.Desc
 	level, abandoned, expected                  *prometheus.Desc
+	pools                                       *poolMetrics
 }
 
 // NewCollector shows the figures of the desks in the table: at most 51 queues a desk, those that it declares. Of a desk
-// that is silent it shows that alone, as a figure that is not known is no number.
+// that is silent it shows that alone, as a figure that is not known is no number; and the decisions about its pools.
 func NewCollector(l *Loop) prometheus.Collector {
 	describe := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("deskfleet_desk_"+name, help, append([]string{"namespace", "desk"}, labels...), nil)
 	}
 	return &collector{
 		loop:    l,
+		pools:   newPoolMetrics(),
 		linked:  describe("linked", "1 while a desk reports figures over the link, else 0."),
 		waiting: describe("waiting", "Conversations that wait, by queue.", "queue"),
 		oldest:  describe("oldest_wait_seconds", "How long the longest waiting conversation has waited, by queue; 0 when none waits.", "queue"),
@@ -39,10 +41,16 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{c.linked, c.waiting, c.oldest, c.level, c.abandoned, c.expected, c.agents, c.space, c.lag} {
 		ch <- d
 	}
+	c.pools.describe(ch)
 }
 
 // Collect implements prometheus.Collector.
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	for key, pools := range c.loop.decisions() {
+		for pool, d := range pools {
+			c.pools.collect(ch, key, pool, d)
+		}
+	}
 	for key, v := range c.loop.deskViews() {
 		gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, append([]string{key.Namespace, key.Desk}, labels...)...)

@@ -26,6 +26,7 @@ cd "$(dirname "$0")"
 echo "$@" >> calls
 for arg; do case $arg in
 servicedesks.deskfleet.dev) kind=desks ;;
+agentpools.deskfleet.dev) kind=pool ;;
 secrets) kind=secret ;;
 port-forward)
 	[ -f refuses ] && { cat refuses >&2; exit 1; }

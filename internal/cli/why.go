@@ -93,6 +93,7 @@ none, and --url where there is no cluster:
 		},
 	}
 	o.addFlags(cmd.Flags())
+	cmd.AddCommand(newWhyPool())
 	return cmd
 }
 
