@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"sync"
 	"testing"
@@ -13,23 +12,8 @@ import (
 
 	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
 	"github.com/deskfleet/deskfleet/internal/testing/eventually"
+	"github.com/deskfleet/deskfleet/internal/testing/ports"
 )
-
-// freePorts finds ports that nobody listens on. Routes must be known before
-// the servers start, so that they cannot choose for themselves.
-func freePorts(t testing.TB, n int) []string {
-	t.Helper()
-	var addresses []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = l.Close() }() //nolint:revive // each port stays taken until all are found
-		addresses = append(addresses, l.Addr().String())
-	}
-	return addresses
-}
 
 // testCluster is three servers on loopback with TLS on all listeners.
 type testCluster struct {
@@ -41,15 +25,15 @@ type testCluster struct {
 func startCluster(t testing.TB, files TLSFiles, users []runtimeconfig.BusUser) *testCluster {
 	t.Helper()
 	const n = 3
-	ports := freePorts(t, 2*n)
+	addresses := ports.Free(t, 2*n)
 	doc := testDocument(64 << 20)
 	doc.Bus.Users, doc.Bus.Replicas = users, n
 	c := &testCluster{doc: doc, servers: make([]*Server, n)}
 	for i := range n {
-		doc.Bus.URLs = append(doc.Bus.URLs, "tls://"+ports[i])
-		doc.Bus.Routes = append(doc.Bus.Routes, "tls://"+ports[n+i])
+		doc.Bus.URLs = append(doc.Bus.URLs, "tls://"+addresses[i])
+		doc.Bus.Routes = append(doc.Bus.Routes, "tls://"+addresses[n+i])
 		c.options = append(c.options, ServerOptions{Name: fmt.Sprintf("bus-%d", i), Dir: t.TempDir(),
-			Listen: ports[i], ClusterListen: ports[n+i], TLS: files, Logger: quiet(t)})
+			Listen: addresses[i], ClusterListen: addresses[n+i], TLS: files, Logger: quiet(t)})
 	}
 	t.Cleanup(func() {
 		for _, s := range c.servers {

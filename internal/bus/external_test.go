@@ -19,6 +19,7 @@ import (
 	"github.com/nats-io/nkeys"
 
 	"github.com/deskfleet/deskfleet/internal/testing/eventually"
+	"github.com/deskfleet/deskfleet/internal/testing/ports"
 )
 
 // builtServer is the folder that natsServer fills and TestMain removes.
@@ -52,9 +53,9 @@ func newExternal(t testing.TB, sync string) *external {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, ports := t.TempDir(), freePorts(t, 2)
+	dir, addresses := t.TempDir(), ports.Free(t, 2)
 	e := &external{
-		binary: binary, config: filepath.Join(dir, "nats.conf"), client: ports[0], monitor: ports[1],
+		binary: binary, config: filepath.Join(dir, "nats.conf"), client: addresses[0], monitor: addresses[1],
 		creds: filepath.Join(dir, "desk.creds"), systemCreds: filepath.Join(dir, "system.creds"),
 	}
 	operator := newPair(t, nkeys.CreateOperator)
@@ -73,7 +74,7 @@ system_account: %s
 resolver: MEMORY
 resolver_preload: { %s: %s, %s: %s }
 jetstream { store_dir: %q, max_mem: 64M, max_file: 256M, sync_interval: %s }
-`, ports[0], ports[1], encode(t, operatorClaims, operator), publicOf(t, system),
+`, addresses[0], addresses[1], encode(t, operatorClaims, operator), publicOf(t, system),
 		publicOf(t, account), accountJWT, publicOf(t, system), systemJWT, filepath.Join(dir, "store"), sync))
 	t.Cleanup(func() { e.kill(t) })
 	return e

@@ -15,6 +15,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
 	"github.com/deskfleet/deskfleet/internal/telemetry"
 	"github.com/deskfleet/deskfleet/internal/testing/eventually"
+	"github.com/deskfleet/deskfleet/internal/testing/ports"
 )
 
 // runningBus is a RunServer until the test ends.
@@ -42,7 +43,7 @@ func runBus(t *testing.T, doc *runtimeconfig.Document, dir string, files TLSFile
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	b := &runningBus{
-		store: store, registry: prometheus.NewRegistry(), address: freePorts(t, 1)[0], stop: cancel, result: make(chan error, 1),
+		store: store, registry: prometheus.NewRegistry(), address: ports.Free(t, 1)[0], stop: cancel, result: make(chan error, 1),
 		health: telemetry.NewHealth(func() string { return store.Current().Revision }),
 	}
 	ended := make(chan struct{})

@@ -13,7 +13,7 @@ import (
 // Bounds of a tail. A consumer whose server died silently is noticed after two
 // missed heartbeats.
 const (
-	tailHeartbeat    = 2 * time.Second
+	tailHeartbeat    = time.Second
 	tailPullExpiry   = 30 * time.Second
 	tailInactive     = time.Minute
 	tailBatch        = 256

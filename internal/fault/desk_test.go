@@ -20,6 +20,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
 	"github.com/deskfleet/deskfleet/internal/testing/eventually"
 	"github.com/deskfleet/deskfleet/internal/testing/ledger"
+	"github.com/deskfleet/deskfleet/internal/testing/ports"
 )
 
 // people and their slots: fewer than there are customers, so that there is a queue to keep places in.
@@ -72,7 +73,7 @@ func newRig(t testing.TB, s shape) *rig {
 	r.ledger = ledger.New(r.promises())
 	if s.compact {
 		d := r.spec(runtimeconfig.RoleDesk, "desk")
-		d.BusListen, d.Listen, d.Data = r.busAddress(0), freePorts(t, 1)[0], cmp.Or(s.store, filepath.Join(r.folder, "desk"))
+		d.BusListen, d.Listen, d.Data = r.busAddress(0), ports.Free(t, 1)[0], cmp.Or(s.store, filepath.Join(r.folder, "desk"))
 		if err := os.MkdirAll(filepath.Join(d.Data, "knowledge"), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -97,11 +98,11 @@ func newRig(t testing.TB, s shape) *rig {
 	}
 	for i := range max(s.gateways, 1) {
 		g := r.spec(runtimeconfig.RoleGateway, fmt.Sprintf("gateway-%d", i))
-		g.Listen = freePorts(t, 1)[0]
+		g.Listen = ports.Free(t, 1)[0]
 		r.gateways = append(r.gateways, spawn(t, g))
 	}
 	c := r.spec(runtimeconfig.RoleConsole, "console-0")
-	c.Listen = freePorts(t, 1)[0]
+	c.Listen = ports.Free(t, 1)[0]
 	r.consoles = append(r.consoles, spawn(t, c))
 	for i := range s.bots {
 		r.bots = append(r.bots, spawn(t, r.spec(runtimeconfig.RoleBot, fmt.Sprintf("bot-%d", i))))
@@ -128,11 +129,11 @@ func (r *rig) prepare(s *shape) {
 	if s.bots > 0 || s.compact {
 		r.doc.Pools = append([]runtimeconfig.Pool{{Name: "bots", Type: runtimeconfig.PoolBot, Concurrency: 20, Bot: &runtimeconfig.BotSettings{MinConfidence: 0.5}}}, r.doc.Pools...)
 	}
-	for _, address := range freePorts(r.t, s.buses) {
+	for _, address := range ports.Free(r.t, s.buses) {
 		r.doc.Bus.URLs = append(r.doc.Bus.URLs, "nats://"+address)
 	}
 	if s.buses > 1 {
-		for _, address := range freePorts(r.t, s.buses) {
+		for _, address := range ports.Free(r.t, s.buses) {
 			r.doc.Bus.Routes = append(r.doc.Bus.Routes, "nats://"+address)
 		}
 	}

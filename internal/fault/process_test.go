@@ -3,7 +3,6 @@ package fault
 import (
 	"encoding/json"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -148,19 +147,4 @@ func (p *process) show() {
 		return
 	}
 	p.t.Logf("%s:\n%s", p.spec.Name, data[max(0, len(data)-shown):])
-}
-
-// freePorts finds addresses that nobody listens on. A role that is started again must be where it was.
-func freePorts(t testing.TB, n int) []string {
-	t.Helper()
-	var addresses []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = l.Close() }() //nolint:revive // each port stays taken until all are found
-		addresses = append(addresses, l.Addr().String())
-	}
-	return addresses
 }

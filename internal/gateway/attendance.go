@@ -127,14 +127,28 @@ func (a *attendance) forget(conv conversation.ID, who *attendee) {
 
 // tell asks the router until it has answered: a customer who is away for ever must not keep a place.
 func (a *attendance) tell(ctx context.Context, what protocol.RequestType, conv conversation.ID, contact string) {
-	id := string(conversation.NewID(time.Now()))
+	req := protocol.Request{ID: string(conversation.NewID(time.Now())), Type: what, Conversation: conv}
 	for ctx.Err() == nil {
-		_, err := a.link.router.Ask(ctx, contact, protocol.Request{ID: id, Type: what, Conversation: conv})
+		err := a.ask(ctx, contact, &req)
 		if err == nil || isRefusal(err) {
 			return
 		}
 		a.log.DebugContext(ctx, "router not told yet", "what", what, "conversation", conv, "error", err)
 	}
+}
+
+// ask the router once. A departure follows all that the customer has said: a message that the router read later would
+// bring the customer back, or open a conversation with nobody there.
+func (a *attendance) ask(ctx context.Context, contact string, req *protocol.Request) error {
+	if req.Type == protocol.Left {
+		last, err := a.link.Log.LastSeq(ctx, a.link.intake.Subjects.Messages(string(req.Conversation)))
+		if err != nil {
+			return err
+		}
+		req.Seq = last
+	}
+	_, err := a.link.router.Ask(ctx, contact, *req)
+	return err
 }
 
 func (a *attendance) say(kind string, conv conversation.ID) {

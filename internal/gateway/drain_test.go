@@ -146,6 +146,9 @@ func TestAttendance(t *testing.T) {
 	told := make(chan protocol.RequestType, 16)
 	rig.AnswerAs(func(a webtest.Asked) *protocol.Reply {
 		if a.Request.Type == protocol.Left || a.Request.Type == protocol.Back {
+			if behind := a.Request.Type == protocol.Left; behind != (a.Request.Seq > 0) {
+				t.Errorf("%s is to follow message %d", a.Request.Type, a.Request.Seq)
+			}
 			told <- a.Request.Type
 		}
 		return nil

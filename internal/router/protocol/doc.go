@@ -24,8 +24,8 @@
 //	handOff      agent, bot  conversation, handOff:{…}               from the owner: to a queue of people, or with handOff.agent to a person by name.
 //	                                                                 Reply: conversation
 //	close        agent, bot  conversation, disposition?, comment?    from the owner. Reply: conversation
-//	close        customer    conversation                            the customer ended it
-//	left, back   customer    conversation                            the customer's last connection ended; it is connected again
+//	close        customer    conversation, seq                       the customer ended it, behind the message of that sequence
+//	left, back   customer    conversation, seq                       the customer's last connection ended, behind that message; it is connected again
 //	postpone     agent       conversation, until, promised?          from the owner; it comes back to them first, then or when the customer writes
 //	takeOver     agent       conversation                            at once, from whoever has it; the console lets those do so who may
 //	callBack     customer    conversation, until?                    while it waits for people: it has its place again then; without a time it

@@ -70,8 +70,8 @@ type Request struct {
 	Type RequestType `json:"type"`
 	// Conversation for all types that concern one.
 	Conversation conversation.ID `json:"conversation,omitempty"`
-	// Seq for close: the sequence of the last message that came before it. The close is decided behind that message,
-	// whichever of the two reaches the router first; 0 for at once.
+	// Seq for close and left: the sequence of the last message that came before it. It is decided behind that message,
+	// whichever of the two reaches the router first, and is to be sent again when the message is late; 0 for at once.
 	Seq uint64 `json:"seq,omitempty"`
 	// Agent and Presence for signOn, Presence for presence.
 	Agent    *conversation.Agent   `json:"agent,omitempty"`
