@@ -18,6 +18,23 @@ import (
 // append be repeated, which its message id makes harmless.
 const attemptTimeout = 3 * time.Second
 
+// The first tries of what may be sent again wait for a shorter time. Whatever
+// is under way while the log has no leader is answered by nobody, and waiting
+// longer would add to the time in which the desk stands still: the server
+// elects another one within 9 s, see docs/reliability.md.
+const (
+	quickAttempt  = time.Second
+	quickAttempts = 6
+)
+
+// patience of a try behind so many that were not answered.
+func patience(lost int) time.Duration {
+	if lost < quickAttempts {
+		return quickAttempt
+	}
+	return attemptTimeout
+}
+
 // Error codes of JetStream that decide what a writer may do next, from the
 // server's errors.json.
 const (
@@ -80,11 +97,19 @@ func (l *streamLog) Append(ctx context.Context, subject string, data []byte, opt
 func (l *streamLog) append(ctx context.Context, subject string, data []byte, opts AppendOptions) (uint64, bool, error) {
 	msg := l.message(subject, data, opts)
 	var retry backoff
+	lost := 0
 	for {
 		if err := l.conn.link.wait(ctx); err != nil {
 			return 0, false, err
 		}
-		seq, duplicate, err := l.appendOnce(ctx, msg, opts)
+		within := attemptTimeout // without an id it is not sent again
+		if opts.MsgID != "" {
+			within = patience(lost)
+		}
+		seq, duplicate, err := l.appendOnce(ctx, msg, opts, within)
+		if errors.Is(err, errNoAnswer) {
+			lost++
+		}
 		if errors.Is(err, ErrFenced) && opts.MsgID != "" {
 			return l.settleFenced(ctx, subject, opts, err)
 		}
@@ -117,9 +142,11 @@ func (l *streamLog) message(subject string, data []byte, opts AppendOptions) *na
 // sequence is expected: whether the writer is fenced is not decided yet.
 var errContended = errors.New("another append to the subject is in flight")
 
-func (l *streamLog) appendOnce(ctx context.Context, msg *nats.Msg, opts AppendOptions) (uint64, bool, error) {
-	attempt, cancel := context.WithTimeoutCause(ctx, attemptTimeout,
-		fmt.Errorf("%w: no answer within %s", ErrUnavailable, attemptTimeout))
+// errNoAnswer says that it is not known whether the append was stored.
+var errNoAnswer = errors.New("no answer")
+
+func (l *streamLog) appendOnce(ctx context.Context, msg *nats.Msg, opts AppendOptions, within time.Duration) (uint64, bool, error) {
+	attempt, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("%w: %w within %s", ErrUnavailable, errNoAnswer, within))
 	defer cancel()
 	reply, err := l.conn.roundTrip(attempt, msg)
 	if errors.Is(err, ErrNoResponders) {

@@ -39,11 +39,11 @@ func (l *streamLog) call(ctx context.Context, api string, request, response any)
 	}
 	msg := &nats.Msg{Subject: jetstream.DefaultAPIPrefix + api + "." + l.stream, Data: body}
 	var retry backoff
-	for {
+	for lost := 0; ; lost++ {
 		if err := l.conn.link.wait(ctx); err != nil {
 			return err
 		}
-		attempt, stop := context.WithTimeout(ctx, attemptTimeout)
+		attempt, stop := context.WithTimeout(ctx, patience(lost))
 		reply, err := l.conn.roundTrip(attempt, msg)
 		stop()
 		if err == nil {

@@ -236,13 +236,16 @@ func (l *streamLog) info(ctx context.Context) (*jetstream.StreamInfo, error) {
 	ctx, cancel := withDefaultTimeout(ctx)
 	defer cancel()
 	var retry backoff
-	for {
+	for lost := 0; ; lost++ {
 		err := l.conn.link.wait(ctx)
 		if err == nil {
-			var info *jetstream.StreamInfo
-			if info, err = l.conn.streamInfo(ctx, l.stream); err == nil {
+			attempt, stop := context.WithTimeout(ctx, patience(lost))
+			info, failed := l.conn.streamInfo(attempt, l.stream)
+			stop()
+			if failed == nil {
 				return info, nil
 			}
+			err = failed
 		}
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			err = fmt.Errorf("%w: %w", ErrUnavailable, err)

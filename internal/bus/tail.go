@@ -32,6 +32,7 @@ type tail struct {
 	created  time.Time // of the stream, zero before the first consumer
 	end      uint64    // last sequence of the stream at the start
 	caughtUp bool
+	lost     int // requests for a consumer that were not answered since the last one
 }
 
 func (l *streamLog) Tail(ctx context.Context, filters []string, from uint64, h TailHandler) error {
@@ -129,9 +130,14 @@ func (t *tail) createConsumer(ctx context.Context, name string) (jetstream.Consu
 	} else {
 		config.FilterSubjects = t.filters
 	}
-	attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
+	// The server may give the consumer to one that has just died, and nobody answers then.
+	attempt, cancel := context.WithTimeout(ctx, patience(t.lost))
 	defer cancel()
-	return t.log.conn.js.CreateConsumer(attempt, t.log.stream, config)
+	consumer, err := t.log.conn.js.CreateConsumer(attempt, t.log.stream, config)
+	if t.lost++; err == nil {
+		t.lost = 0
+	}
+	return consumer, err
 }
 
 // deleteConsumer is a courtesy: the server forgets an idle consumer by itself.
