@@ -108,7 +108,7 @@ SOAK ?= 10m
 SEED ?= 0
 .PHONY: soak
 soak: ## Draw faults of real processes and of simulated ones for SOAK each; SEED plays those of a failed run again
-	$(GO) test -count 1 -timeout 0 -v -run 'TestSoak|TestSchedules|TestTheCluster' $(TESTFLAGS) ./internal/fault -soak $(SOAK) -seed $(SEED)
+	$(GO) test -count 1 -timeout 0 -v -run 'TestSoak|TestSchedules' $(TESTFLAGS) ./internal/fault -soak $(SOAK) -seed $(SEED)
 
 BENCHES := bench-bus bench-escalation bench-knowledge bench-routing
 .PHONY: $(BENCHES)

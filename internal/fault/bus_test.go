@@ -35,17 +35,12 @@ func TestTheBusIsRestartedUnderLoad(t *testing.T) {
 	tr.end()
 }
 
-// A bus of three servers loses the leader of the log, and then one that follows.
-//
-// On a machine that is busy it has stood still for longer than a test may wait, and why is not known yet: it is part of
-// the soak until then.
+// A bus of three servers loses the leader of the log, and then one that follows, which may be the one that feeds the
+// router: it hears of messages seconds after they were stored, and decides nothing as if they were not there.
 func TestTheClusterLosesAServer(t *testing.T) {
-	if *soak == 0 {
-		t.Skip("make soak runs it")
-	}
 	t.Parallel()
 	r := newRig(t, shape{buses: 3, routers: 2})
-	tr := r.talk(customers, true)
+	tr := r.talk(5, true) // one more than the agents have slots for: three servers take enough of the processors
 	r.ends(3)
 	for _, leads := range []bool{true, false} {
 		lost := r.server(leads)

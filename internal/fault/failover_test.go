@@ -70,6 +70,14 @@ func BenchmarkFailover(b *testing.B) {
 		killed.start()
 		return took
 	})
+	run("server of the bus stopped, of three", shape{buses: 3, routers: 2}, func(r *rig, tr *traffic) time.Duration {
+		r.current()
+		stopped := r.server(true)
+		took := tr.back(stopped.release)
+		stopped.wait()
+		stopped.start()
+		return took
+	})
 	run("bus killed and started, of one", shape{routers: 2}, func(r *rig, tr *traffic) time.Duration {
 		return tr.back(func() {
 			r.buses[0].kill()

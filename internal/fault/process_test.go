@@ -107,9 +107,12 @@ func (p *process) kill() {
 // stop the process gracefully.
 func (p *process) stop() {
 	p.t.Helper()
-	_ = p.stdin.Close()
+	p.release()
 	p.wait()
 }
+
+// release tells the process to end, and does not wait for it.
+func (p *process) release() { _ = p.stdin.Close() }
 
 // wait until the process has ended.
 func (p *process) wait() {
