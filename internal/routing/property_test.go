@@ -3,6 +3,7 @@ package routing_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -48,11 +49,13 @@ func (d *driver) id() conversation.ID {
 	return conversation.ID(fmt.Sprintf("01JD3KZ8Q8%016d", d.ids))
 }
 
-var people = []string{"ann", "ben", "cleo"}
-var bots = []string{"bot-0", "bot-1"}
+var (
+	people    = []string{"ann", "ben", "cleo"}
+	everybody = append(slices.Clone(people), "bot-0", "bot-1")
+)
 
 func (d *driver) agent() string {
-	return rapid.SampledFrom(append(append([]string{}, people...), bots...)).Draw(d.t, "agent")
+	return rapid.SampledFrom(everybody).Draw(d.t, "agent")
 }
 
 func (d *driver) conversation() conversation.ID {
@@ -67,7 +70,7 @@ func (d *driver) do(in routing.Input) {
 	// Rendering a desk is slow: only some refusals are compared.
 	d.inputs++
 	before := ""
-	if d.inputs%8 == 0 {
+	if d.inputs%16 == 0 {
 		before = dump(d.t, d.desk)
 	}
 	decisions, err := d.desk.Decide(d.now, in)
@@ -200,7 +203,7 @@ func (d *driver) pass() {
 		step = max(0, next.Sub(d.now))
 	}
 	d.now = d.now.Add(step)
-	for _, id := range append(append([]string{}, people...), bots...) {
+	for _, id := range everybody {
 		if rapid.IntRange(0, 9).Draw(d.t, "heard") > 0 {
 			d.desk.Seen(id, d.now)
 		}
@@ -362,22 +365,36 @@ func (d *driver) endSomehow(conv conversation.ID) {
 // TestInvariants plays random events, crashes and duplicates, and holds the design's invariants 3 to 6
 // after each decision: one owner and never over the slots, the bot fenced off, nothing for agents that
 // are offline, away or draining, places kept, first come first served; and that the log gives the desk.
+//
+// Thousands of schedules at once: parts of as many as -rapid.checks says, side by side. What a failed part prints plays
+// its schedule again with -run TestInvariants/PART.
 func TestInvariants(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		base := rapid.SampledFrom([]func() routing.Config{smallDesk, skilledDesk, closedDesk}).Draw(t, "desk")
-		desk, err := routing.New(base())
-		if err != nil {
-			t.Fatal(err)
-		}
-		d := &driver{t: t, desk: desk, model: newModel(base()), now: start, base: base}
-		for range rapid.SampledFrom([]int{3, 30, 100, 250}).Draw(t, "steps") {
-			d.step()
-			d.pass()
-		}
-		d.restart()
-		d.checkSnapshot()
-		d.drainOut()
-	})
+	const parts = 20
+	for part := range parts {
+		t.Run(fmt.Sprint(part), func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, playSchedule)
+		})
+	}
+}
+
+// lengths of schedules. Most defects show in a few steps, and some need many.
+var lengths = []int{3, 10, 10, 20, 20, 20, 30, 30, 30, 40, 40, 60, 60, 80, 100, 250}
+
+func playSchedule(t *rapid.T) {
+	base := rapid.SampledFrom([]func() routing.Config{smallDesk, skilledDesk, closedDesk}).Draw(t, "desk")
+	desk, err := routing.New(base())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &driver{t: t, desk: desk, model: newModel(base()), now: start, base: base}
+	for range rapid.SampledFrom(lengths).Draw(t, "steps") {
+		d.step()
+		d.pass()
+	}
+	d.restart()
+	d.checkSnapshot()
+	d.drainOut()
 }
 
 // checkSnapshot holds that a snapshot gives the same desk, with or without the log before it.
@@ -412,10 +429,12 @@ func (d *driver) checkSnapshot() {
 func (d *driver) drainOut() {
 	d.do(routing.Configure{Config: d.base()})
 	for range 10_000 {
-		for _, id := range append(append([]string{}, people...), bots...) {
-			d.signOn(id)
-			d.do(routing.SetPresence{Agent: id, Presence: conversation.PresenceOnline})
-			d.do(routing.SetDrain{Agent: id})
+		for _, id := range everybody {
+			if a, on := d.desk.Agent(id); !on || a.Presence != conversation.PresenceOnline || a.Draining {
+				d.signOn(id)
+				d.do(routing.SetPresence{Agent: id, Presence: conversation.PresenceOnline})
+				d.do(routing.SetDrain{Agent: id})
+			}
 			d.desk.Seen(id, d.now)
 		}
 		open := 0
