@@ -218,6 +218,41 @@ deskfleet_scaling_recommended_workers{desk="web",namespace="shop",pool="bots"} 1
 `, "active", "needed_workers", "offered_load", "proposed_workers", "recommended_workers", "burst")
 }
 
+// A wave of customers, who have come and gone within two minutes, makes workers at once and none for long, also for a
+// manager that has just begun and takes the wave for the usual.
+func TestAfterAWaveThePoolShrinks(t *testing.T) {
+	for _, quiet := range []int{20, 300} { // seconds that were watched before
+		s := &stream{world: newWorld(t), term: 1}
+		p := bots(1)
+		p.Concurrency = 20
+		p.Scaling = &scaling.Settings{Concurrency: 20, Min: 1, Max: 8}
+		live, most := 1, 0
+		second := func(arrivals int) {
+			s.second(arrivals)
+			s.tell(live)
+			p.Live = live
+			live = s.loop.Look(p).Wanted
+			most = max(most, live)
+		}
+		for range quiet {
+			second(0)
+		}
+		for range 9 {
+			second(5)
+		}
+		if live < 3 {
+			t.Errorf("%d workers of 20 slots for 45 customers", live)
+		}
+		after := 0
+		for ; live > 1 && after < 600; after++ {
+			second(0)
+		}
+		if most > 8 || after > 300 {
+			t.Errorf("after %d quiet seconds at most %d workers, and one %d s after the wave", quiet, most, after)
+		}
+	}
+}
+
 // A tick decides about two thousand pools of busy desks, each by its own flow.
 func BenchmarkTickWithFlow(b *testing.B) {
 	const pools = 2000
