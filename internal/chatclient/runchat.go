@@ -57,7 +57,12 @@ type talk struct {
 	in      LineReader
 	echoed  bool
 	greeted bool
+	// unshown are the messages, by client id, that are to be printed when the desk tells of them.
+	unshown map[string]bool
 }
+
+// showWithin bounds how long a person who leaves waits to see what is stored.
+const showWithin = 5 * time.Second
 
 // typed is a line, or the end of them.
 type typed struct {
@@ -90,7 +95,9 @@ func (t *talk) run(ctx context.Context) error {
 	lines := readLines(ctx, t.in)
 	// What was said is stored before the end; and who says nothing learns at least whether the desk is there.
 	leaving, quit := false, false
-	for !leaving || t.chat.Standing().Waiting > 0 || !quit && !t.greeted {
+	t.unshown = map[string]bool{}
+	var late <-chan time.Time
+	for !leaving || t.chat.Standing().Waiting > 0 || !quit && (!t.greeted || len(t.unshown) > 0) {
 		select {
 		case line := <-lines:
 			switch {
@@ -103,8 +110,10 @@ func (t *talk) run(ctx context.Context) error {
 				return fmt.Errorf("read what is typed: %w", line.err)
 			}
 			if leaving {
-				lines = nil
+				lines, late = nil, time.After(showWithin)
 			}
+		case <-late:
+			clear(t.unshown)
 		case e, open := <-t.chat.Events():
 			if !open {
 				return t.chat.Err()
@@ -122,6 +131,12 @@ func (t *talk) event(e Event) {
 		t.greeted = true
 		t.printer.line("%s (%s). Write a message. /close ends the conversation, /quit leaves.",
 			clean(online.Desk.DisplayName), clean(strings.Join(online.Desk.Languages, ", ")))
+	}
+	switch e := e.(type) {
+	case Said:
+		delete(t.unshown, e.ClientID)
+	case Refused:
+		delete(t.unshown, e.ClientID)
 	}
 	t.printer.event(e)
 }
@@ -149,6 +164,8 @@ func (t *talk) typed(ctx context.Context, line string) (leave bool) {
 		}
 		if t.echoed {
 			t.printer.hide(id)
+		} else {
+			t.unshown[id] = true
 		}
 	}
 	return false
