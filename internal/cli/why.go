@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/explain"
+	"github.com/deskfleet/deskfleet/internal/web/problem"
 )
 
 // Formats of output.
@@ -107,6 +109,9 @@ func runWhy(cmd *cobra.Command, o *whyOptions) error {
 	}
 	defer stop()
 	story, err := source.Read(cmd.Context(), o.conversation)
+	if p, ok := errors.AsType[*problem.Problem](err); ok && p.Status == http.StatusNotFound {
+		return fmt.Errorf("the desk has no conversation %s: check the id, and that it is this desk's; the archive keeps conversations for spec.retention", o.conversation)
+	}
 	if err != nil {
 		return err
 	}

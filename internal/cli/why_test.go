@@ -113,7 +113,7 @@ func TestRoutingIsExplained(t *testing.T) {
 	}
 	ben := asked[1]
 	explainsInCluster(t, address, ben, sara)
-	if _, err := ask(conversation.ID("01KAJ3T1Q6S4V9D2N8X5C7B0ZM")); err == nil || !strings.Contains(err.Error(), "Not found") {
+	if _, err := ask(conversation.ID("01KAJ3T1Q6S4V9D2N8X5C7B0ZM")); err == nil || !strings.Contains(err.Error(), "the desk has no conversation 01KAJ3T1Q6S4V9D2N8X5C7B0ZM") {
 		t.Errorf("an unknown conversation gives %v", err)
 	}
 	var story explain.Story
