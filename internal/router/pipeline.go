@@ -29,8 +29,10 @@ type pipeline struct {
 	work      sync.WaitGroup
 	// begun and logged count the groups with decisions that were begun and those that the log has.
 	begun, logged uint64
-	// moved is when something was last stored, in nanoseconds since 1970.
-	moved atomic.Int64
+	// origin is when the session began, and moved how long after it something was last stored, in nanoseconds: a clock
+	// that is set must not make the leader look stalled.
+	origin time.Time
+	moved  atomic.Int64
 }
 
 // Bounds of what is on its way; behind them the desk waits. Copies are few times as many as are stored side by side: a
@@ -43,7 +45,7 @@ const (
 func newPipeline() pipeline {
 	return pipeline{
 		wake: make(chan struct{}, 1), copying: map[conversation.ID]*copying{}, releasing: map[string]int{},
-		places: make(chan struct{}, mostCopies),
+		places: make(chan struct{}, mostCopies), origin: time.Now(),
 	}
 }
 
@@ -64,10 +66,10 @@ func (p *pipeline) run(do func()) {
 // stalled says that something is on its way and nothing has been stored for so long that the leader cannot be called
 // well. A backlog that moves is none of that: another router would have it, too.
 func (p *pipeline) stalled(now time.Time, after time.Duration) bool {
-	return !p.idle() && now.Sub(time.Unix(0, p.moved.Load())) >= after
+	return !p.idle() && now.Sub(p.origin)-time.Duration(p.moved.Load()) >= after
 }
 
-func (p *pipeline) move() { p.moved.Store(time.Now().UnixNano()) }
+func (p *pipeline) move() { p.moved.Store(int64(time.Since(p.origin))) }
 
 // full says that what is on its way must become less first.
 func (p *pipeline) full() bool {

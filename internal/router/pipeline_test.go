@@ -229,8 +229,8 @@ func TestALeaderLeavesInTheMiddle(t *testing.T) {
 // A backlog that moves is no reason to give up the lead, one that does not is.
 func TestStalled(t *testing.T) {
 	p := newPipeline()
+	p.origin = p.origin.Add(-time.Hour)
 	now := time.Now()
-	p.moved.Store(now.Add(-time.Hour).UnixNano())
 	if p.stalled(now, time.Second) {
 		t.Error("nothing is on its way")
 	}
