@@ -11,9 +11,9 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"github.com/deskfleet/deskfleet/hack/bench/scaling/policy"
 	"github.com/deskfleet/deskfleet/hack/bench/scaling/report"
-	"github.com/deskfleet/deskfleet/hack/bench/scaling/world"
+	"github.com/deskfleet/deskfleet/internal/simulation/policy"
+	"github.com/deskfleet/deskfleet/internal/simulation/world"
 )
 
 func run(args []string, out, problems io.Writer) error {

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/deskfleet/deskfleet/hack/bench/scaling/world"
+	"github.com/deskfleet/deskfleet/internal/simulation/world"
 )
 
 // A plot has one strip a policy: demand and slots, and below them the queue.

@@ -35,9 +35,9 @@ import (
 	"k8s.io/kubernetes/pkg/controller/podautoscaler"
 	"k8s.io/kubernetes/pkg/controller/podautoscaler/metrics"
 
-	"github.com/deskfleet/deskfleet/hack/bench/scaling/policy"
 	"github.com/deskfleet/deskfleet/hack/bench/scaling/report"
-	"github.com/deskfleet/deskfleet/hack/bench/scaling/world"
+	"github.com/deskfleet/deskfleet/internal/simulation/policy"
+	"github.com/deskfleet/deskfleet/internal/simulation/world"
 )
 
 var (

@@ -17,9 +17,9 @@ import (
 	"knative.dev/serving/pkg/autoscaler/metrics"
 	"knative.dev/serving/pkg/autoscaler/scaling"
 
-	"github.com/deskfleet/deskfleet/hack/bench/scaling/policy"
 	"github.com/deskfleet/deskfleet/hack/bench/scaling/report"
-	"github.com/deskfleet/deskfleet/hack/bench/scaling/world"
+	"github.com/deskfleet/deskfleet/internal/simulation/policy"
+	"github.com/deskfleet/deskfleet/internal/simulation/world"
 )
 
 var (

@@ -8,10 +8,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/deskfleet/deskfleet/hack/bench/scaling/world"
 	"github.com/deskfleet/deskfleet/internal/scaling"
 	"github.com/deskfleet/deskfleet/internal/scaling/erlang"
 	"github.com/deskfleet/deskfleet/internal/scaling/forecast"
+	"github.com/deskfleet/deskfleet/internal/simulation/world"
 )
 
 // Static provisions for the busiest ten minutes of the day, known beforehand, times a share.

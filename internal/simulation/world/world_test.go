@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/deskfleet/deskfleet/hack/bench/scaling/policy"
-	"github.com/deskfleet/deskfleet/hack/bench/scaling/world"
+	"github.com/deskfleet/deskfleet/internal/simulation/policy"
+	"github.com/deskfleet/deskfleet/internal/simulation/world"
 )
 
 // A pool that is never changed is M/M/n+M but for the handle times; of four
