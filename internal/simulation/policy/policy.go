@@ -23,12 +23,18 @@ func Static(s *world.Scenario, name string, share float64) world.Result {
 }
 
 // PeakPods are what the busiest ten minutes need.
-func PeakPods(s *world.Scenario) int {
+func PeakPods(s *world.Scenario) int { return PeakPodsBetween(s, 0, s.Seconds) }
+
+// PeakPodsBetween are what the busiest ten minutes between two times in seconds need.
+func PeakPodsBetween(s *world.Scenario, from, to float64) int {
+	const width = 600
 	most := 0.0
-	for _, n := range counts(s, 600) {
-		most = max(most, n)
+	for i, n := range counts(s, width) {
+		if at := float64(i) * width; at+width > from && at < to {
+			most = max(most, n)
+		}
 	}
-	return Pods(s, most/600)
+	return Pods(s, most/width)
 }
 
 // Pods for a rate of arrivals a second.

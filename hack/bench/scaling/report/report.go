@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"slices"
 	"text/tabwriter"
 
@@ -49,6 +50,27 @@ func (s *Sheet) Add(group world.Group, policies func(*world.Scenario) []world.Re
 		sc.Policies = append(sc.Policies, mean(results))
 	}
 	s.Scenarios = append(s.Scenarios, sc)
+}
+
+// Measure runs the policies of a peer in the scenarios that are asked for, and
+// writes the sheet into a file for whoever merges it.
+func Measure(o *world.Options, file string, policies func(*world.Scenario) []world.Result) error {
+	groups, err := o.Scenarios()
+	if err != nil {
+		return err
+	}
+	var sheet Sheet
+	for _, group := range groups {
+		sheet.Add(group, policies)
+	}
+	content, err := json.Marshal(&sheet)
+	if err != nil {
+		return fmt.Errorf("the sheet: %w", err)
+	}
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		return fmt.Errorf("the sheet: %w", err)
+	}
+	return nil
 }
 
 // Merge adds the policies of another sheet to the scenarios of the same name.

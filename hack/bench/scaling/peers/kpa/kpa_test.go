@@ -1,10 +1,8 @@
 package kpa
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
-	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,25 +48,14 @@ func TestPeer(t *testing.T) {
 	if *output == "" {
 		t.Skip("no -out: nothing is measured")
 	}
-	groups, err := options.Scenarios()
+	err := report.Measure(&options, *output, func(s *world.Scenario) []world.Result {
+		var results []world.Result
+		for _, set := range settings {
+			results = append(results, simulate(t, s, set))
+		}
+		return results
+	})
 	if err != nil {
-		t.Fatal(err)
-	}
-	var sheet report.Sheet
-	for _, group := range groups {
-		sheet.Add(group, func(s *world.Scenario) []world.Result {
-			var results []world.Result
-			for _, set := range settings {
-				results = append(results, simulate(t, s, set))
-			}
-			return results
-		})
-	}
-	content, err := json.Marshal(&sheet)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(*output, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
