@@ -52,6 +52,7 @@ type BotSettings struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.reserved) || self.reserved.all(r, r.queue in self.queues)",message="reserved names a queue that is not among queues: the pool does not serve it; add it to queues or remove the reservation",fieldPath=".reserved"
 // +kubebuilder:validation:XValidation:rule="!has(self.agents) || !has(self.reserved) || self.agents.all(a, !has(a.concurrency) || self.reserved.map(r, r.slots).sum() <= a.concurrency)",message="agents gives somebody a concurrency below the slots that reserved keeps: raise it or reserve fewer",fieldPath=".agents"
 // +kubebuilder:validation:XValidation:rule="!has(self.agents) || !has(self.weights) || self.agents.all(a, !has(a.concurrency) || self.weights.all(w, w.slots <= a.concurrency))",message="agents gives somebody a concurrency below what weights says that a conversation takes: raise it or lower the weight",fieldPath=".agents"
+// +kubebuilder:validation:XValidation:rule="!has(self.reserve) || self.reserve.all(t, !has(t.members) || t.members.all(m, m in self.members))",message="reserve names somebody who is not among members: add the agent to members, or mend the name",fieldPath=".reserve"
 type HumanSettings struct {
 	// members: names of the agents, as the console's tokens name them, 1 to 500. Required. No rollout.
 	// +required
@@ -109,13 +110,40 @@ type HumanSettings struct {
 	// +listMapKey=channel
 	// +kubebuilder:validation:MaxItems=16
 	Weights []ChannelWeight `json:"weights,omitempty"`
-	// shifts in which members are offered conversations, in the desk's timeZone, at most 32: nothing is offered outside
-	// them, nor what would likely pass their end. Who is in no shift has no limits. Default: no shifts. No rollout.
+	// shifts, the roster, at most 32: members are offered nothing outside them, nor what would likely pass their end, and
+	// the seats that they schedule are compared with the required ones. Who is in no shift has no limits. Default: no
+	// shifts. No rollout.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=32
 	Shifts []Shift `json:"shifts,omitempty"`
+	// shrinkagePercent of the scheduled time in which people are not there, by illness, leave, training and unplanned
+	// breaks, 0 to 90: so many more seats must be scheduled than are required. What breaks of shifts say is not counted in.
+	// Default 30. No rollout.
+	// +optional
+	// +kubebuilder:default=30
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=90
+	ShrinkagePercent *int32 `json:"shrinkagePercent,omitempty"`
+	// shiftEndGrace: what a member still has so long after the end of the shift goes back to its place in the queue, with
+	// the whole dialogue, and the customer is told, 0s to 24h. Default: members finish what they have. No rollout.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('24h')",messageExpression="'shiftEndGrace is ' + self + ': use 0s to 24h'",message="use 0s to 24h"
+	ShiftEndGrace *Duration `json:"shiftEndGrace,omitempty"`
+	// peaks that are announced, at most 64; floor and cap are seats that are asked for. Default: none. No rollout.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	Peaks []Peak `json:"peaks,omitempty"`
+	// reserve: tiers of people who are called in when too few are there, in this order, at most 8. Default: none.
+	// No rollout.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=8
+	Reserve []ReserveTier `json:"reserve,omitempty"`
 }
 
 // AgentPoolSpec is the desired state of a pool of agents.
@@ -192,6 +220,9 @@ type AgentPoolStatus struct {
 	// shortfall: seats of people that are required and not signed on; 0 for bots.
 	// +optional
 	Shortfall int32 `json:"shortfall"`
+	// seats that people of the pool will be needed for; absent for bots, and before the desk has reported.
+	// +optional
+	Seats *SeatsStatus `json:"seats,omitempty"`
 	// scaling is the last decision; only with spec.scaling.
 	// +optional
 	Scaling *PoolScalingStatus `json:"scaling,omitempty"`

@@ -210,6 +210,48 @@ var seatRows = []ruleRow{
 		reject: aPool(`shifts: [{name: all, days: [Monday], from: "09:00", to: "33:01"}]`, ``),
 		want:   []string{"spec.human.shifts[0].to: Invalid value: shift all from 09:00 to 33:01 is longer than 24 hours: make two of it"},
 	},
+	{
+		name:   "a break ends after it begins",
+		accept: aPool(`shifts: [{name: late, days: [Monday], from: "22:00", to: "30:00", breaks: [{from: "25:00", to: "25:30"}]}]`, ``),
+		reject: aPool(`shifts: [{name: late, days: [Monday], from: "22:00", to: "30:00", breaks: [{from: "25:00", to: "24:30"}]}]`, ``),
+		want:   []string{"spec.human.shifts[0].breaks[0].to: Invalid value: the break from 25:00 to 24:30 does not end after it begins: write times of the next day with hours beyond 24, such as 26:00 for 02:00"},
+	},
+	{
+		name:   "a break is within its shift",
+		accept: aPool(`shifts: [{name: early, days: [Monday], from: "08:00", to: "16:00", breaks: [{from: "15:30", to: "16:00"}]}]`, ``),
+		reject: aPool(`shifts: [{name: early, days: [Monday], from: "08:00", to: "16:00", breaks: [{from: "15:30", to: "16:01"}]}]`, ``),
+		want:   []string{"spec.human.shifts[0].breaks: Invalid value: shift early from 08:00 to 16:00 has a break that is not within it: move the break, or remove it"},
+	},
+	{
+		name:   "breaks may touch, not overlap",
+		accept: aPool(`shifts: [{name: early, days: [Monday], from: "08:00", to: "16:00", breaks: [{from: "12:00", to: "12:30"}, {from: "12:30", to: "13:00"}]}]`, ``),
+		reject: aPool(`shifts: [{name: early, days: [Monday], from: "08:00", to: "16:00", breaks: [{from: "12:00", to: "12:30"}, {from: "12:29", to: "13:00"}]}]`, ``),
+		want:   []string{"spec.human.shifts[0].breaks: Invalid value: shift early has breaks that overlap: make one of them"},
+	},
+	{
+		name:   "what is left after a shift is handed over within a day",
+		accept: aPool(`shiftEndGrace: 24h`, ``),
+		reject: aPool(`shiftEndGrace: 25h`, ``),
+		want:   []string{"spec.human.shiftEndGrace: Invalid value: shiftEndGrace is 25h: use 0s to 24h"},
+	},
+	{
+		name:   "who is in reserve is a member",
+		accept: aPool(`reserve: [{name: office, seats: 2, members: [bob]}]`, ``),
+		reject: aPool(`reserve: [{name: office, seats: 2, members: [bib]}]`, ``),
+		want:   []string{"spec.human.reserve: Invalid value: reserve names somebody who is not among members: add the agent to members, or mend the name"},
+	},
+	{
+		name:   "the notice of a reserve is a day at most",
+		accept: aPool(`reserve: [{name: office, seats: 2, notice: 24h}]`, ``),
+		reject: aPool(`reserve: [{name: office, seats: 2, notice: 25h}]`, ``),
+		want:   []string{"spec.human.reserve[0].notice: Invalid value: notice is 25h: use 0s to 24h"},
+	},
+	{
+		name:   "a reserve stays a day at most, and may go at once",
+		accept: aPool(`reserve: [{name: office, seats: 2, minimumStay: 0s}]`, ``),
+		reject: aPool(`reserve: [{name: office, seats: 2, minimumStay: 48h}]`, ``),
+		want:   []string{"spec.human.reserve[0].minimumStay: Invalid value: minimumStay is 48h: use 0s to 24h"},
+	},
 }
 
 var calendarRows = []ruleRow{

@@ -39,7 +39,7 @@ func Pool(in *PoolInput) (*render.Pool, []Problem) {
 		memberProblems(&found, in)
 		shiftProblems(&found, human)
 	}
-	scalingProblems(&found, in)
+	peakProblems(&found, in)
 	return &render.Pool{Owner: ownerOf(v1alpha1.KindAgentPool, pool), Spec: pool.Spec, Desk: in.Desk.Spec}, found.sorted()
 }
 
@@ -90,13 +90,18 @@ func memberProblems(found *problems, in *PoolInput) {
 	}
 }
 
-// shiftProblems finds members of shifts who are none of the pool.
+// shiftProblems finds members of shifts who are none of the pool, and zones that are none.
 func shiftProblems(found *problems, human *v1alpha1.HumanSettings) {
 	members := map[v1alpha1.DNSLabel]bool{}
 	for _, member := range human.Members {
 		members[member] = true
 	}
 	for i := range human.Shifts {
+		if zone := human.Shifts[i].TimeZone; zone != "" && !known(zone) {
+			found.add(Terminal, v1alpha1.ReasonInvalidSpec, fmt.Sprintf("spec.human.shifts[%d].timeZone", i),
+				"use an IANA name such as Asia/Shanghai; until then the shift goes by the desk's time zone",
+				"shift %q has %q, which is no time zone", human.Shifts[i].Name, zone)
+		}
 		for j, member := range human.Shifts[i].Members {
 			if !members[member] {
 				found.add(Terminal, v1alpha1.ReasonInvalidSpec, fmt.Sprintf("spec.human.shifts[%d].members[%d]", i, j),

@@ -86,6 +86,14 @@ func TestRoutingNames(t *testing.T) {
 			"ServiceDesk shop: spec.queues[0].overflow[1].pool: AgentPool reserve of ServiceDesk shop does not exist in namespace default; apply an AgentPool of that name with spec.deskRef.name shop, or remove the name; until then the step is left out",
 			"ServiceDesk shop: spec.queues[0].relax[0].addPools[1]: AgentPool backup of ServiceDesk shop does not exist in namespace default; apply an AgentPool of that name with spec.deskRef.name shop, or remove the name; until then the ring goes without it",
 		}},
+		{name: "the zone of a shift", manifests: fmt.Sprintf(aDesk, "") + fmt.Sprintf(aPool, "people",
+			`type: Human, human: {members: [ann], queues: [general], shifts: [{name: early, days: [Monday], from: "08:00", to: "16:00", timeZone: Asia/Berlin}]}`), want: []string{
+			`AgentPool people: spec.human.shifts[0].timeZone: shift "early" has "Asia/Berlin", which is no time zone; use an IANA name such as Asia/Shanghai; until then the shift goes by the desk's time zone`,
+		}},
+		{name: "a peak of people", manifests: fmt.Sprintf(aDesk, "") + fmt.Sprintf(aPool, "people",
+			`type: Human, human: {members: [ann], queues: [general], peaks: [{name: sale, start: "2026-11-11T00:00:00Z", end: "2026-11-12T00:00:00Z", multiplierPercent: 300, recurrence: "FREQ=HOURLY"}]}`), want: []string{
+			`AgentPool people: spec.human.peaks[0].recurrence: FREQ=HOURLY is none of DAILY, WEEKLY, MONTHLY, YEARLY; use a rule such as FREQ=WEEKLY;BYDAY=MO,TH; until then the pool goes without this peak`,
+		}},
 		{name: "members of shifts", manifests: fmt.Sprintf(aDesk, "") + fmt.Sprintf(aPool, "people",
 			`type: Human, human: {members: [ann], queues: [general], shifts: [{name: early, days: [Monday], from: "08:00", to: "16:00", members: [ann, bob]}]}`), want: []string{
 			`AgentPool people: spec.human.shifts[0].members[1]: shift "early" names agent "bob", who is not among spec.human.members; add the agent to spec.human.members, or mend the name; until then the shift goes without`,

@@ -63,16 +63,35 @@ func objective(declared *v1alpha1.PoolObjective) scaling.Objective {
 
 // zoneOf is the desk's time zone. One that cannot be read is the desk's problem, and the desk goes by UTC then, too.
 func zoneOf(desk *v1alpha1.ServiceDesk) string {
-	if zone := desk.Spec.TimeZone; zone != "" && zone != "Local" {
-		if _, err := time.LoadLocation(zone); err == nil {
-			return zone
-		}
+	if known(desk.Spec.TimeZone) {
+		return desk.Spec.TimeZone
 	}
 	return "UTC"
 }
 
+// known says that a time zone can be read.
+func known(zone string) bool {
+	if zone == "" || zone == "Local" {
+		return false
+	}
+	_, err := time.LoadLocation(zone)
+	return err == nil
+}
+
+// peaksOf a pool: those of its workers, or of its people.
+func peaksOf(pool *v1alpha1.AgentPool) (peaks []v1alpha1.Peak, field string) {
+	switch {
+	case pool.Spec.Scaling != nil:
+		return pool.Spec.Scaling.Peaks, "spec.scaling."
+	case pool.Spec.Human != nil:
+		return pool.Spec.Human.Peaks, "spec.human."
+	default:
+		return nil, ""
+	}
+}
+
 func announcements(pool *v1alpha1.AgentPool, desk *v1alpha1.ServiceDesk) ([]scaling.Announced, []calendar.Problem) {
-	declared := pool.Spec.Scaling.Peaks
+	declared, _ := peaksOf(pool)
 	list := make([]scaling.Announcement, 0, len(declared))
 	for i := range declared {
 		p := &declared[i]
@@ -88,14 +107,12 @@ func announcements(pool *v1alpha1.AgentPool, desk *v1alpha1.ServiceDesk) ([]scal
 	return scaling.Announce(list)
 }
 
-// scalingProblems finds peaks that the schema takes and that cannot be read: rules of recurrence.
-func scalingProblems(found *problems, in *PoolInput) {
-	if in.Pool.Spec.Scaling == nil {
-		return
-	}
+// peakProblems finds peaks that the schema takes and that cannot be read: rules of recurrence.
+func peakProblems(found *problems, in *PoolInput) {
+	_, field := peaksOf(in.Pool)
 	_, bad := announcements(in.Pool, in.Desk)
 	for _, p := range bad {
-		found.add(Terminal, v1alpha1.ReasonInvalidSpec, "spec.scaling."+p.Field,
+		found.add(Terminal, v1alpha1.ReasonInvalidSpec, field+p.Field,
 			p.Remedy+"; until then the pool goes without this peak", "%s", p.Message)
 	}
 }

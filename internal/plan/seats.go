@@ -40,7 +40,27 @@ func documentHuman(spec *v1alpha1.ServiceDeskSpec, human *v1alpha1.HumanSettings
 	}
 	settings.Agents = memberSettings(human.Agents, ours)
 	settings.Shifts = shifts(human.Shifts, ours)
+	if grace := human.ShiftEndGrace; grace != nil {
+		settings.ShiftEndGraceSeconds = new(seconds(grace))
+	}
+	settings.Reserve = reserve(human.Reserve, ours)
 	return settings
+}
+
+// reserve keeps tiers of which no member is ours: they are called in all the same, and bring who is told.
+func reserve(declared []v1alpha1.ReserveTier, ours map[v1alpha1.DNSLabel]bool) []runtimeconfig.Reserve {
+	converted := make([]runtimeconfig.Reserve, 0, len(declared))
+	for i := range declared {
+		t := &declared[i]
+		c := runtimeconfig.Reserve{Name: string(t.Name), Seats: int(t.Seats)}
+		for _, member := range t.Members {
+			if ours[member] {
+				c.Members = append(c.Members, string(member))
+			}
+		}
+		converted = append(converted, c)
+	}
+	return converted
 }
 
 func agentSkills(skills []v1alpha1.AgentSkill) []runtimeconfig.AgentSkill {
@@ -73,6 +93,12 @@ func shifts(declared []v1alpha1.Shift, ours map[v1alpha1.DNSLabel]bool) []runtim
 	for i := range declared {
 		s := &declared[i]
 		c := runtimeconfig.Shift{Name: string(s.Name), Days: weekdays(s.Days), From: string(s.From), To: string(s.To)}
+		if known(s.TimeZone) { // a zone that is none is a problem of the pool, and the shift goes by the desk's
+			c.TimeZone = s.TimeZone
+		}
+		for _, b := range s.Breaks {
+			c.Breaks = append(c.Breaks, runtimeconfig.Period{From: string(b.From), To: string(b.To)})
+		}
 		for _, member := range s.Members {
 			if ours[member] {
 				c.Members = append(c.Members, string(member))

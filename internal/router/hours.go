@@ -46,12 +46,8 @@ func setHours(c *routing.Config, doc *runtimeconfig.Document) string {
 			continue
 		}
 		for _, s := range doc.Pools[i].Human.Shifts {
-			week := &runtimeconfig.Calendar{OpeningHours: []runtimeconfig.OpeningHours{{
-				Days: s.Days, Periods: []runtimeconfig.Period{{From: s.From, To: s.To}},
-			}}}
-			d, _ := week.Declaration(doc.TimeZone) // no feed, no problems of one
 			of := fmt.Sprintf("shift %s of pool %s", s.Name, doc.Pools[i].Name)
-			if h := compile(of, d); h != nil {
+			if h := compile(of, s.Declaration(doc.TimeZone)); h != nil {
 				c.Pools[i].Shifts = append(c.Pools[i].Shifts, routing.Shift{Name: s.Name, Hours: h, Members: s.Members})
 			}
 		}

@@ -157,6 +157,10 @@ type HumanSettings struct {
 	Weights []Weight `json:"weights,omitempty"`
 	// Shifts of the members; none: no limits.
 	Shifts []Shift `json:"shifts,omitempty"`
+	// ShiftEndGraceSeconds after the end of a shift what its members still have is handed over; nil for never.
+	ShiftEndGraceSeconds *int `json:"shiftEndGraceSeconds,omitempty"`
+	// Reserve tiers, in the order in which they are called in.
+	Reserve []Reserve `json:"reserve,omitempty"`
 }
 
 // KnowledgeBase is the content of one knowledge base, cut into parts that fit

@@ -1,6 +1,9 @@
 package runtimeconfig
 
-import "github.com/deskfleet/deskfleet/internal/escalation"
+import (
+	"github.com/deskfleet/deskfleet/internal/calendar"
+	"github.com/deskfleet/deskfleet/internal/escalation"
+)
 
 // Routing holds the desk-wide rules of matching.
 type Routing struct {
@@ -206,7 +209,7 @@ type Weight struct {
 	Slots   int    `json:"slots"`
 }
 
-// Shift is when members work, in the document's time zone.
+// Shift is when members work.
 type Shift struct {
 	Name string `json:"name"`
 	// Days are Monday to Sunday; From and To as in Period.
@@ -215,4 +218,27 @@ type Shift struct {
 	To   string   `json:"to"`
 	// Members who work it; empty for all of the pool.
 	Members []string `json:"members,omitempty"`
+	// TimeZone of From, To and Breaks; empty for the document's.
+	TimeZone string `json:"timeZone,omitempty"`
+	// Breaks in it; their times go on beyond midnight as To does.
+	Breaks []Period `json:"breaks,omitempty"`
+}
+
+// Reserve is a tier of people who are called in when too few are there.
+type Reserve struct {
+	Name  string `json:"name"`
+	Seats int    `json:"seats"`
+	// Members who may take conversations only while the tier is called in; empty for nobody in particular.
+	Members []string `json:"members,omitempty"`
+}
+
+// Declaration of the shift in the words of package calendar.
+func (s *Shift) Declaration(timeZone string) calendar.Declaration {
+	if s.TimeZone != "" {
+		timeZone = s.TimeZone
+	}
+	if timeZone == "" {
+		timeZone = "UTC"
+	}
+	return calendar.Declaration{TimeZone: timeZone, OpeningHours: calendar.Shift(s.Days, calendar.Period{From: s.From, To: s.To}, periods(s.Breaks))}
 }

@@ -34,6 +34,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ArchiveRoleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BotSettings"):
 		return &apiv1alpha1.BotSettingsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Break"):
+		return &apiv1alpha1.BreakApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BusRole"):
 		return &apiv1alpha1.BusRoleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Calendar"):
@@ -114,6 +116,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ReplicatedRoleSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReservedSlots"):
 		return &apiv1alpha1.ReservedSlotsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReserveStatus"):
+		return &apiv1alpha1.ReserveStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReserveTier"):
+		return &apiv1alpha1.ReserveTierApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ResourceAmounts"):
 		return &apiv1alpha1.ResourceAmountsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Resources"):
@@ -138,6 +144,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ScalingChangeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ScalingProposal"):
 		return &apiv1alpha1.ScalingProposalApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SeatsRequirement"):
+		return &apiv1alpha1.SeatsRequirementApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SeatsShortfall"):
+		return &apiv1alpha1.SeatsShortfallApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SeatsStatus"):
+		return &apiv1alpha1.SeatsStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ServiceDesk"):
 		return &apiv1alpha1.ServiceDeskApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ServiceDeskSpec"):

@@ -101,6 +101,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: scaling
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.PoolScalingStatus
+    - name: seats
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.SeatsStatus
     - name: selector
       type:
         scalar: string
@@ -198,6 +201,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: resources
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Resources
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.Break
+  map:
+    fields:
+    - name: from
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.EndOfPeriod
+    - name: to
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.EndOfPeriod
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.BudgetSpent
   scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.BusRole
@@ -508,12 +520,28 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
       default: 20s
+    - name: peaks
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Peak
+          elementRelationship: associative
+          keys:
+          - name
     - name: queues
       type:
         list:
           elementType:
             namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
           elementRelationship: associative
+    - name: reserve
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ReserveTier
+          elementRelationship: associative
+          keys:
+          - name
     - name: reserved
       type:
         list:
@@ -522,6 +550,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - queue
+    - name: shiftEndGrace
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
     - name: shifts
       type:
         list:
@@ -530,6 +561,10 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+    - name: shrinkagePercent
+      type:
+        scalar: numeric
+      default: 30
     - name: skills
       type:
         list:
@@ -964,6 +999,49 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: resources
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Resources
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.ReserveState
+  scalar: string
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.ReserveStatus
+  map:
+    fields:
+    - name: by
+      type:
+        scalar: string
+    - name: name
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
+    - name: since
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: state
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ReserveState
+    - name: until
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.ReserveTier
+  map:
+    fields:
+    - name: members
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
+          elementRelationship: associative
+    - name: minimumStay
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
+      default: 1h
+    - name: name
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
+    - name: notice
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
+      default: 15m
+    - name: seats
+      type:
+        scalar: numeric
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.ReservedSlots
   map:
     fields:
@@ -1131,6 +1209,50 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.SeatsRequirement
+  map:
+    fields:
+    - name: at
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: seats
+      type:
+        scalar: numeric
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.SeatsShortfall
+  map:
+    fields:
+    - name: at
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: seats
+      type:
+        scalar: numeric
+    - name: until
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.SeatsStatus
+  map:
+    fields:
+    - name: next
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.SeatsShortfall
+    - name: peak
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.SeatsRequirement
+    - name: requiredScheduled
+      type:
+        scalar: numeric
+    - name: reserve
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ReserveStatus
+          elementRelationship: associative
+          keys:
+          - name
+    - name: scheduled
+      type:
+        scalar: numeric
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.ServiceDesk
   map:
     fields:
@@ -1312,6 +1434,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.Shift
   map:
     fields:
+    - name: breaks
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Break
+          elementRelationship: atomic
     - name: days
       type:
         list:
@@ -1330,6 +1458,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
+    - name: seats
+      type:
+        scalar: numeric
+    - name: timeZone
+      type:
+        scalar: string
     - name: to
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.EndOfPeriod

@@ -28,6 +28,8 @@ type AgentPoolStatusApplyConfiguration struct {
 	Required *int32 `json:"required,omitempty"`
 	// shortfall: seats of people that are required and not signed on; 0 for bots.
 	Shortfall *int32 `json:"shortfall,omitempty"`
+	// seats that people of the pool will be needed for; absent for bots, and before the desk has reported.
+	Seats *SeatsStatusApplyConfiguration `json:"seats,omitempty"`
 	// scaling is the last decision; only with spec.scaling.
 	Scaling *PoolScalingStatusApplyConfiguration `json:"scaling,omitempty"`
 	// selector of the bot workers' pods, as /scale reports it to an HPA.
@@ -122,6 +124,14 @@ func (b *AgentPoolStatusApplyConfiguration) WithRequired(value int32) *AgentPool
 // If called multiple times, the Shortfall field is set to the value of the last call.
 func (b *AgentPoolStatusApplyConfiguration) WithShortfall(value int32) *AgentPoolStatusApplyConfiguration {
 	b.Shortfall = &value
+	return b
+}
+
+// WithSeats sets the Seats field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Seats field is set to the value of the last call.
+func (b *AgentPoolStatusApplyConfiguration) WithSeats(value *SeatsStatusApplyConfiguration) *AgentPoolStatusApplyConfiguration {
+	b.Seats = value
 	return b
 }
 

@@ -33,9 +33,22 @@ type HumanSettingsApplyConfiguration struct {
 	Reserved []ReservedSlotsApplyConfiguration `json:"reserved,omitempty"`
 	// weights: slots that one conversation of a channel takes, at most 16. Default: 1 for each channel. No rollout.
 	Weights []ChannelWeightApplyConfiguration `json:"weights,omitempty"`
-	// shifts in which members are offered conversations, in the desk's timeZone, at most 32: nothing is offered outside
-	// them, nor what would likely pass their end. Who is in no shift has no limits. Default: no shifts. No rollout.
+	// shifts, the roster, at most 32: members are offered nothing outside them, nor what would likely pass their end, and
+	// the seats that they schedule are compared with the required ones. Who is in no shift has no limits. Default: no
+	// shifts. No rollout.
 	Shifts []ShiftApplyConfiguration `json:"shifts,omitempty"`
+	// shrinkagePercent of the scheduled time in which people are not there, by illness, leave, training and unplanned
+	// breaks, 0 to 90: so many more seats must be scheduled than are required. What breaks of shifts say is not counted in.
+	// Default 30. No rollout.
+	ShrinkagePercent *int32 `json:"shrinkagePercent,omitempty"`
+	// shiftEndGrace: what a member still has so long after the end of the shift goes back to its place in the queue, with
+	// the whole dialogue, and the customer is told, 0s to 24h. Default: members finish what they have. No rollout.
+	ShiftEndGrace *apiv1alpha1.Duration `json:"shiftEndGrace,omitempty"`
+	// peaks that are announced, at most 64; floor and cap are seats that are asked for. Default: none. No rollout.
+	Peaks []PeakApplyConfiguration `json:"peaks,omitempty"`
+	// reserve: tiers of people who are called in when too few are there, in this order, at most 8. Default: none.
+	// No rollout.
+	Reserve []ReserveTierApplyConfiguration `json:"reserve,omitempty"`
 }
 
 // HumanSettingsApplyConfiguration constructs a declarative configuration of the HumanSettings type for use with
@@ -149,6 +162,48 @@ func (b *HumanSettingsApplyConfiguration) WithShifts(values ...*ShiftApplyConfig
 			panic("nil value passed to WithShifts")
 		}
 		b.Shifts = append(b.Shifts, *values[i])
+	}
+	return b
+}
+
+// WithShrinkagePercent sets the ShrinkagePercent field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ShrinkagePercent field is set to the value of the last call.
+func (b *HumanSettingsApplyConfiguration) WithShrinkagePercent(value int32) *HumanSettingsApplyConfiguration {
+	b.ShrinkagePercent = &value
+	return b
+}
+
+// WithShiftEndGrace sets the ShiftEndGrace field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ShiftEndGrace field is set to the value of the last call.
+func (b *HumanSettingsApplyConfiguration) WithShiftEndGrace(value apiv1alpha1.Duration) *HumanSettingsApplyConfiguration {
+	b.ShiftEndGrace = &value
+	return b
+}
+
+// WithPeaks adds the given value to the Peaks field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Peaks field.
+func (b *HumanSettingsApplyConfiguration) WithPeaks(values ...*PeakApplyConfiguration) *HumanSettingsApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithPeaks")
+		}
+		b.Peaks = append(b.Peaks, *values[i])
+	}
+	return b
+}
+
+// WithReserve adds the given value to the Reserve field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Reserve field.
+func (b *HumanSettingsApplyConfiguration) WithReserve(values ...*ReserveTierApplyConfiguration) *HumanSettingsApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithReserve")
+		}
+		b.Reserve = append(b.Reserve, *values[i])
 	}
 	return b
 }

@@ -9,7 +9,7 @@ import (
 // ShiftApplyConfiguration represents a declarative configuration of the Shift type for use
 // with apply.
 //
-// Shift is a time at which members of a pool work. The zone is the desk's.
+// Shift is a time at which members of a pool work.
 type ShiftApplyConfiguration struct {
 	// name of the shift, as reasons of decisions show it, for example "early". Required.
 	Name *apiv1alpha1.DNSLabel `json:"name,omitempty"`
@@ -22,6 +22,15 @@ type ShiftApplyConfiguration struct {
 	To *apiv1alpha1.EndOfPeriod `json:"to,omitempty"`
 	// members who work the shift, at most 500. Default: all members of the pool. No rollout.
 	Members []apiv1alpha1.DNSLabel `json:"members,omitempty"`
+	// timeZone of from, to and breaks, an IANA name such as Asia/Shanghai, for those who work elsewhere. Default: the desk's
+	// timeZone. No rollout.
+	TimeZone *string `json:"timeZone,omitempty"`
+	// seats that are planned for the shift, 1 to 10000: the roster counts so many, whoever they will be. Default: as many
+	// as the shift has members. No rollout.
+	Seats *int32 `json:"seats,omitempty"`
+	// breaks of the shift, at most 8: nothing is offered in them, nor what would likely pass their beginning. Default: none.
+	// No rollout.
+	Breaks []BreakApplyConfiguration `json:"breaks,omitempty"`
 }
 
 // ShiftApplyConfiguration constructs a declarative configuration of the Shift type for use with
@@ -70,6 +79,35 @@ func (b *ShiftApplyConfiguration) WithTo(value apiv1alpha1.EndOfPeriod) *ShiftAp
 func (b *ShiftApplyConfiguration) WithMembers(values ...apiv1alpha1.DNSLabel) *ShiftApplyConfiguration {
 	for i := range values {
 		b.Members = append(b.Members, values[i])
+	}
+	return b
+}
+
+// WithTimeZone sets the TimeZone field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TimeZone field is set to the value of the last call.
+func (b *ShiftApplyConfiguration) WithTimeZone(value string) *ShiftApplyConfiguration {
+	b.TimeZone = &value
+	return b
+}
+
+// WithSeats sets the Seats field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Seats field is set to the value of the last call.
+func (b *ShiftApplyConfiguration) WithSeats(value int32) *ShiftApplyConfiguration {
+	b.Seats = &value
+	return b
+}
+
+// WithBreaks adds the given value to the Breaks field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Breaks field.
+func (b *ShiftApplyConfiguration) WithBreaks(values ...*BreakApplyConfiguration) *ShiftApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithBreaks")
+		}
+		b.Breaks = append(b.Breaks, *values[i])
 	}
 	return b
 }
