@@ -82,6 +82,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options *Options, wake Wakers,
 		Now:         options.Clock(),
 		PoolChanged: func(k capacity.Key) { wake.Pool(k.Namespace, k.Name) },
 		DeskChanged: wake.Desk,
+		Logger:      log,
 	}
 	if options == nil {
 		l := &Link{Loop: capacity.New(loop)}
@@ -108,7 +109,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options *Options, wake Wakers,
 	s := server.New(server.Options{
 		Name: options.Name, Verifier: server.NewVerifier(discovery, time.Now), Desks: loop.Desks,
 		AccountOf: render.ServiceAccountName, Known: known(mgr.GetClient()), Leads: lead.leads,
-		Answer: l.answer(mgr.GetClient()), Certificate: l.keeper.Certificate,
+		Answer: l.answer(mgr.GetClient()), Recalled: l.Loop.Recalled, Certificate: l.keeper.Certificate,
 		Metrics: server.NewMetrics(registry, loop.Desks), Logger: log,
 	})
 	return l, errors.Join(
@@ -143,7 +144,8 @@ func known(cache client.Reader) func(namespace, desk string) bool {
 func (l *Link) answer(cache client.Reader) func(namespace, desk string) server.Answer {
 	return func(namespace, desk string) server.Answer {
 		revision, pools := l.Loop.Answer(namespace, desk)
-		return server.Answer{Revision: revision, Pools: pools, Document: func() (string, error) {
+		learned, recall := l.Loop.History(namespace, desk)
+		return server.Answer{Revision: revision, Pools: pools, Learned: learned, Recall: recall, Document: func() (string, error) {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 			defer cancel()
 			var c corev1.ConfigMap

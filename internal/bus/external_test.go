@@ -274,3 +274,41 @@ func TestProbeDurability(t *testing.T) {
 		http.DefaultClient.CloseIdleConnections()
 	}
 }
+
+// What managers learned is kept by a bus of somebody else's too, also in a log that an earlier release made, and
+// survives a kill of its server.
+func TestLearnedIsKeptByAnExternalBus(t *testing.T) {
+	e := newExternal(t, "always")
+	e.start(t)
+	s := testSubjects(t)
+	c := connect(t, e.endpoint(e.creds))
+	spec := SpecFor(s, 0, 64<<20)
+	earlier := spec
+	earlier.Subjects = []string{s.Conversations(), s.Decisions(), s.Claims(), s.Audit()}
+	if err := c.EnsureStream(t.Context(), earlier); err != nil {
+		t.Fatal(err)
+	}
+	l := c.Log(s.Stream())
+	mustAppend(t, l, s.Decisions(), "d", AppendOptions{})
+	within, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, _, err := l.Append(within, s.Learned("bots"), []byte("x"), AppendOptions{MsgID: "x"}); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("a log that does not know the subject says %v", err)
+	}
+	if err := c.EnsureStream(t.Context(), spec); err != nil {
+		t.Fatal(err)
+	}
+	mustAppend(t, l, s.Learned("bots"), "a week", AppendOptions{MsgID: "a"})
+	last := mustAppend(t, l, s.Learned("bots"), "two weeks", AppendOptions{MsgID: "b"})
+	if err := l.PurgeUpTo(t.Context(), s.Learned("bots"), last-1); err != nil {
+		t.Fatal(err)
+	}
+	e.kill(t)
+	e.start(t)
+	if diff := cmp.Diff([]string{"two weeks"}, readAll(t, l, s.AllLearned(), 0)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"d"}, readAll(t, l, s.Decisions(), 0)); diff != "" {
+		t.Error(diff)
+	}
+}

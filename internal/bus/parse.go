@@ -16,6 +16,7 @@ const (
 	KindDecisions
 	KindClaim
 	KindAudit
+	KindLearned
 	KindHeartbeat
 	KindIntent
 	KindOffer
@@ -35,6 +36,8 @@ type Subject struct {
 	// Channel and ContactToken of a claim. The raw id of a contact cannot be
 	// read back where the token is a hash.
 	Channel, ContactToken string
+	// Pool of what was learned.
+	Pool string
 	// Party and Who of a heartbeat, an intent or an offer.
 	Party Party
 	Who   string
@@ -81,6 +84,8 @@ func parseKind(kind string, tokens []string) (Subject, error) {
 		if len(tokens) == 1 && ValidID(tokens[0]) {
 			return Subject{Kind: KindLive, Conversation: tokens[0]}, nil
 		}
+	case "ln":
+		return parseLearned(tokens)
 	case "rq":
 		return parseRequest(tokens), nil
 	default:
@@ -114,6 +119,20 @@ func parseParty(kind Kind, tokens []string) (Subject, error) {
 		return Subject{}, fmt.Errorf("id has %d bytes, more than %d", len(who), MaxID)
 	}
 	return Subject{Kind: kind, Party: Party(tokens[0]), Who: who}, nil
+}
+
+func parseLearned(tokens []string) (Subject, error) {
+	if len(tokens) != 1 || !safe(tokens[0]) {
+		return Subject{}, nil
+	}
+	pool, err := unescapeToken(tokens[0])
+	if err != nil {
+		return Subject{}, err
+	}
+	if len(pool) > maxPoolName {
+		return Subject{}, fmt.Errorf("pool has %d bytes, more than %d", len(pool), maxPoolName)
+	}
+	return Subject{Kind: KindLearned, Pool: pool}, nil
 }
 
 func parseRequest(tokens []string) Subject {

@@ -51,7 +51,7 @@ func grantsFor(role runtimeconfig.Role, s Subjects) grants {
 	case runtimeconfig.RoleRouter:
 		return grants{
 			publish: append(readLog(s), purgeLog(s), s.AllMessages(), s.AllOwnership(), s.Decisions(), s.Claims(),
-				s.Offers("*"), s.AllLive(), s.Figures(), s.Leader(), s.Config(), s.Audit(),
+				s.Offers("*"), s.AllLive(), s.Figures(), s.Leader(), s.Config(), s.Audit(), s.AllLearned(),
 				s.Request(ServiceArchiveStatus)),
 			subscribe: []string{s.Conversations(), s.Decisions(), s.Claims(), s.Intents(), s.Heartbeats(),
 				s.Leader(), s.ConfigGet()},

@@ -98,6 +98,7 @@ func TestPermissions(t *testing.T) {
 		{s.Decisions(), set{rt}, set{rt}},
 		{s.Claim("web", "u1"), set{gw, rt}, set{rt}},
 		{s.Audit(), set{gw, rt, cs}, nil},
+		{s.Learned("bots"), set{rt}, nil},
 		{s.Heartbeat(PartyBot, "b"), set{bt}, set{rt}},
 		{s.Heartbeat(PartyAgent, "li"), set{cs}, set{rt}},
 		{s.Heartbeat(PartyCustomer, "u"), nil, set{rt}},
@@ -121,6 +122,7 @@ func TestPermissions(t *testing.T) {
 
 		{other.Messages("c1"), nil, nil},
 		{other.Decisions(), nil, nil},
+		{other.Learned("bots"), nil, nil},
 		{other.Config(), nil, nil},
 		{">", nil, nil},
 		{"*.shop.web_chat.>", nil, nil},

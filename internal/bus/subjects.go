@@ -91,7 +91,7 @@ func (s Subjects) Stream() string { return s.stream }
 
 // Stored lists the subjects of the stream.
 func (s Subjects) Stored() []string {
-	return []string{s.Conversations(), s.Decisions(), s.Claims(), s.Audit()}
+	return []string{s.Conversations(), s.Decisions(), s.Claims(), s.Audit(), s.AllLearned()}
 }
 
 // Messages of a conversation: what was said.
@@ -133,6 +133,20 @@ func (s Subjects) Claims() string { return "ct." + s.tail + ".*.*" }
 // Audit collects who did what. It is stored, so that nothing is lost while the
 // archive, which takes it from there, does not run.
 func (s Subjects) Audit() string { return "au." + s.tail }
+
+// Learned holds what the managers learned of a pool, in its last message. Writers purge the messages before it.
+func (s Subjects) Learned(pool string) string {
+	if pool == "" || len(pool) > maxPoolName {
+		panic(fmt.Sprintf("bus: pool %q has not 1 to %d bytes", pool, maxPoolName))
+	}
+	return "ln." + s.tail + "." + escapeToken(pool)
+}
+
+// AllLearned matches what was learned of all pools.
+func (s Subjects) AllLearned() string { return "ln." + s.tail + ".*" }
+
+// maxPoolName is the longest name that Kubernetes gives an object, in bytes.
+const maxPoolName = 253
 
 // Heartbeat of an agent, a bot worker or a person.
 func (s Subjects) Heartbeat(p Party, agent string) string { return s.party("hb", p, agent) }

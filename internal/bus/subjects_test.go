@@ -17,6 +17,7 @@ func TestSubjectNames(t *testing.T) {
 		{s.Decisions(), "dk.shop.web_chat"},
 		{s.Audit(), "au.shop.web_chat"},
 		{s.Claim("web", "u-1"), "ct.shop.web_chat.web.u-1"},
+		{s.Learned("bots.v2"), "ln.shop.web_chat.bots_2ev2"},
 		{s.Heartbeat(PartyBot, "bots-0"), "hb.shop.web_chat.bot.bots-0"},
 		{s.Intent(PartyAgent, "li.wei"), "in.shop.web_chat.agent.li_2ewei"},
 		{s.Offer(PartyAgent, "li_wei"), "of.shop.web_chat.agent.li_5fwei"},
@@ -52,7 +53,7 @@ func TestParseRefuses(t *testing.T) {
 	for _, subject := range []string{
 		"", "cv", "cv.shop", "cv.shop.web_chat", "cv.shop.web_chat.c1", "cv.shop.web_chat.c1.xyz", "cv.shop.web_chat.c1.msg.more",
 		"cv.shop.web_chat..msg", "cv.shop.web_chat.*.msg", "cv.shop.web_chat.>", "cv.shop.web_chat2.c1.msg", "cv.other.web_chat.c1.msg",
-		"xx.shop.web_chat", "dk.shop.web_chat.more", "cf.shop.web_chat.set", "rq.shop.web_chat.knowledge", "rq.shop.web_chat.other.search",
+		"xx.shop.web_chat", "ln.shop.web_chat", "ln.shop.web_chat.a.b", "ln.shop.web_chat.a_", "ln.shop.web_chat." + strings.Repeat("a", 254), "dk.shop.web_chat.more", "cf.shop.web_chat.set", "rq.shop.web_chat.knowledge", "rq.shop.web_chat.other.search",
 		"in.shop.web_chat.agent", "in.shop.web_chat.nobody.x", "in.shop.web_chat.agent.a_", "in.shop.web_chat.agent.a_zz",
 		"in.shop.web_chat.agent.a_41", "in.shop.web_chat.agent.a_2E", "ct.shop.web_chat.web", "ct.shop.web_chat.we b.x",
 	} {
@@ -81,6 +82,7 @@ func (r reference) subject(t *rapid.T) string {
 		KindDecisions: s.Decisions,
 		KindClaim:     func() string { return s.Claim(w.Channel, r.rawContact) },
 		KindAudit:     s.Audit,
+		KindLearned:   func() string { return s.Learned(w.Pool) },
 		KindHeartbeat: func() string { return s.Heartbeat(w.Party, w.Who) },
 		KindIntent:    func() string { return s.Intent(w.Party, w.Who) },
 		KindOffer:     func() string { return s.Offer(w.Party, w.Who) },
@@ -105,6 +107,8 @@ func drawReference(t *rapid.T, label string) reference {
 	switch r.want.Kind {
 	case KindMessages, KindOwnership, KindLive:
 		r.want.Conversation = token.Draw(t, label+" conversation")
+	case KindLearned:
+		r.want.Pool = anything.Draw(t, label+" pool")
 	case KindClaim:
 		r.want.Channel = token.Draw(t, label+" channel")
 		r.rawContact = anything.Draw(t, label+" contact")

@@ -171,7 +171,7 @@ func TestFiguresOfADeskAreMetrics(t *testing.T) {
 	w.says(report)
 	is := func(what, want string) {
 		t.Helper()
-		if err := testutil.CollectAndCompare(c, strings.NewReader(want)); err != nil {
+		if err := testutil.CollectAndCompare(c, strings.NewReader(want+noHistory)); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -212,3 +212,13 @@ deskfleet_desk_waiting{desk="web",namespace="shop",queue="general"} 2
 deskfleet_desk_linked{desk="web",namespace="shop"} 0
 `)
 }
+
+// noHistory is of a loop to which nothing was given back and that has handed nothing over.
+const noHistory = `
+# HELP deskfleet_scaling_history_total What became of what was learned of pools, by result: handed to the desk to keep, recalled from it, none kept there, discarded as it could not be read.
+# TYPE deskfleet_scaling_history_total counter
+deskfleet_scaling_history_total{result="discarded"} 0
+deskfleet_scaling_history_total{result="handed"} 0
+deskfleet_scaling_history_total{result="none"} 0
+deskfleet_scaling_history_total{result="recalled"} 0
+`

@@ -11,7 +11,8 @@
 // told when what customers see of it is worth a look: whether it reports, what
 // fills up, and figures that changed, at most twice a minute.
 //
-// The loop holds nothing that cannot be lost: a manager that takes the lead finds
-// the workers in the cluster and takes them for needed, until the figures of a
-// minute say otherwise.
+// What was learned of a pool is kept by its desk, and recalled by a manager that
+// takes the lead. The loop holds nothing else that cannot be lost: such a manager
+// finds the workers in the cluster and takes them for needed, until the figures of
+// a minute say otherwise.
 package capacity

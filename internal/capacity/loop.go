@@ -2,6 +2,7 @@ package capacity
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -28,6 +29,8 @@ type Options struct {
 	// are worth it, or it runs a configuration that is none of ours and counts as newer. They must not block.
 	PoolChanged func(Key)
 	DeskChanged func(namespace, desk string)
+	// Logger; slog.Default if nil.
+	Logger *slog.Logger
 }
 
 // Loop decides about all pools. Make it with [New]; it is safe for concurrent use.
@@ -37,6 +40,8 @@ type Loop struct {
 	mu    sync.Mutex
 	pools map[Key]*entry
 	desks map[server.Key]*desk
+	// histories counts what became of what was learned, by result.
+	histories map[string]uint64
 }
 
 // Configuration of a desk.
@@ -49,7 +54,10 @@ type Configuration struct {
 
 // New makes a loop.
 func New(o Options) *Loop {
-	return &Loop{o: o, pools: map[Key]*entry{}, desks: map[server.Key]*desk{}}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return &Loop{o: o, pools: map[Key]*entry{}, desks: map[server.Key]*desk{}, histories: map[string]uint64{}}
 }
 
 // Linked says whether desks can report at all.

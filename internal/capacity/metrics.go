@@ -11,6 +11,7 @@ type collector struct {
 	loop                                        *Loop
 	linked, waiting, oldest, agents, space, lag *prometheus.Desc
 	level, abandoned, expected                  *prometheus.Desc
+	history                                     *prometheus.Desc
 	pools                                       *poolMetrics
 }
 
@@ -21,7 +22,10 @@ func NewCollector(l *Loop) prometheus.Collector {
 		return prometheus.NewDesc("deskfleet_desk_"+name, help, append([]string{"namespace", "desk"}, labels...), nil)
 	}
 	return &collector{
-		loop:    l,
+		loop: l,
+		history: prometheus.NewDesc("deskfleet_scaling_history_total",
+			"What became of what was learned of pools, by result: handed to the desk to keep, recalled from it, none kept there, discarded as it could not be read.",
+			[]string{"result"}, nil),
 		pools:   newPoolMetrics(),
 		linked:  describe("linked", "1 while a desk reports figures over the link, else 0."),
 		waiting: describe("waiting", "Conversations that wait, by queue.", "queue"),
@@ -38,7 +42,7 @@ func NewCollector(l *Loop) prometheus.Collector {
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.linked, c.waiting, c.oldest, c.level, c.abandoned, c.expected, c.agents, c.space, c.lag} {
+	for _, d := range []*prometheus.Desc{c.linked, c.waiting, c.oldest, c.level, c.abandoned, c.expected, c.agents, c.space, c.lag, c.history} {
 		ch <- d
 	}
 	c.pools.describe(ch)
@@ -46,6 +50,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	c.collectHistories(ch)
 	for key, pools := range c.loop.decisions() {
 		for pool, d := range pools {
 			c.pools.collect(ch, key, pool, d)
@@ -90,5 +95,11 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		if v.ArchiveLag != nil {
 			gauge(c.lag, v.ArchiveLag.Seconds)
 		}
+	}
+}
+
+func (c *collector) collectHistories(ch chan<- prometheus.Metric) {
+	for result, n := range c.loop.historyCounts() {
+		ch <- prometheus.MustNewConstMetric(c.history, prometheus.CounterValue, float64(n), result)
 	}
 }

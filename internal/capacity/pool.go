@@ -85,6 +85,7 @@ type entry struct {
 	seeded  bool
 	leaving []string
 	flow    flow
+	history history
 	// since is when the pool came into the table, heard when its desk last reported about it.
 	since, heard time.Time
 	// told is the view that the controller was last told of, at toldAt.

@@ -32,7 +32,7 @@ const (
 
 // Bounds of a report. They are beyond every desk that the API's schema allows.
 const (
-	MaxReportBytes = 512 << 10
+	MaxReportBytes = 768 << 10
 	MaxReplyBytes  = 4 << 20
 	maxQueues      = 256
 	maxPools       = 512
@@ -73,6 +73,9 @@ type Report struct {
 	ArchiveLag *Lag `json:"archiveLag,omitempty"`
 	// Webhooks that somebody has to look at; nil while the router does not know.
 	Webhooks *Webhooks `json:"webhooks,omitempty"`
+	// Learned is what the desk keeps of the pools that the manager's last reply recalls, by name; empty of one of which
+	// nothing is kept.
+	Learned map[string][]byte `json:"learned,omitempty"`
 }
 
 // Lag of an archive.
@@ -155,6 +158,10 @@ type Reply struct {
 	Document string `json:"document,omitempty"`
 	// Pools by name: what each pool of bots is to do. A pool that is not named keeps what it does.
 	Pools map[string]Wanted `json:"pools,omitempty"`
+	// Learned is what the manager learned of pools, by name: the desk keeps it in place of what it was given before.
+	Learned map[string][]byte `json:"learned,omitempty"`
+	// Recall names pools of which the manager knows nothing and wants to have back what the desk keeps.
+	Recall []string `json:"recall,omitempty"`
 }
 
 // Wanted is what a pool of bots is to do.
@@ -235,7 +242,7 @@ func (r *Report) validateDesk() error {
 	if err := r.Webhooks.validate(); err != nil {
 		return fmt.Errorf("webhooks.%w", err)
 	}
-	return nil
+	return r.validateLearned()
 }
 
 func (q *Queue) validate() error {

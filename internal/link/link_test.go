@@ -122,6 +122,9 @@ func TestFiguresOfTheDeskThatCannotBe(t *testing.T) {
 		"pools[0].flow.waitedSeconds is -1":                   func(r *link.Report) { r.Pools[0].Flow.WaitedSeconds = -1 },
 		"webhooks.troubled[0].name has 0 bytes":               func(r *link.Report) { r.Webhooks.Troubled[0].Name = "" },
 		"since is 2028-01-15T08:00:00Z, and at is 2027-01-15": func(r *link.Report) { r.Since = time.Date(2028, 1, 15, 8, 0, 0, 0, time.UTC) },
+		"learned has 3 pools: send at most 2":                 func(r *link.Report) { r.Learned = map[string][]byte{"a": nil, "b": nil, "c": nil} },
+		"learned: name has 0 bytes":                           func(r *link.Report) { r.Learned = map[string][]byte{"": nil} },
+		"learned.a has 65537 bytes: send at most 65536":       func(r *link.Report) { r.Learned = map[string][]byte{"a": make([]byte, 65537)} },
 		"bus has -1 of 10 bytes free: send":                   func(r *link.Report) { r.Bus.FreeBytes = -1 },
 	} {
 		r := newReport()

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/deskfleet/deskfleet/internal/bus"
+	"github.com/deskfleet/deskfleet/internal/capacity"
 	"github.com/deskfleet/deskfleet/internal/link"
 	"github.com/deskfleet/deskfleet/internal/link/linktest"
 	"github.com/deskfleet/deskfleet/internal/link/server"
@@ -29,21 +30,35 @@ type manager struct {
 
 	mu     sync.Mutex
 	answer server.Answer
+	// began is when it began to lead. loop decides in place of answer; nil for answer.
+	began time.Time
+	loop  *capacity.Loop
 }
 
 func newTestManager(t *testing.T) *manager {
 	t.Helper()
-	m := &manager{cluster: linktest.NewCluster(t), desks: server.NewDesks(time.Now)}
-	began := time.Now()
+	m := &manager{cluster: linktest.NewCluster(t), desks: server.NewDesks(time.Now), began: time.Now()}
+	m.serve(t)
+	return m
+}
+
+// serve takes reports until the test ends.
+func (m *manager) serve(t *testing.T) {
+	t.Helper()
 	s := server.New(server.Options{
 		Name: "manager-0", Verifier: server.NewVerifier(m.cluster, time.Now), Desks: m.desks,
 		AccountOf: func(desk string) string { return desk + "-desk" },
 		Known:     func(string, string) bool { return true },
-		Leads:     func() (time.Time, bool) { return began, true },
-		Answer: func(string, string) server.Answer {
+		Leads: func() (time.Time, bool) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
-			return m.answer
+			return m.began, true
+		},
+		Answer: m.answerTo,
+		Recalled: func(namespace, desk string, learned map[string][]byte) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.loop.Recalled(namespace, desk, learned)
 		},
 		Certificate: m.cluster.Certificate, Logger: slog.New(slog.DiscardHandler),
 	})
@@ -61,7 +76,35 @@ func newTestManager(t *testing.T) *manager {
 			t.Error(err)
 		}
 	})
-	return m
+}
+
+func (m *manager) answerTo(namespace, desk string) server.Answer {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.loop == nil {
+		return m.answer
+	}
+	_, pools := m.loop.Answer(namespace, desk)
+	learned, recall := m.loop.History(namespace, desk)
+	return server.Answer{Pools: pools, Learned: learned, Recall: recall}
+}
+
+// link of a router to the manager.
+func (m *manager) link(t *testing.T, d *desk, store *runtimeconfig.Store) *Link {
+	t.Helper()
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte(m.cluster.Token(d.doc.Namespace, d.doc.Desk+"-desk", linktest.Claims{})), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return &Link{
+		TokenFile: token, Store: store,
+		find: func(context.Context, string) ([]netip.Addr, error) {
+			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
+		},
+		dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, m.address)
+		},
+	}
 }
 
 func (m *manager) wants(a server.Answer) {
@@ -76,22 +119,10 @@ func TestRouterReportsAndObeys(t *testing.T) {
 	d, m := newDesk(t), newTestManager(t)
 	d.doc.Generation = 1
 	d.doc.Link = &runtimeconfig.Link{Host: linktest.Host, Port: link.Port, CA: m.cluster.CA()}
-	token := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(token, []byte(m.cluster.Token(d.doc.Namespace, d.doc.Desk+"-desk", linktest.Claims{})), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	store := configOf(t, d.doc)
 	r := d.startRouter("router-0", func(o *Options) {
 		o.Config = store
-		o.Link = &Link{
-			TokenFile: token, Store: store,
-			find: func(context.Context, string) ([]netip.Addr, error) {
-				return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
-			},
-			dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
-				return (&net.Dialer{}).DialContext(ctx, network, m.address)
-			},
-		}
+		o.Link = m.link(t, d, store)
 	})
 	other := configOf(t, d.doc) // of another role, which follows the bus
 	role, err := (&overbus.Dialer{Inner: d.server, Store: other, Logger: quiet(t)}).Dial(d.ctx, bus.ClientOptions{Name: "role", Logger: quiet(t)})

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +15,7 @@ type Metrics struct {
 	decisions *prometheus.CounterVec
 	rebuilds  prometheus.Counter
 	dropped   prometheus.Counter
+	learned   *prometheus.CounterVec
 	wait      prometheus.Histogram
 	waiting   *prometheus.GaugeVec
 	progress  *prometheus.GaugeVec
@@ -51,6 +53,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		dropped: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "deskfleet_router_dropped_inputs_total", Help: "Requests and heartbeats that were dropped because the router could not keep up.",
 		}),
+		learned: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "deskfleet_router_learned_total", Help: "Times that a manager gave what it learned of a pool to keep, by whether it is kept.",
+		}, []string{"kept"}),
 		wait: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "deskfleet_router_wait_seconds", Help: "Time from arrival in a queue until a bot or a person had the conversation.",
 			Buckets: waitBuckets,
@@ -67,8 +72,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m.level = gauge("deskfleet_queue_service_level_ratio", "Share of the last five minutes' conversations that were answered in time, by queue.", "queue")
 	m.expected = gauge("deskfleet_queue_expected_wait_seconds", "Expected wait of who comes now, by queue; missing while nothing tells.", "queue")
 	m.overflow = gauge("deskfleet_queue_overflow_steps", "Steps of the degradation ladder that apply, by queue.", "queue")
-	reg.MustRegister(m.leading, m.decisions, m.rebuilds, m.dropped, m.wait, m.waiting, m.progress, m.agents, m.slots, m.used,
+	reg.MustRegister(m.leading, m.decisions, m.rebuilds, m.dropped, m.learned, m.wait, m.waiting, m.progress, m.agents, m.slots, m.used,
 		m.offers, m.level, m.expected, m.overflow)
+	for _, kept := range []string{"true", "false"} {
+		m.learned.WithLabelValues(kept) // from the beginning: a series that begins at 1 hides its first rise
+	}
 	m.registerService(reg)
 	return m
 }
@@ -214,5 +222,11 @@ func (m *Metrics) served(q *protocol.QueueFigures, now time.Time) {
 	if q.ServiceLevelOf > 0 {
 		m.level.WithLabelValues(q.Name).Set(q.ServiceLevelPercent / 100)
 		m.given.WithLabelValues(q.Name).Set(q.AbandonedPercent / 100)
+	}
+}
+
+func (m *Metrics) learnedStored(kept bool) {
+	if m != nil {
+		m.learned.WithLabelValues(strconv.FormatBool(kept)).Inc()
 	}
 }

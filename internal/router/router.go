@@ -90,6 +90,7 @@ type Router struct {
 	// link is nil without managers.
 	link    *linkclient.Client
 	storage storage
+	learned *learned
 
 	mu       sync.Mutex
 	status   Status
@@ -144,6 +145,7 @@ func New(opts Options) (*Router, error) {
 		storage: storage{due: make(chan struct{}, 1)},
 	}
 	r.log = opts.Logger.With("router", r.instance)
+	r.learned = newLearned(r)
 	if err := r.configure(config); err != nil {
 		return nil, fmt.Errorf("router: %w", err)
 	}
@@ -227,6 +229,7 @@ func (r *Router) Run(ctx context.Context) error {
 		return ended(ctx, err)
 	}
 	defer r.startStorage(ctx, conn)()
+	defer r.startLearned(ctx, conn)()
 	var pause time.Duration
 	updates := r.opts.Config.Watch(ctx)
 	for {

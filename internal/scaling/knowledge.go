@@ -161,5 +161,22 @@ func (k *Knowledge) UnmarshalBinary(from []byte) error {
 	return nil
 }
 
+// join adds what was known before. Of durations and patience whichever rests on more is kept: the two may have seen the same.
+func (k *Knowledge) join(former *Knowledge) {
+	k.history.Merge(former.history)
+	if k.forecast != nil {
+		k.forecast.Refresh()
+	}
+	if former.handle.Weight() > k.handle.Weight() {
+		k.handle = former.handle
+	}
+	if former.cold.Weight() > k.cold.Weight() {
+		k.cold = former.cold
+	}
+	if former.hangUps > k.hangUps {
+		k.hangUps, k.waited = former.hangUps, former.waited
+	}
+}
+
 // Learn takes in how long a conversation lasted, in seconds, that was found elsewhere than in figures, such as in the archive.
 func (k *Knowledge) Learn(seconds float64) { k.handle.Observe(seconds, 1) }

@@ -78,5 +78,20 @@ func NewMemory(k *Knowledge) *Memory { return &Memory{knowledge: k} }
 // Knowledge that was learned; nil before the first figures with a flow.
 func (m *Memory) Knowledge() *Knowledge { return m.knowledge }
 
+// Recall takes back what was learned of the pool before, as [Knowledge.MarshalBinary] stored it, and keeps what was
+// learned since. An error says that the bytes cannot be read; nothing has changed then.
+func (m *Memory) Recall(stored []byte) error {
+	former := NewKnowledge()
+	if err := former.UnmarshalBinary(stored); err != nil {
+		return err
+	}
+	if m.knowledge == nil {
+		m.knowledge = former
+		return nil
+	}
+	m.knowledge.join(former)
+	return nil
+}
+
 // Forget what was decided, but not what was learned: the next decision takes the workers that it finds for needed.
 func (m *Memory) Forget() { *m = Memory{knowledge: m.knowledge} }

@@ -36,6 +36,8 @@ type Options struct {
 	TokenFile string
 	// OnWanted gets what the leading manager wants of the pools, with each reply. It must not block.
 	OnWanted func(map[string]link.Wanted)
+	// Keeper keeps at the desk what managers learn of its pools; nil for nobody, and then managers learn anew.
+	Keeper Keeper
 	// Lookup resolves a host name; nil for the system's resolver.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 	// Dial connects to a manager's address; nil for TCP.
@@ -58,6 +60,8 @@ type Client struct {
 	refused string
 	// ruling is when the manager began to lead whose word counts, heard when it last said so.
 	ruling, heard time.Time
+	// work is what reads beside the posters.
+	work sync.WaitGroup
 }
 
 // New makes a client.
@@ -99,6 +103,7 @@ func (c *Client) latest() (*link.Report, <-chan struct{}) {
 func (c *Client) Run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
+	defer c.work.Wait()
 	defer wg.Wait()
 	defer cancel()
 
@@ -183,8 +188,8 @@ func (c *Client) refuse(revision string) {
 	c.refused = revision
 }
 
-// take acts on the reply of a manager.
-func (c *Client) take(ctx context.Context, reply *link.Reply) {
+// take acts on the reply of a poster's manager.
+func (c *Client) take(ctx context.Context, p *poster, reply *link.Reply) {
 	if !reply.Leads || !c.rules(reply.Since) {
 		return
 	}
@@ -200,6 +205,9 @@ func (c *Client) take(ctx context.Context, reply *link.Reply) {
 	}
 	if c.o.OnWanted != nil && len(reply.Pools) > 0 {
 		c.o.OnWanted(reply.Pools)
+	}
+	if c.o.Keeper != nil {
+		c.keep(ctx, p, reply)
 	}
 }
 

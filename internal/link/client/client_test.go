@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -268,6 +270,69 @@ func TestMissingTokenIsNamed(t *testing.T) {
 		d.run(30, rising)
 		if m.reports() != 0 || strings.Count(log.String(), "mount the projected ServiceAccount token") != 1 {
 			t.Errorf("the log says %s", log.String())
+		}
+	})
+}
+
+// keeper is what a desk keeps.
+type keeper struct {
+	mu    sync.Mutex
+	kept  map[string][]byte
+	reads int
+	fails error
+}
+
+func (k *keeper) Keep(learned map[string][]byte) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	maps.Copy(k.kept, learned)
+}
+
+func (k *keeper) Kept(_ context.Context, pools []string) (map[string][]byte, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.reads++
+	kept := map[string][]byte{}
+	for _, p := range pools {
+		kept[p] = append([]byte{}, k.kept[p]...)
+	}
+	return kept, k.fails
+}
+
+// What the leader recalls it gets, within a moment, alone and once; what it learned is kept.
+func TestLearnedTravelsBothWays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		first := n.start("10.0.0.1", nil)
+		standby := n.start("10.0.0.2", nil)
+		first.lead(time.Now(), server.Answer{Recall: []string{"bots", "more"}})
+		k := &keeper{kept: map[string][]byte{"bots": []byte("two weeks")}}
+		k.fails = errors.New("the bus is away")
+		d := n.deskKeeping(k)
+		d.run(5, still)
+		if first.recalled != nil {
+			t.Fatalf("%q came back from a bus that is away", first.recalled)
+		}
+		k.fails = nil
+		d.run(6, still)
+		if string(first.recalled["bots"]) != "two weeks" || first.recalled["more"] == nil || len(first.recalled["more"]) > 0 || standby.recalled != nil {
+			t.Errorf("the leader got %q, the other one %q", first.recalled, standby.recalled)
+		}
+		if last, _ := first.desks.Last(key); last.Learned != nil {
+			t.Error("it is kept with the report")
+		}
+		first.lead(time.Now(), server.Answer{Learned: map[string][]byte{"bots": []byte("three weeks")}})
+		before := k.reads
+		d.run(10, still)
+		if string(k.kept["bots"]) != "three weeks" || k.reads != before {
+			t.Errorf("%q is kept, after %d readings that nobody asked for", k.kept["bots"], k.reads-before)
+		}
+		// A manager that asks for ever is answered, and not in a tight loop.
+		first.lead(time.Now(), server.Answer{Recall: []string{"bots"}})
+		sent := first.reports()
+		d.run(20, still)
+		if posts := first.reports() - sent; posts < 10 || posts > 85 {
+			t.Errorf("%d posts in 20 s to a manager that asks for ever", posts)
 		}
 	})
 }

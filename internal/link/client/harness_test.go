@@ -51,6 +51,8 @@ type manager struct {
 	since  time.Time
 	answer server.Answer
 	calls  int
+	// recalled is what came back last.
+	recalled map[string][]byte
 }
 
 func newNetwork(t *testing.T) *network {
@@ -75,6 +77,11 @@ func (n *network) start(address string, change func(*manager)) *manager {
 			defer m.mu.Unlock()
 			m.calls++
 			return m.answer
+		},
+		Recalled: func(_, _ string, learned map[string][]byte) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.recalled = learned
 		},
 		Certificate: cluster.Certificate, Logger: slog.New(slog.DiscardHandler),
 	})
@@ -198,7 +205,17 @@ func (n *network) desk() *desk {
 	return n.deskWith(n.managersOf, slog.DiscardHandler)
 }
 
+func (n *network) deskKeeping(k client.Keeper) *desk {
+	n.t.Helper()
+	return n.deskThat(n.managersOf, slog.DiscardHandler, k)
+}
+
 func (n *network) deskWith(change func(*runtimeconfig.Document), log slog.Handler) *desk {
+	n.t.Helper()
+	return n.deskThat(change, log, nil)
+}
+
+func (n *network) deskThat(change func(*runtimeconfig.Document), log slog.Handler, k client.Keeper) *desk {
 	n.t.Helper()
 	store, err := runtimeconfig.NewStore(document(n.t, change))
 	if err != nil {
@@ -207,7 +224,7 @@ func (n *network) deskWith(change func(*runtimeconfig.Document), log slog.Handle
 	d := &desk{store: store, token: filepath.Join(n.t.TempDir(), "token")}
 	n.write(d, n.cluster.Token("shop", "web-desk", linktest.Claims{Expiry: time.Now().Add(24 * time.Hour)}))
 	d.Client = client.New(client.Options{
-		Config: store, TokenFile: d.token, Lookup: n.resolve, Dial: n.dial, Logger: slog.New(log),
+		Config: store, TokenFile: d.token, Lookup: n.resolve, Dial: n.dial, Logger: slog.New(log), Keeper: k,
 		OnWanted: func(wanted map[string]link.Wanted) {
 			d.mu.Lock()
 			defer d.mu.Unlock()

@@ -21,6 +21,9 @@ import (
 	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
 )
 
+// backAfter so long a manager gets what it recalled: soon, as it decides without it, and never in a tight loop.
+const backAfter = link.OnChange / 4
+
 // poster posts to one manager.
 type poster struct {
 	client   *Client
@@ -30,6 +33,9 @@ type poster struct {
 
 	posted  *link.Report // the last report that arrived
 	failing bool
+	// reading says that what the manager recalled is being read, back is what was read. Both are the client's to lock.
+	reading bool
+	back    map[string][]byte
 }
 
 func newPoster(c *Client, managers runtimeconfig.Link, address netip.Addr) *poster {
@@ -93,7 +99,10 @@ func (p *poster) due(report *link.Report, last time.Time, pause time.Duration) t
 		return 0
 	}
 	wait := link.Idle
-	if p.posted == nil || !report.Same(p.posted) {
+	switch {
+	case p.givesBack():
+		wait = backAfter
+	case p.posted == nil || !report.Same(p.posted):
 		wait = link.OnChange
 	}
 	return max(0, max(wait, pause)-time.Since(last))
@@ -128,6 +137,7 @@ func (p *poster) post(ctx context.Context, report *link.Report) error {
 	sent.Seq, sent.Refused = p.client.number()
 	sent.Namespace, sent.Desk = snapshot.Document.Namespace, snapshot.Document.Desk
 	sent.Revision, sent.Generation = snapshot.Revision, snapshot.Document.Generation
+	sent.Learned = p.giveBack()
 	body, err := json.Marshal(&sent)
 	if err != nil {
 		return fmt.Errorf("encode the report: %w", err)
@@ -150,7 +160,7 @@ func (p *poster) post(ctx context.Context, report *link.Report) error {
 	}
 	p.posted = report
 	p.client.o.Metrics.arrived(reply.Leads)
-	p.client.take(ctx, reply)
+	p.client.take(ctx, p, reply)
 	return nil
 }
 

@@ -39,6 +39,9 @@ type Answer struct {
 	Document func() (string, error)
 	// Pools by name.
 	Pools map[string]link.Wanted
+	// Learned is what the desk is to keep of its pools, Recall names those of which it is to give back what it keeps.
+	Learned map[string][]byte
+	Recall  []string
 }
 
 // Options of a server.
@@ -57,6 +60,8 @@ type Options struct {
 	Leads func() (since time.Time, leads bool)
 	// Answer says what the leading manager wants of a desk.
 	Answer func(namespace, desk string) Answer
+	// Recalled gets what a desk gives back of its pools, before it is answered, while this manager leads. Nil for nobody.
+	Recalled func(namespace, desk string, learned map[string][]byte)
 	// Certificate to serve with.
 	Certificate func() (*tls.Certificate, error)
 	// Metrics may be nil.
@@ -166,8 +171,11 @@ func (s *Server) take(w http.ResponseWriter, request *http.Request) (*link.Reply
 			fmt.Sprintf("the report is of desk %s of namespace %s and came for desk %s of namespace %s", report.Desk, report.Namespace, key.Desk, key.Namespace),
 			"report for the desk that the pod belongs to"}
 	}
+	// It is for the leader alone and large: whoever keeps reports must not keep it.
+	learned := report.Learned
+	report.Learned = nil
 	s.o.Desks.keep(report)
-	return s.reply(request.Context(), report), nil
+	return s.reply(request.Context(), report, learned), nil
 }
 
 func (s *Server) authenticate(request *http.Request) (Identity, *refusal) {
@@ -204,15 +212,18 @@ func decode(w http.ResponseWriter, request *http.Request) (*link.Report, *refusa
 	return &report, nil
 }
 
-func (s *Server) reply(ctx context.Context, report *link.Report) *link.Reply {
+func (s *Server) reply(ctx context.Context, report *link.Report, learned map[string][]byte) *link.Reply {
 	reply := &link.Reply{V: link.Version, Manager: s.o.Name}
 	since, leads := s.o.Leads()
 	if !leads {
 		return reply
 	}
 	reply.Leads, reply.Since = true, since
+	if len(learned) > 0 && s.o.Recalled != nil {
+		s.o.Recalled(report.Namespace, report.Desk, learned)
+	}
 	answer := s.o.Answer(report.Namespace, report.Desk)
-	reply.Revision, reply.Pools = answer.Revision, answer.Pools
+	reply.Revision, reply.Pools, reply.Learned, reply.Recall = answer.Revision, answer.Pools, answer.Learned, answer.Recall
 	if answer.Document == nil {
 		return reply
 	}

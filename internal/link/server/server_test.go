@@ -169,7 +169,7 @@ func TestRefusedReports(t *testing.T) {
 				r.Pools[0].Workers[i].Name = "w"
 			}
 		}), 400, "malformed", "8193 workers"},
-		"too many bytes": {link.Path("shop", "web"), good, []byte(`{"v":1,"desk":"` + strings.Repeat("a", link.MaxReportBytes) + `"}`), 413, "malformed", "more than 524288 bytes"},
+		"too many bytes": {link.Path("shop", "web"), good, []byte(`{"v":1,"desk":"` + strings.Repeat("a", link.MaxReportBytes) + `"}`), 413, "malformed", "more than 786432 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m.clock.pass(time.Minute) // each has its own share of the limit
