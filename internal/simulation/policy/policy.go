@@ -146,27 +146,22 @@ func Sweep(s *world.Scenario) []world.Result {
 
 // Run lets our policy decide: the very package that ships, as the loop of the operator calls it.
 func (o Ours) Run(s *world.Scenario) world.Result {
-	w := world.New(s, First(s))
-	w.Pack = true
-	r := &runner{o: o, s: s, w: w, wanted: First(s), settings: scaling.Settings{
+	l := Loop{First: First(s), Deadline: o.Deadline, Tick: o.Tick, Memory: scaling.NewMemory(Learned(s)), Settings: scaling.Settings{
 		Concurrency: s.Slots, Min: 1, Max: s.Max, Objective: o.Objective, Forecast: o.Forecast, Hold: o.Hold, MaxPercentPerMinute: o.Percent,
+		Calendar: forecast.Calendar{Location: s.Start.Location()},
 	}}
 	for _, p := range s.Peaks {
-		r.settings.Peaks = append(r.settings.Peaks, scaling.Peak{
-			Name: p.Name, Start: r.at(p.From), End: r.at(p.To), Multiplier: p.Multiplier,
+		l.Settings.Peaks = append(l.Settings.Peaks, scaling.Peak{
+			Name: p.Name, Start: s.At(p.From), End: s.At(p.To), Multiplier: p.Multiplier,
 		})
 	}
-	r.memory = scaling.NewMemory(learned(s))
-	for at := 0.0; at < s.Seconds; at += o.Tick {
-		w.Run(at)
-		r.tick(at)
-	}
-	w.Run(s.Seconds)
+	w := world.New(s, l.First)
+	l.Run(w)
 	return w.Result(o.Name)
 }
 
-// learned is what a pool that has run for a while has stored.
-func learned(s *world.Scenario) *scaling.Knowledge {
+// Learned is what a pool that has run for a while has stored.
+func Learned(s *world.Scenario) *scaling.Knowledge {
 	k := scaling.NewKnowledge()
 	begin := s.Start.Add(-time.Duration(len(s.History)) * forecast.BinLength)
 	for i, n := range s.History {
@@ -177,146 +172,4 @@ func learned(s *world.Scenario) *scaling.Knowledge {
 		k.Learn(seconds)
 	}
 	return k
-}
-
-type runner struct {
-	o        Ours
-	s        *world.Scenario
-	w        *world.World
-	settings scaling.Settings
-	memory   *scaling.Memory
-	wanted   int
-	last     scaling.Figures
-	late     []scaling.Figures
-}
-
-func (r *runner) at(seconds float64) time.Time {
-	return r.s.Start.Add(time.Duration(seconds * float64(time.Second)))
-}
-
-func (r *runner) tick(now float64) {
-	if r.s.Fault(world.Restart, now) != nil {
-		r.restart()
-	}
-	r.w.Release(r.o.Deadline)
-	figures := r.report(now)
-	d := scaling.Decide(&scaling.Input{
-		Now: r.at(now), Settings: r.settings, Figures: figures, Current: r.wanted, Running: len(r.w.Pods()),
-	}, r.memory)
-	r.wanted = d.Workers
-	r.act()
-}
-
-// restart is a leader that begins with what the one before stored.
-func (r *runner) restart() {
-	stored, err := r.memory.Knowledge().MarshalBinary()
-	if err != nil {
-		panic(err)
-	}
-	k := scaling.NewKnowledge()
-	if err := k.UnmarshalBinary(stored); err != nil {
-		panic(err)
-	}
-	r.memory = scaling.NewMemory(k)
-}
-
-// report is what the desk tells, subject to faults.
-func (r *runner) report(now float64) scaling.Figures {
-	f := r.figures(now)
-	switch {
-	case r.s.Fault(world.Missing, now) != nil:
-		return r.last
-	case r.s.Fault(world.Zero, now) != nil:
-		return scaling.Figures{At: f.At, Flow: &scaling.Flow{}}
-	}
-	r.late = append(r.late, f)
-	if fault := r.s.Fault(world.Late, now); fault != nil {
-		limit := r.at(now - fault.By)
-		for len(r.late) > 1 && !r.late[1].At.After(limit) {
-			r.late = r.late[1:]
-		}
-		f = r.late[0]
-		f.At = r.at(now) // whoever is late does not say so
-		r.last = f
-		return f
-	}
-	r.late = r.late[len(r.late)-1:]
-	r.last = f
-	return f
-}
-
-// ageBounds group the ages of conversations, as a desk would send them.
-var ageBounds = func() (b []float64) {
-	for x := 5.0; x < 20000; x *= 1.35 {
-		b = append(b, x)
-	}
-	return append(b, math.Inf(1))
-}()
-
-func (r *runner) figures(now float64) scaling.Figures {
-	f := scaling.Figures{At: r.at(now), Waiting: r.w.Waiting(), InProgress: r.w.Busy(), Ready: r.w.Ready()}
-	sums, counts := make([]float64, len(ageBounds)), make([]int, len(ageBounds))
-	for _, p := range r.w.Pods() {
-		if p.Phase != world.Active {
-			f.Draining += p.Busy()
-			continue
-		}
-		for _, age := range p.Ages(now) {
-			i, _ := slices.BinarySearch(ageBounds, age)
-			sums[i], counts[i] = sums[i]+age, counts[i]+1
-		}
-	}
-	for i, n := range counts {
-		if n > 0 {
-			f.Ages = append(f.Ages, scaling.Lasting{Seconds: sums[i] / float64(n), Count: n})
-		}
-	}
-	c := &r.w.Counters
-	flow := &scaling.Flow{
-		Arrivals: c.Arrivals, Starts: c.Starts, Abandonments: c.Abandonments, Ends: c.Ends, WaitedSeconds: c.WaitedSeconds,
-	}
-	for _, seconds := range c.Handled {
-		flow.Handled = append(flow.Handled, scaling.Lasting{Seconds: seconds, Count: 1})
-	}
-	for _, seconds := range c.ColdStarts {
-		flow.ColdStarts = append(flow.ColdStarts, time.Duration(seconds*float64(time.Second)))
-	}
-	c.Handled, c.ColdStarts = nil, nil
-	f.Flow = flow
-	return f
-}
-
-// act brings the pods to what is wanted: marks are taken back before new pods are made, and of those that are to leave
-// the ones that have not started go first, then the least busy are marked by the package that ships.
-func (r *runner) act() {
-	active, starting := 0, 0
-	byName := map[string]*world.Pod{}
-	workers := make([]scaling.Worker, 0, len(r.w.Pods()))
-	for _, p := range r.w.Pods() {
-		switch p.Phase {
-		case world.Starting:
-			starting++
-			continue
-		case world.Active:
-			active++
-		default:
-		}
-		name := fmt.Sprintf("%06d", p.ID)
-		byName[name] = p
-		workers = append(workers, scaling.Worker{Name: name, Busy: p.Busy(), Draining: p.Phase == world.Draining})
-	}
-	if over := active + starting - r.wanted; over > 0 && starting > 0 {
-		starting -= r.w.Cancel(min(over, starting))
-	}
-	// Draining ones are taken back for those that have not started, too: they serve at once.
-	marks := scaling.PlanDrain(workers, max(0, r.wanted-starting))
-	if active < r.wanted-starting || active > r.wanted-starting {
-		for _, name := range marks.Undrain {
-			r.w.Undrain(byName[name])
-		}
-		for _, name := range marks.Drain {
-			r.w.Drain(byName[name])
-		}
-	}
-	r.w.Wanted(r.wanted)
 }

@@ -65,6 +65,14 @@ func (w *World) Cancel(n int) int {
 	return cancelled
 }
 
+// SignOn makes pods that serve at once, as people do who sit down.
+func (w *World) SignOn(n int) {
+	for range n {
+		w.create().Phase = Active
+	}
+	w.assign()
+}
+
 // Drain marks a pod, Undrain takes the mark back.
 func (w *World) Drain(p *Pod) {
 	if p.Phase == Active {

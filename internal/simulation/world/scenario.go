@@ -1,10 +1,12 @@
 package world
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
+	_ "time/tzdata" // the scenario with a zone runs everywhere alike
 )
 
 // Scenario is a day, or several, of one pool.
@@ -31,6 +33,11 @@ type Scenario struct {
 	Faults []Fault
 	// Sibling names the scenario of which this is a fault; empty for none.
 	Sibling string
+}
+
+// At is the instant of a second of the scenario.
+func (s *Scenario) At(seconds float64) time.Time {
+	return s.Start.Add(time.Duration(seconds * float64(time.Second)))
 }
 
 // Peak that is announced; seconds since Start.
@@ -98,7 +105,11 @@ const (
 )
 
 // Draws are the streams of chance of a scenario, one a concern, so that a change of one leaves the others alone.
-type Draws struct{ Arrivals, Handle, Patience *rand.Rand }
+type Draws struct {
+	Arrivals, Handle, Patience *rand.Rand
+	// handle times are multiplied by; 0 is 1.
+	handle float64
+}
 
 // NewDraws begins the streams of a seed.
 func NewDraws(seed uint64) *Draws {
@@ -109,7 +120,7 @@ func NewDraws(seed uint64) *Draws {
 // HandleTime draws one.
 func (d *Draws) HandleTime() float64 {
 	sigma := math.Sqrt(2 * math.Log(meanHandle/medianHandle))
-	return max(1, medianHandle*math.Exp(sigma*d.Handle.NormFloat64()))
+	return max(1, medianHandle*math.Exp(sigma*d.Handle.NormFloat64())) * cmp.Or(d.handle, 1)
 }
 
 // PatienceTime draws one.
@@ -146,7 +157,8 @@ func shape(hour float64) float64 {
 
 const shapeHours = 0.06*24 + 2.5066*(2+0.85*2.5+0.4*1.5)
 
-func weekday(day time.Weekday) float64 {
+// OfWeek is how busy a day of the week is, a working day about 1.
+func OfWeek(day time.Weekday) float64 {
 	switch day {
 	case time.Saturday:
 		return 0.55
@@ -184,7 +196,7 @@ type Day struct {
 // Make draws the scenario of a seed.
 func (d Day) Make(seed uint64) *Scenario {
 	s := &Scenario{
-		Name: d.Name, Seed: seed, Start: d.Start, Seconds: 86400, Slots: d.Slots, ColdStart: d.ColdStart, Max: 1000,
+		Name: d.Name, Seed: seed, Start: d.Start, Slots: d.Slots, ColdStart: d.ColdStart, Max: 1000,
 		Share: 0.8, Within: 20, MaxAbandonment: 0.03, Faults: d.Faults, Sibling: d.Sibling,
 	}
 	if s.Slots == 0 {
@@ -193,6 +205,8 @@ func (d Day) Make(seed uint64) *Scenario {
 	if s.Start.IsZero() {
 		s.Start = time.Date(2026, 11, 4, 0, 0, 0, 0, time.UTC)
 	}
+	// A day on which a clock is set is an hour longer or shorter.
+	s.Seconds = s.Start.AddDate(0, 0, 1).Sub(s.Start).Seconds()
 	if d.Announced {
 		s.Peaks = d.Bursts
 	}
@@ -217,20 +231,32 @@ func (d Day) Make(seed uint64) *Scenario {
 	return s
 }
 
-// rates are the expected arrivals of each five minutes of a day, without bursts.
+// rates are the expected arrivals of each five minutes of a day, without bursts: people live by the clock of their zone.
 func (d Day) rates(r *rand.Rand, day time.Time) []float64 {
 	level := 1.0
 	if d.DayVariation > 0 {
 		level = gamma(r, d.DayVariation)
 	}
-	rates, half := make([]float64, 288), 1.0
-	for i := range rates {
+	shares := Typical(day)
+	half := 1.0
+	for i := range shares {
 		if i%6 == 0 && d.HalfHourVariation > 0 {
 			half = gamma(r, d.HalfHourVariation)
 		}
-		rates[i] = d.PerDay / shapeHours / 12 * shape(float64(i)/12) * weekday(day.Weekday()) * level * half
+		shares[i] = d.PerDay / shapeHours / 12 * shares[i] * OfWeek(day.Weekday()) * level * half
 	}
-	return rates
+	return shares
+}
+
+// Typical is how busy each five minutes of a day of a desk are, by the clock of the day's zone: quiet at night, two humps
+// and a third in the evening. The day begins at a midnight; one on which a clock is set has more of them, or fewer.
+func Typical(day time.Time) []float64 {
+	var curve []float64
+	for at, end := day, day.AddDate(0, 0, 1); at.Before(end); at = at.Add(5 * time.Minute) {
+		hour, minute, _ := at.Clock()
+		curve = append(curve, shape(float64((hour*60+minute)/5)/12))
+	}
+	return curve
 }
 
 // arrivals of five minutes, thinned from the greatest rate of any burst.
@@ -270,16 +296,7 @@ func poisson(r *rand.Rand, mean float64) int {
 
 // finish draws what the trace does not say, and puts it in order.
 func (s *Scenario) finish(draws *Draws) {
-	slices.SortStableFunc(s.Trace, func(a, b Conversation) int {
-		switch {
-		case a.Arrival < b.Arrival:
-			return -1
-		case a.Arrival > b.Arrival:
-			return 1
-		default:
-			return 0
-		}
-	})
+	slices.SortStableFunc(s.Trace, byArrival)
 	for i := range s.Trace {
 		c := &s.Trace[i]
 		if c.Service == 0 {
@@ -290,6 +307,15 @@ func (s *Scenario) finish(draws *Draws) {
 		}
 	}
 }
+
+// berlin sets its clocks back on 25 October 2026: that Sunday has 25 hours, and half past two comes twice.
+var berlin = func() *time.Location {
+	location, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		panic(err) // the zones are part of the program
+	}
+	return location
+}()
 
 // Bundled are the scenarios that come with the benchmark.
 func Bundled() []Day {
@@ -318,7 +344,7 @@ func Bundled() []Day {
 		{Name: "burst unannounced, fast start", PerDay: 6000, ColdStart: 30, Weeks: 4, Bursts: []Peak{noon}},
 		{Name: "double eleven", PerDay: 9000, DayVariation: 0.01, ColdStart: 120, Weeks: 8, Bursts: elevens, Announced: true},
 		{Name: "first day", PerDay: 6000, ColdStart: 60},
-		{Name: "Sunday of winter time", PerDay: 6000, ColdStart: 120, Weeks: 8, Start: time.Date(2026, 10, 25, 0, 0, 0, 0, time.UTC)},
+		{Name: "Sunday of winter time", PerDay: 6000, ColdStart: 120, Weeks: 8, Start: time.Date(2026, 10, 25, 0, 0, 0, 0, berlin)},
 		fault(Late, ten, ten+7200, 30),
 		fault(Missing, ten, ten+600, 0),
 		fault(Zero, ten, ten+600, 0),

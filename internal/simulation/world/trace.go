@@ -1,190 +1,267 @@
 package world
 
 import (
-	"encoding/csv"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"strconv"
-	"strings"
+	"slices"
 	"time"
 )
 
-// mostConversations of a trace.
+// mostConversations of a trace: about half a gigabyte while they are simulated.
 const mostConversations = 5_000_000
 
-// ReadTrace reads a trace and draws what it does not say.
-func (o *Options) ReadTrace(seed uint64) (*Scenario, error) {
-	file, err := os.Open(o.Trace)
+// mostSeconds that a trace covers: one wrong time must not make a run without end.
+const mostSeconds = 400 * 86400
+
+// Trace is what was recorded of a time: each conversation, or counts.
+type Trace struct {
+	// Start is the instant of second 0; zero where the trace has seconds only.
+	Start time.Time
+	// Seconds that the trace covers.
+	Seconds float64
+	// Scale was asked for: by what factor there are more arrivals than recorded, or fewer.
+	Scale float64
+
+	conversations []Conversation // Service and Patience of 0 were not recorded
+	intervals     []interval
+}
+
+// interval with its count of arrivals.
+type interval struct {
+	from, width, count float64
+	line               int
+	// expected says that the count is a mean, about which chance decides.
+	expected bool
+}
+
+// Counts of arrivals in intervals of a width in seconds, from a time on. Expected ones are means, about which chance
+// decides; else so many there were. At most five million are simulated.
+func Counts(start time.Time, width float64, counts []float64, expected bool, scale float64) (*Trace, error) {
+	t := &Trace{Start: start, Seconds: width * float64(len(counts)), Scale: scale}
+	sum := 0.0
+	for i, n := range counts {
+		sum += n * scale
+		t.intervals = append(t.intervals, interval{from: float64(i) * width, width: width, count: n, expected: expected})
+	}
+	if !(sum <= mostConversations) { // also NaN
+		return nil, errTooMany(scale)
+	}
+	if t.Seconds > mostSeconds {
+		return nil, fmt.Errorf("it covers %.0f days, and at most %d are simulated", t.Seconds/86400, mostSeconds/86400)
+	}
+	return t, nil
+}
+
+// Reading says how a trace is to be taken.
+type Reading struct {
+	// Location of times that name no zone; nil is UTC.
+	Location *time.Location
+	// Scale multiplies the arrivals; 0 is 1.
+	Scale float64
+}
+
+// ParseTrace reads a CSV of arrival_s,service_s,patience_s,priority, of which all
+// but the first may be empty or absent, or of interval_start,count. Times are
+// seconds since some beginning, Unix times, or dates with or without a zone. Rows
+// may be in any order. An error names the line and the remedy.
+func ParseTrace(from io.Reader, how Reading) (*Trace, error) {
+	if how.Scale == 0 {
+		how.Scale = 1
+	}
+	if !(how.Scale > 0 && how.Scale <= 1000) { // also NaN
+		return nil, fmt.Errorf("the scale is %g: use more than 0, at most 1000", how.Scale)
+	}
+	if how.Location == nil {
+		how.Location = time.UTC
+	}
+	t := &Trace{Scale: how.Scale}
+	rows, err := newTable(from)
 	if err != nil {
-		return nil, fmt.Errorf("-trace: %w", err)
+		return nil, err
 	}
-	defer file.Close() //nolint:errcheck // it was read
-	s := &Scenario{
-		Name: o.Trace, Seed: seed, Start: time.Date(2026, 11, 4, 0, 0, 0, 0, time.UTC), Slots: o.Slots, ColdStart: o.Cold, Max: 1000,
-		Share: 0.8, Within: 20, MaxAbandonment: 0.03,
+	read := t.readConversations
+	if rows.counts {
+		read = t.readCounts
 	}
-	if s.Slots < 1 || !(s.ColdStart >= 0) {
-		return nil, fmt.Errorf("-slots is %d and -cold-start %g: use at least 1, and 0 or more", s.Slots, s.ColdStart)
+	if err := read(rows, &instants{location: how.Location}); err != nil {
+		return nil, err
 	}
-	draws := NewDraws(seed)
-	if err := s.read(csv.NewReader(file), draws); err != nil {
-		return nil, fmt.Errorf("-trace %s: %w", o.Trace, err)
+	if t.Seconds > mostSeconds {
+		return nil, fmt.Errorf("it covers %.0f days, and at most %d are simulated: give a part of it, and look whether one of its times is wrong", t.Seconds/86400, mostSeconds/86400)
 	}
-	if len(s.Trace) == 0 {
-		return nil, fmt.Errorf("-trace %s: it has no arrivals", o.Trace)
+	if len(t.conversations) == 0 && !slices.ContainsFunc(t.intervals, func(i interval) bool { return i.count > 0 }) {
+		return nil, errors.New("it has no arrivals")
 	}
-	s.finish(draws)
-	if o.Handle > 0 {
-		for i := range s.Trace {
-			s.Trace[i].Service *= o.Handle / meanHandle
-		}
-	}
-	s.Seconds = max(s.Seconds, s.Trace[len(s.Trace)-1].Arrival+1)
-	s.Peaks, err = announced(o.Announce)
-	return s, err
+	return t, nil
 }
 
-func (s *Scenario) read(r *csv.Reader, draws *Draws) error {
-	r.FieldsPerRecord, r.Comment, r.TrimLeadingSpace = -1, '#', true
-	header, err := r.Read()
-	if err != nil {
-		return fmt.Errorf("the first line: %w", err)
-	}
-	switch first := strings.TrimPrefix(strings.ToLower(strings.TrimSpace(header[0])), "\ufeff"); first {
-	case "arrival_s":
-		return s.readConversations(r)
-	case "interval_start":
-		return s.readCounts(r, draws)
-	default:
-		return fmt.Errorf("the first line begins with %q: begin it with arrival_s or interval_start", first)
-	}
+// errTooMany arrivals to simulate.
+func errTooMany(scale float64) error {
+	return fmt.Errorf("it has more than %d arrivals at a scale of %g: give a part of it, or a smaller scale", mostConversations, scale)
 }
 
-// readConversations reads arrival_s,service_s,patience_s,priority; all but the first may be empty.
-func (s *Scenario) readConversations(r *csv.Reader) error {
-	for {
-		row, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
+func (t *Trace) readConversations(rows *table, at *instants) error {
+	kept := uint64(0)
+	for row := range rows.all() {
+		arrival, err := at.read(row.cell(columnArrival))
 		if err != nil {
-			return err
+			return row.wrong(err)
 		}
-		numbers := [4]float64{}
-		for i := range min(len(row), 4) {
-			if row[i] == "" && i > 0 {
-				continue
-			}
-			if numbers[i], err = number(row[i]); err != nil {
-				line, _ := r.FieldPos(i)
-				return fmt.Errorf("line %d: %w", line, err)
+		c := Conversation{Arrival: arrival}
+		for column, to := range map[int]*float64{columnService: &c.Service, columnPatience: &c.Patience} {
+			if *to, err = optional(row.cell(column)); err != nil {
+				return row.wrong(err)
 			}
 		}
-		if len(s.Trace) >= mostConversations {
-			return fmt.Errorf("it has more than %d arrivals: give a part of it", mostConversations)
+		priority, err := optional(row.cell(columnPriority))
+		if err != nil || priority > math.MaxInt32 {
+			return row.wrong(cmp.Or(err, fmt.Errorf("%q is no priority: use 0 to %d", row.cell(columnPriority), math.MaxInt32)))
 		}
-		s.Trace = append(s.Trace, Conversation{Arrival: numbers[0], Service: numbers[1], Patience: numbers[2], Priority: int(numbers[3])})
+		c.Priority = int(priority)
+		// A huge trace must not be kept to take a part of it. Which part is by chance: each tenth would be too regular.
+		if kept++; t.Scale < 1 && chance(kept) >= t.Scale {
+			continue
+		}
+		if float64(len(t.conversations)+1)*max(1, t.Scale) > mostConversations {
+			return errTooMany(t.Scale)
+		}
+		t.conversations = append(t.conversations, c)
 	}
-}
-
-func number(text string) (float64, error) {
-	x, err := strconv.ParseFloat(text, 64)
-	if err != nil || !(x >= 0) || math.IsInf(x, 0) {
-		return 0, fmt.Errorf("%q is no number of 0 or more", text)
+	if err := cmp.Or(rows.err, at.check()); err != nil || len(t.conversations) == 0 {
+		return err
 	}
-	return x, nil
-}
-
-// readCounts reads interval_start,count: a time, or seconds. Arrivals are spread over their interval by chance.
-func (s *Scenario) readCounts(r *csv.Reader, draws *Draws) error {
-	var starts, counts []float64
-	zero := time.Time{}
-	for {
-		row, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			break
+	slices.SortStableFunc(t.conversations, byArrival)
+	if at.absolute {
+		// From a full quarter of an hour on, so that its curve begins with one.
+		begin := t.conversations[0].Arrival - math.Mod(t.conversations[0].Arrival, 900)
+		t.Start = unix(begin).In(at.location)
+		for i := range t.conversations {
+			t.conversations[i].Arrival -= begin
 		}
-		if err != nil {
-			return err
-		}
-		line, _ := r.FieldPos(0)
-		if len(row) < 2 {
-			return fmt.Errorf("line %d has no count", line)
-		}
-		start, at, err := instant(row[0])
-		if err != nil {
-			return fmt.Errorf("line %d: %w", line, err)
-		}
-		if zero.IsZero() && !at.IsZero() {
-			zero = at
-			s.Start = at
-		}
-		if !at.IsZero() {
-			start = at.Sub(zero).Seconds()
-		}
-		count, err := number(row[1])
-		if err != nil {
-			return fmt.Errorf("line %d: %w", line, err)
-		}
-		if n := len(starts); n > 0 && start <= starts[n-1] {
-			return fmt.Errorf("line %d: the interval does not begin after the one before", line)
-		}
-		starts, counts = append(starts, start), append(counts, count)
 	}
-	return s.spread(starts, counts, draws)
-}
-
-// spread draws the arrivals of each interval.
-func (s *Scenario) spread(starts, counts []float64, draws *Draws) error {
-	for i, start := range starts {
-		width := 300.0
-		switch {
-		case i+1 < len(starts):
-			width = starts[i+1] - start
-		case i > 0:
-			width = start - starts[i-1]
-		}
-		if i > 0 {
-			width = min(width, starts[i]-starts[i-1]+1) // a hole in the counts is no long interval
-		}
-		if float64(len(s.Trace))+counts[i] > mostConversations {
-			return fmt.Errorf("it has more than %d arrivals: give a part of it", mostConversations)
-		}
-		for range int(math.Round(counts[i])) {
-			s.Trace = append(s.Trace, Conversation{Arrival: start + draws.Arrivals.Float64()*width})
-		}
-		s.Seconds = start + width
-	}
+	t.Seconds = t.conversations[len(t.conversations)-1].Arrival + 1
 	return nil
 }
 
-func instant(text string) (seconds float64, at time.Time, err error) {
-	if x, err := strconv.ParseFloat(text, 64); err == nil {
-		return x, time.Time{}, nil
-	}
-	for _, layout := range []string{time.RFC3339, time.DateTime, "2006-01-02T15:04:05", "2006-01-02 15:04"} {
-		if at, err := time.Parse(layout, text); err == nil {
-			return 0, at, nil
-		}
-	}
-	return 0, time.Time{}, fmt.Errorf("%q is no time: write seconds or 2026-11-11T00:00:00Z", text)
+// chance is a number from 0 to 1 that looks random, by the mixing of SplitMix64.
+func chance(n uint64) float64 {
+	n *= 0x9e3779b97f4a7c15
+	n = (n ^ n>>30) * 0xbf58476d1ce4e5b9
+	n = (n ^ n>>27) * 0x94d049bb133111eb
+	return float64((n^n>>31)>>11) / (1 << 53)
 }
 
-// announced reads from-to*multiplier, by commas.
-func announced(text string) ([]Peak, error) {
-	var peaks []Peak
-	for part := range strings.SplitSeq(text, ",") {
-		if part == "" {
-			continue
+func byArrival(a, b Conversation) int { return cmp.Compare(a.Arrival, b.Arrival) }
+
+func (t *Trace) readCounts(rows *table, at *instants) error {
+	sum := 0.0
+	for row := range rows.all() {
+		start, err := at.read(row.cell(columnStart))
+		if err != nil {
+			return row.wrong(err)
 		}
-		p := Peak{Name: "announced"}
-		if n, err := fmt.Sscanf(part, "%f-%f*%f", &p.From, &p.To, &p.Multiplier); n != 3 || err != nil || p.To <= p.From || p.Multiplier <= 0 {
-			return nil, fmt.Errorf("-announce %q is no peak: write from-to*multiplier, such as 3600-7200*4", part)
+		if row.cell(columnCount) == "" {
+			return row.wrong(errors.New("it has no count: write 0 for none, or leave the line out for unknown"))
 		}
-		peaks = append(peaks, p)
+		count, err := number(row.cell(columnCount))
+		if err != nil {
+			return row.wrong(err)
+		}
+		if sum += count * t.Scale; sum > mostConversations {
+			return errTooMany(t.Scale)
+		}
+		t.intervals = append(t.intervals, interval{from: start, count: count, line: row.line})
 	}
-	return peaks, nil
+	if err := cmp.Or(rows.err, at.check()); err != nil || len(t.intervals) == 0 {
+		return err
+	}
+	return t.arrange(at)
+}
+
+// arrange puts intervals in order and finds how long they are: as long as most. After a hole comes nothing: nobody knows
+// what was in it.
+func (t *Trace) arrange(at *instants) error {
+	list := t.intervals
+	slices.SortStableFunc(list, func(a, b interval) int { return cmp.Compare(a.from, b.from) })
+	var steps []float64
+	for i := range list[1:] {
+		step := list[i+1].from - list[i].from
+		if step <= 0 {
+			first, second := min(list[i].line, list[i+1].line), max(list[i].line, list[i+1].line)
+			return fmt.Errorf("line %d: its interval begins when that of line %d does: add the two up, or write times with a zone if a clock was set back", second, first)
+		}
+		steps = append(steps, step)
+	}
+	usual := 300.0
+	if len(steps) > 0 {
+		usual = slices.Sorted(slices.Values(steps))[len(steps)/2]
+	}
+	begin := 0.0
+	if at.absolute {
+		begin = list[0].from
+		t.Start = unix(begin).In(at.location)
+	}
+	for i := range list {
+		list[i].from -= begin
+		list[i].width = usual
+		if i < len(steps) {
+			list[i].width = min(usual, steps[i])
+		}
+	}
+	last := list[len(list)-1]
+	t.Seconds = last.from + last.width
+	return nil
+}
+
+// Arrivals of one draw, in order: those that were recorded, times the scale. Counts are spread over their intervals by
+// chance. Service and Patience of 0 were not recorded.
+func (t *Trace) Arrivals(draws *Draws) []Conversation {
+	list := make([]Conversation, 0, len(t.conversations))
+	for i := range t.intervals {
+		in := &t.intervals[i]
+		n := 0
+		if in.expected {
+			n = poisson(draws.Arrivals, in.count*t.Scale)
+		} else {
+			n = t.times(in.count*t.Scale, draws)
+		}
+		for range n {
+			list = append(list, Conversation{Arrival: in.from + draws.Arrivals.Float64()*in.width})
+		}
+	}
+	if t.Scale <= 1 { // thinned while it was read
+		list = append(list, t.conversations...)
+	} else {
+		for i := range t.conversations {
+			list = append(list, t.conversations[i])
+			list = t.alike(list, t.conversations[i].Arrival, draws)
+		}
+	}
+	slices.SortStableFunc(list, byArrival)
+	return list
+}
+
+// times is how often something is there that is to be there n times on average.
+func (t *Trace) times(n float64, draws *Draws) int {
+	if t.Scale == 1 {
+		return int(math.Round(n))
+	}
+	whole := math.Floor(n)
+	if draws.Arrivals.Float64() < n-whole {
+		whole++
+	}
+	return int(whole)
+}
+
+// alike adds more arrivals about a time: other customers, each as any of the trace, within the five minutes around.
+func (t *Trace) alike(list []Conversation, at float64, draws *Draws) []Conversation {
+	for range t.times(t.Scale-1, draws) {
+		other := t.conversations[draws.Arrivals.IntN(len(t.conversations))]
+		other.Arrival = min(max(0, at+300*(draws.Arrivals.Float64()-0.5)), t.Seconds-1e-3)
+		list = append(list, other)
+	}
+	return list
 }

@@ -142,7 +142,8 @@ type World struct {
 	rng      *rand.Rand
 	recorder recorder
 	Counters
-	desired int
+	desired  int
+	outcomes []Outcome
 }
 
 // Counters of what happened since the beginning, and what ended since they were last taken.
@@ -151,6 +152,8 @@ type Counters struct {
 	WaitedSeconds                        float64
 	Handled                              []float64
 	ColdStarts                           []float64
+	// Refusals are pods that a quota did not allow.
+	Refusals uint64
 }
 
 // New makes a world with pods that are ready.
@@ -230,6 +233,7 @@ func (w *World) handle(e event) {
 	case serviceEnds:
 		if !e.service.over {
 			w.Handled = append(w.Handled, w.Now-e.service.began)
+			w.noteEnd(e.service.customer)
 			w.end(e.service)
 			w.assign()
 		}
@@ -240,9 +244,11 @@ func (w *World) handle(e event) {
 			w.Abandonments++
 			w.WaitedSeconds += w.Now - e.customer.Arrival
 			w.recorder.abandoned++
+			w.noteAbandonment(e.customer)
 		}
 	case graceEnds:
 		for len(e.pod.serving) > 0 {
+			w.noteEnd(e.pod.serving[0].customer)
 			w.end(e.pod.serving[0])
 			w.recorder.dropped++
 		}
@@ -277,6 +283,7 @@ func (w *World) assign() {
 		s := &service{customer: c, pod: p, began: w.Now}
 		if !c.answered {
 			c.answered = true
+			w.noteAnswer(c)
 			w.recorder.answer(w.Now-c.Arrival, w.Scenario.Within)
 			w.WaitedSeconds += w.Now - c.Arrival
 		}
@@ -310,6 +317,7 @@ func (w *World) create() *Pod {
 func (w *World) start(n int) {
 	for range n {
 		if quota := w.Scenario.quota(w.Now); quota > 0 && len(w.pods) >= quota {
+			w.Refusals++
 			return
 		}
 		p := w.create()

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"text/tabwriter"
 
+	"github.com/deskfleet/deskfleet/internal/simulation"
 	"github.com/deskfleet/deskfleet/internal/simulation/world"
 )
 
@@ -97,16 +98,11 @@ func mean(results []world.Result) Row {
 		return int(math.Round(float64(sum) / n))
 	}
 	part := func(get func(world.Result) float64) (mean, half float64) {
-		for _, r := range results {
-			mean += get(r) / n
+		values := make([]float64, len(results))
+		for i, r := range results {
+			values[i] = get(r)
 		}
-		if len(results) < 2 {
-			return mean, 0
-		}
-		for _, r := range results {
-			half += (get(r) - mean) * (get(r) - mean)
-		}
-		return mean, student(len(results)-1) * math.Sqrt(half/(n-1)/n)
+		return simulation.Interval(values)
 	}
 	row.ServiceLevel, row.Level95 = part(func(r world.Result) float64 { return r.ServiceLevel })
 	row.AgentHours, row.Hours95 = part(func(r world.Result) float64 { return r.AgentHours })
@@ -124,15 +120,6 @@ func mean(results []world.Result) Row {
 		}
 	}
 	return row
-}
-
-// student is the 97.5 % quantile of Student's t distribution.
-func student(freedom int) float64 {
-	table := []float64{12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131}
-	if freedom <= len(table) {
-		return table[freedom-1]
-	}
-	return 1.96 + 2.5/float64(freedom)
 }
 
 // Write prints the sheet as a table or as JSON.
