@@ -112,7 +112,7 @@ people who take over with the whole dialogue, and capacity that follows the queu
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
-		newManager(), newDesk(), newChat(), newAgent(), newWhy(), newRender(), newBench(), newVersion(),
+		newManager(), newDesk(), newChat(), newAgent(), newWhy(), newRender(), newPlan(), newBench(), newVersion(),
 		newGateway(), newRouter(), newBot(), newConsole(), newKnowledge(), newArchive(), newBus(),
 	)
 	return root

@@ -37,9 +37,14 @@ func Scaling(pool *v1alpha1.AgentPool, desk *v1alpha1.ServiceDesk, now time.Time
 	if b := declared.Budget; b != nil {
 		s.Budget = &scaling.Budget{AgentHours: float64(b.AgentHoursPerDay), WhenSpent: scaling.BudgetMode(b.WhenSpent)}
 	}
-	announced, _ := announcements(pool, desk)
-	s.Peaks = scaling.Occurrences(announced, now, now.Add(peaksAhead))
+	s.Peaks = Peaks(pool, desk, now, now.Add(peaksAhead))
 	return s
+}
+
+// Peaks of a pool, of workers or of people, that end after from and begin before to. Those that cannot be read are left out.
+func Peaks(pool *v1alpha1.AgentPool, desk *v1alpha1.ServiceDesk, from, to time.Time) []scaling.Peak {
+	announced, _ := announcements(pool, desk)
+	return scaling.Occurrences(announced, from, to)
 }
 
 // objective fills in what is not declared of a service level.

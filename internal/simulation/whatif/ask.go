@@ -64,7 +64,7 @@ func (q *Question) simulate(seed uint64) *drawn {
 	l := q.draw(seed)
 	d := &drawn{seed: seed, arrivals: len(l.handsOff)}
 	shares := botShares(q.Desk.Bots)
-	var outcomes [][]world.Outcome
+	outcomes := make([][]world.Outcome, 0, len(q.Desk.Bots))
 	for i := range q.Desk.Bots {
 		pool := &q.Desk.Bots[i]
 		r := q.runBots(pool, l.bots[i], seed, shares[i], "")
@@ -221,13 +221,13 @@ func (q *Question) botsAnswer(i int, draws []*drawn) Pool {
 
 // without is the mean over the draws in which a limit bit first; the others are as they are.
 func without(draws []*drawn, i int, name LimitName) *Without {
-	runs, any := make([]*run, len(draws)), false
+	runs, first := make([]*run, len(draws)), false
 	for j, d := range draws {
 		if runs[j] = d.bots[i]; d.limit[i] == name {
-			runs[j], any = d.lifted[i], true
+			runs[j], first = d.lifted[i], true
 		}
 	}
-	if !any {
+	if !first {
 		return nil
 	}
 	return withoutOf(runs)

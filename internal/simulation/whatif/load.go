@@ -35,7 +35,7 @@ const (
 
 // draw the load of a seed. What a trace does not say is drawn, one customer after the other.
 func (q *Question) draw(seed uint64) *load {
-	stream := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, n)) } //nolint:gosec // a simulation is to be repeated
+	stream := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, n)) }
 	draws := world.NewDraws(seed)
 	list := q.Trace.Arrivals(draws)
 	handOff, humanHandle, patience := stream(streamHandOff), stream(streamHumanHandle), stream(streamPatience)
@@ -121,9 +121,9 @@ func proportions(parts []float64) []float64 {
 // done with them.
 func (q *Question) handedOff(l *load, outcomes [][]world.Outcome) [][]world.Conversation {
 	arrivals := slices.Clone(l.people)
-	customers := make([]int, len(arrivals))
-	for i := range customers {
-		customers[i] = i
+	customers := make([]int, 0, len(arrivals))
+	for i := range arrivals {
+		customers = append(customers, i)
 	}
 	for pool, list := range l.bots {
 		for i := range list {
@@ -167,7 +167,7 @@ func Announced(start time.Time, width time.Duration, usual []float64, lists ...[
 		at := start.Add(time.Duration(i) * width)
 		most, announced := 0.0, false
 		for _, peaks := range lists {
-			if n, any := expected(at, width, usual[i], peaks); any {
+			if n, there := expected(at, width, usual[i], peaks); there {
 				most, announced = max(most, n), true
 			}
 		}

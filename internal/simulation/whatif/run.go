@@ -63,7 +63,7 @@ func (q *Question) runBots(pool *Bots, trace []world.Conversation, seed uint64, 
 		s.History[i] = n * share
 	}
 	if len(s.History) > 0 {
-		known := rand.New(rand.NewPCG(seed, 21)) //nolint:gosec // a simulation is to be repeated
+		known := rand.New(rand.NewPCG(seed, 21))
 		for range handlesKnown {
 			s.Learned = append(s.Learned, q.BotHandle.draw(known))
 		}
@@ -161,7 +161,8 @@ func (q *Question) finish(w *world.World, bites map[LimitName]bite) *run {
 	}
 	points := make([]int, len(r.tallies))
 	for _, p := range r.result.Series {
-		if i := int(p.At / quarterSeconds); i < len(r.tallies) {
+		// A point at the full quarter is of before what changes then.
+		if i := int(max(0, math.Ceil(p.At/quarterSeconds)-1)); i < len(r.tallies) {
 			agents := float64(p.Slots) / float64(s.Slots)
 			r.tallies[i].agents += agents
 			points[i]++

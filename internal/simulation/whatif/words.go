@@ -28,7 +28,7 @@ func (q *Question) assumed() []string {
 	}
 	for i := range q.Desk.Bots {
 		if p := &q.Desk.Bots[i]; p.Scaling != nil {
-			list = append(list, fmt.Sprintf("a worker of %s serves %s after it is asked for, a fifth more or less", p.Name, p.ColdStart))
+			list = append(list, fmt.Sprintf("a worker of %s serves %s after it is asked for, a fifth more or less", p.Name, Spell(p.ColdStart)))
 		}
 	}
 	return append(list, "customers who hang up do not come back")
@@ -41,7 +41,7 @@ func (a *Answer) judge() {
 	for i := range a.Pools {
 		p := &a.Pools[i]
 		if p.Met {
-			good = append(good, fmt.Sprintf("%s answers %s in %s", p.Name, percent(p.ServiceLevel.Mean), seconds(p.Objective.WithinSeconds)))
+			good = append(good, fmt.Sprintf("%s answers %s within %s", p.Name, percent(p.ServiceLevel.Mean), seconds(p.Objective.WithinSeconds)))
 			continue
 		}
 		a.Holds = false
@@ -52,6 +52,9 @@ func (a *Answer) judge() {
 	} else {
 		a.Verdict = "The objective does not hold: " + strings.Join(bad, "; ") + "."
 	}
+	if p := a.limitedBots(); p != nil && len(a.Pools) > 1 {
+		a.Verdict += " People get only what " + p.Name + " answers: with more bots they need more seats."
+	}
 	for i := range a.Pools {
 		if a.Pools[i].Close && a.Draws > 1 {
 			a.Verdict += " It is close for " + a.Pools[i].Name + ": other draws might say otherwise."
@@ -59,14 +62,24 @@ func (a *Answer) judge() {
 	}
 }
 
+// limitedBots is a pool of bots that keeps customers from people; nil for none.
+func (a *Answer) limitedBots() *Pool {
+	for i := range a.Pools {
+		if p := &a.Pools[i]; p.Type == TypeBot && !p.Met && a.Pools[len(a.Pools)-1].Type == TypeHuman {
+			return p
+		}
+	}
+	return nil
+}
+
 // broken says how an objective is missed, and by what.
 func (p *Pool) broken() string {
 	var parts []string
 	if p.ServiceLevel.Mean < p.Objective.Share {
-		parts = append(parts, fmt.Sprintf("answers %s in %s instead of %s", percent(p.ServiceLevel.Mean), seconds(p.Objective.WithinSeconds), percent(p.Objective.Share)))
+		parts = append(parts, fmt.Sprintf("answers %s within %s instead of %s", percent(p.ServiceLevel.Mean), seconds(p.Objective.WithinSeconds), percent(p.Objective.Share)))
 	}
 	if p.Abandonment.Mean > p.Objective.MaxAbandonment {
-		parts = append(parts, fmt.Sprintf("loses %s instead of %s at most", percent(p.Abandonment.Mean), percent(p.Objective.MaxAbandonment)))
+		parts = append(parts, fmt.Sprintf("loses %s instead of at most %s", percent(p.Abandonment.Mean), percent(p.Objective.MaxAbandonment)))
 	}
 	text := p.Name + " " + strings.Join(parts, " and ")
 	if p.Limit != nil {
@@ -88,21 +101,21 @@ func (l *Limit) words() string {
 	case LimitReplicas:
 		return fmt.Sprintf("replicas %g", l.Value)
 	default:
-		return string(l.Name)
+		return fmt.Sprintf("%g seats", l.Value)
 	}
 }
 
 // sentence tells all about a limit.
 func (p *Pool) sentence(l *Limit, draws int) string {
 	text := fmt.Sprintf("%s: %s from %s, %s in all", p.Name, l.words(), l.First.Format(clock), hours(l.Hours))
-	if l.Name == LimitSeats {
-		text = fmt.Sprintf("%s: %g seats are too few from %s, for %s in all; %d are required at %s", p.Name, l.Value, l.First.Format(clock), hours(l.Hours), p.PeakRequired, p.PeakAt.Format(clock))
+	if l.Name == LimitSeats || l.Name == LimitReplicas {
+		text += fmt.Sprintf("; %d are required at %s", p.PeakRequired, p.PeakAt.Format(clock))
 	}
 	if l.Draws < draws {
 		text += fmt.Sprintf(", in %d of %d draws", l.Draws, draws)
 	}
 	if w := l.Without; w != nil {
-		text += fmt.Sprintf("; without it %s in time instead of %s, with %.1f agent-hours instead of %.1f",
+		text += fmt.Sprintf("; without it %s in time instead of %s, and %.1f agent-hours instead of %.1f",
 			percent(w.ServiceLevel.Mean), percent(p.ServiceLevel.Mean), w.AgentHours.Mean, p.AgentHours.Mean)
 	}
 	return text
@@ -110,10 +123,20 @@ func (p *Pool) sentence(l *Limit, draws int) string {
 
 const clock = "2 Jan 15:04"
 
-func hours(h float64) string {
-	return time.Duration(h * float64(time.Hour)).Round(time.Minute).String()
-}
+func hours(h float64) string { return Spell(time.Duration(h * float64(time.Hour)).Round(time.Minute)) }
 
 func percent(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
 
-func seconds(s float64) string { return time.Duration(s * float64(time.Second)).String() }
+func seconds(s float64) string { return Spell(time.Duration(s * float64(time.Second))) }
+
+// Spell a duration without the units that are 0: 1h, 3m5s.
+func Spell(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}

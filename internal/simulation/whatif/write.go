@@ -14,7 +14,7 @@ import (
 )
 
 // busiest is how many quarters of an hour of each pool the table shows.
-const busiest = 8
+const busiest = 6
 
 // JSON writes the whole answer.
 func (a *Answer) JSON(to io.Writer) error {
@@ -63,7 +63,7 @@ func (a *Answer) Table(to io.Writer) error {
 	}
 	fmt.Fprintf(w, "ServiceDesk %s, %s to %s %s: %.0f conversations (%s)\n\n", a.Desk, a.From.Format("2006-01-02 15:04"), a.To.Format("2006-01-02 15:04"),
 		a.From.Location(), a.Conversations.Mean, draws)
-	fmt.Fprintln(w, "POOL\tCOME\tIN TIME\tPROMISED\tGIVEN UP\tAT MOST\tP95 WAIT\tAGENT-HOURS\tMOST AGENTS\tREQUIRED")
+	fmt.Fprintln(w, "POOL\tARRIVALS\tSERVICE LEVEL\tOBJECTIVE\tABANDONED\tAT MOST\tP95 WAIT\tAGENT-HOURS\tPEAK\tREQUIRED")
 	for i := range a.Pools {
 		p := &a.Pools[i]
 		fmt.Fprintf(w, "%s\t%.0f\t%s\t%s in %s\t%s\t%s\t%s\t%s\t%.0f\t%d\n", p.Name, p.Conversations.Mean, shareOf(p.ServiceLevel),
@@ -92,7 +92,7 @@ func plusMinus(e Estimate, factor float64, digits int, unit string) string {
 	return text + unit
 }
 
-func (a *Answer) limits(w io.Writer) {
+func (a *Answer) limits(w *tabwriter.Writer) {
 	var lines []string
 	for i := range a.Pools {
 		p := &a.Pools[i]
@@ -104,18 +104,18 @@ func (a *Answer) limits(w io.Writer) {
 		fmt.Fprintf(w, "\nNothing limits.\n")
 		return
 	}
-	fmt.Fprintf(w, "\nWhat limits, each pool's first at the top:\n- %s\n", strings.Join(lines, "\n- "))
+	fmt.Fprintf(w, "\nWhat limits, the first of each pool at the top:\n- %s\n", strings.Join(lines, "\n- "))
 }
 
 // busiest prints the quarters of an hour in which most agents are required, in their order.
-func (p *Pool) busiest(w io.Writer) {
+func (p *Pool) busiest(w *tabwriter.Writer) {
 	list := slices.Clone(p.Quarters)
 	slices.SortStableFunc(list, func(a, b Curve) int {
 		return cmp.Or(cmp.Compare(b.Required, a.Required), cmp.Compare(b.Arrivals, a.Arrivals))
 	})
 	list = list[:min(busiest, len(list))]
 	slices.SortFunc(list, func(a, b Curve) int { return a.Start.Compare(b.Start) })
-	fmt.Fprintf(w, "\nBusiest of %s\tCOME\tREQUIRED\tAGENTS\tIN TIME\tGIVEN UP\n", p.Name)
+	fmt.Fprintf(w, "\nBUSIEST OF %s\tARRIVALS\tREQUIRED\tAGENTS\tSERVICE LEVEL\tABANDONED\n", strings.ToUpper(p.Name))
 	for i := range list {
 		c := &list[i]
 		level, abandonment := "-", "-"

@@ -180,7 +180,7 @@ const firstUnix, firstMilli = 1e8, 1e11
 // read gives seconds: since 1970 for absolute times, else since the beginning of the trace.
 func (i *instants) read(text string) (float64, error) {
 	if x, err := strconv.ParseFloat(text, 64); err == nil {
-		if x, err = number(text); err != nil {
+		if _, err := number(text); err != nil {
 			return 0, err
 		}
 		switch {

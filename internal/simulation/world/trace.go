@@ -222,13 +222,7 @@ func (t *Trace) Arrivals(draws *Draws) []Conversation {
 	list := make([]Conversation, 0, len(t.conversations))
 	for i := range t.intervals {
 		in := &t.intervals[i]
-		n := 0
-		if in.expected {
-			n = poisson(draws.Arrivals, in.count*t.Scale)
-		} else {
-			n = t.times(in.count*t.Scale, draws)
-		}
-		for range n {
+		for range t.number(in, draws) {
 			list = append(list, Conversation{Arrival: in.from + draws.Arrivals.Float64()*in.width})
 		}
 	}
@@ -242,6 +236,14 @@ func (t *Trace) Arrivals(draws *Draws) []Conversation {
 	}
 	slices.SortStableFunc(list, byArrival)
 	return list
+}
+
+// number of arrivals in an interval.
+func (t *Trace) number(in *interval, draws *Draws) int {
+	if in.expected {
+		return poisson(draws.Arrivals, in.count*t.Scale)
+	}
+	return t.times(in.count*t.Scale, draws)
 }
 
 // times is how often something is there that is to be there n times on average.

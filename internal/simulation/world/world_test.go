@@ -111,7 +111,7 @@ func TestTraces(t *testing.T) {
 		"a,b\n1,2\n":                                     "begin it with arrival_s or interval_start",
 		"arrival_s\n-1\n":                                `line 2: "-1" is no number of 0 or more`,
 		"arrival_s,service_s\n1,NaN\n":                   "is no number of 0 or more",
-		"interval_start,count\n300,1\n0,1\n":             "line 3: the interval does not begin after the one before",
+		"interval_start,count\n300,1\n0,1\n300,2\n":      "line 4: its interval begins when that of line 2 does",
 		"interval_start,count\nsoon,1\n":                 "is no time",
 		"arrival_s,service_s,patience_s,priority\n":      "it has no arrivals",
 		"interval_start,count\n0,99999999\n300,99999999": "give a part of it",
