@@ -103,6 +103,10 @@ e2e: ## Run the end-to-end tests on the local cluster, or CLUSTER=existing
 e2e-short: ## The end-to-end tests but the long ones
 	$(GO) test -tags e2e -count 1 -timeout 30m -v -short $(TESTFLAGS) ./internal/e2e
 
+.PHONY: e2e-scaling
+e2e-scaling: ## A burst of 200 on the local cluster, with our decisions and faults, then with an HPA: figures side by side
+	$(GO) test -tags e2e -count 1 -timeout 30m -v -run '^TestScaling' $(TESTFLAGS) ./internal/e2e
+
 # Time of each long test, and a seed that a failed one has printed: make soak SOAK=1h SEED=17
 SOAK ?= 10m
 SEED ?= 0

@@ -162,19 +162,33 @@ func (l *Loop) Running(namespace, name string) Configuration {
 }
 
 // Answer says what is wanted of a desk: the revision of its configuration, and
-// the active workers of its pools of bots.
+// the active workers of its pools of bots. A pool whose controller is to act on
+// the report that is being answered is told at once, not at the next tick: in a
+// burst that is a second less for those who wait.
 func (l *Loop) Answer(namespace, name string) (revision string, pools map[string]link.Wanted) {
+	revision, pools, changed := l.answer(server.Key{Namespace: namespace, Desk: name})
+	for _, key := range changed {
+		l.o.PoolChanged(key)
+	}
+	return revision, pools
+}
+
+func (l *Loop) answer(key server.Key) (revision string, pools map[string]link.Wanted, changed []Key) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	key := server.Key{Namespace: namespace, Desk: name}
 	d := l.desks[key]
 	if d == nil {
-		return "", nil
+		return "", nil, nil
 	}
 	// By the report that is being answered: the next one may come in seconds only, and until then the desk would
 	// drain the very workers that this report called for.
-	l.look(l.o.Now(), key)
+	now := l.o.Now()
+	l.look(now, key)
 	for _, e := range d.pools {
+		if e.news(now) {
+			e.told, e.toldAt = e.view, now
+			changed = append(changed, e.pool.Key)
+		}
 		if !e.decided() {
 			continue
 		}
@@ -185,7 +199,7 @@ func (l *Loop) Answer(namespace, name string) (revision string, pools map[string
 			Active: e.view.Wanted, DrainSeconds: int(e.pool.DrainDeadline / time.Second), Leaving: e.leaving,
 		}
 	}
-	return d.wanted.Revision, pools
+	return d.wanted.Revision, pools, changed
 }
 
 // Run looks at all pools each second until ctx ends.

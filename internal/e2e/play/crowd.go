@@ -35,7 +35,9 @@ func Gather(ctx context.Context, url, question string, n int, out io.Writer) (Cr
 			}
 			<-places // who waits for an answer keeps nobody out
 			if errs[i] == nil {
+				crowd[i].Asked = time.Now()
 				_, errs[i] = crowd[i].Expect(ctx, "an answer", func(m *chatwire.Message) bool { return m.Entry != nil })
+				crowd[i].Waited = time.Since(crowd[i].Asked)
 			}
 		})
 	}
@@ -46,6 +48,28 @@ func Gather(ctx context.Context, url, question string, n int, out io.Writer) (Cr
 	}
 	_, _ = fmt.Fprintf(out, "  all of %d customers have their answer after %.1f s\n", n, time.Since(begin).Seconds())
 	return crowd, nil
+}
+
+// AnsweredWithin is the share of them, 0 to 1, who had the answer to their first question within a time.
+func (c Crowd) AnsweredWithin(d time.Duration) float64 {
+	n := 0
+	for _, customer := range c {
+		if customer.Waited <= d {
+			n++
+		}
+	}
+	return float64(n) / float64(max(1, len(c)))
+}
+
+// LastAsked is when the last of them had put the first question.
+func (c Crowd) LastAsked() time.Time {
+	var last time.Time
+	for _, customer := range c {
+		if customer.Asked.After(last) {
+			last = customer.Asked
+		}
+	}
+	return last
 }
 
 // Ask lets all of them ask another question, and waits for the bots' answers.

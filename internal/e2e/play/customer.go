@@ -20,6 +20,9 @@ import (
 // Customer is one customer of a desk. Its methods are called by one goroutine.
 type Customer struct {
 	Name string
+	// Asked is when the customer of a [Crowd] had put the first question, Waited how long the answer took from then.
+	Asked  time.Time
+	Waited time.Duration
 
 	chat *chatclient.Chat
 	url  string
