@@ -45,6 +45,8 @@ func everyBody(t testing.TB) []conversation.Body {
 		&conversation.Overflowed{Pool: "backup", Why: []string{"the queue is full"}},
 		&conversation.OverflowSet{Queue: "refunds", Steps: 1, PredictedWaitMillis: 61_000},
 		&conversation.QueueRestored{Queue: "refunds", Steps: 1, Handled: 3, HandleMean: 41.5, HandleSquares: 7},
+		&conversation.StepHeld{Queue: "refunds", HeldStep: conversation.HeldStep{Step: 1, Action: "Pool", Target: "backup", Until: start, By: "sue", Reason: "大促"}},
+		&conversation.StepReleased{Queue: "refunds", Step: 1, By: "sue", Why: []string{"it is over"}},
 	}
 }
 

@@ -42,8 +42,8 @@
 // agent is {"kind":"bot"|"agent","id":"…","name":"…","pool":"…"}; why is a list of short texts that
 // explain the decision. A Batch on dk carries the same events, and those of agents and customers that
 // concern no transcript: signedOn, presenceSet, signedOff, drainSet, customerLeft, customerBack, said
-// (becomes a message of kind system), relaxed and overflowed (of a waiting conversation), overflowSet (of a queue),
-// forgotten, tookOver, and for snapshots restored, agentRestored and queueRestored.
+// (becomes a message of kind system), relaxed and overflowed (of a waiting conversation), overflowSet, stepHeld and
+// stepReleased (of a queue), forgotten, tookOver, and for snapshots restored, agentRestored and queueRestored.
 //
 // # Neighbouring versions
 //

@@ -53,6 +53,8 @@ const (
 	TypeTookOver      Type = "tookOver"
 	TypeOverflowSet   Type = "overflowSet"
 	TypeQueueRestored Type = "queueRestored"
+	TypeStepHeld      Type = "stepHeld"
+	TypeStepReleased  Type = "stepReleased"
 )
 
 // OnOwn says whether events of the type are copied to the conversation's .own subject.
@@ -71,7 +73,7 @@ func (t Type) OnOwn() bool {
 func (t Type) OfAgent() bool {
 	switch t {
 	case TypeSignedOn, TypePresenceSet, TypeSignedOff, TypeDrainSet, TypeAgentRestored, TypeTookOver,
-		TypeOverflowSet, TypeQueueRestored:
+		TypeOverflowSet, TypeQueueRestored, TypeStepHeld, TypeStepReleased:
 		return true
 	default:
 		return false
@@ -295,6 +297,8 @@ var bodies = map[Type]func() Body{
 	TypeOverflowed:      func() Body { return new(Overflowed) },
 	TypeOverflowSet:     func() Body { return new(OverflowSet) },
 	TypeQueueRestored:   func() Body { return new(QueueRestored) },
+	TypeStepHeld:        func() Body { return new(StepHeld) },
+	TypeStepReleased:    func() Body { return new(StepReleased) },
 }
 
 func bodyOf(t Type) Body {

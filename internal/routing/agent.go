@@ -216,6 +216,10 @@ func (d *Desk) foldAgent(e conversation.Event) {
 			q.handle = sample{n: b.Handled, mean: b.HandleMean, squares: b.HandleSquares}
 			d.setSteps(b.Queue, b.Steps)
 		}
+	case *conversation.StepHeld:
+		d.foldHeld(b.Queue, b.HeldStep)
+	case *conversation.StepReleased:
+		d.foldReleased(b.Queue, b.Step)
 	case *conversation.PresenceSet:
 		d.change(b.Agent, func(a *agent) { a.appear(b.Presence, e.At) })
 	case *conversation.DrainSet:

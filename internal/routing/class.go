@@ -113,8 +113,8 @@ func (q *queue) furtherPools(key classKey) []string {
 	if key.pool != "" {
 		names = append(names, key.pool)
 	}
-	for _, s := range q.Ladder[:q.steps] {
-		if s.Action == ActionPool {
+	for i, s := range q.Ladder {
+		if s.Action == ActionPool && q.applies(i) {
 			names = append(names, s.Pool)
 		}
 	}

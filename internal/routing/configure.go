@@ -23,6 +23,7 @@ func (in Configure) decide(d *Desk, at time.Time) error {
 		steps[q.name] = q.steps
 	}
 	d.adopt(in.Config)
+	d.settleHeld(at)
 	for _, name := range slices.Sorted(maps.Keys(steps)) {
 		if now := d.stepsOf(name); now != steps[name] {
 			changed := &conversation.OverflowSet{Queue: name, Steps: now, Why: []string{"the configuration has fewer steps"}}
@@ -112,8 +113,9 @@ func (d *Desk) adoptQueues() {
 		}
 		q.Queue = w
 	}
-	for _, q := range d.queues {
+	for name, q := range d.queues {
 		q.steps = min(q.steps, len(q.Ladder))
+		d.applyHeld(name)
 	}
 	for _, p := range d.poolsInOrder {
 		for _, name := range p.serves() {

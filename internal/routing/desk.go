@@ -34,6 +34,8 @@ type Desk struct {
 	weighted map[string]bool
 	// pins are the conversations that wait for one person, by person.
 	pins map[string][]*entry
+	// held are the steps that people hold, by queue, also of queues that this replica does not know yet.
+	held map[string][]conversation.HeldStep
 	// hashes of the configuration's texts, see saidHash.
 	hashes   map[string]uint64
 	loosened bool
@@ -78,8 +80,9 @@ type queue struct {
 	// line has all that wait; those on offer, too, as they return to their places if nobody accepts.
 	line                *tree[*entry]
 	offered, inProgress int
-	// steps of the ladder that apply.
+	// steps of the ladder that apply by the predicted wait, and those that people hold.
 	steps int
+	held  []conversation.HeldStep
 	// handle times of what was served from the queue, in seconds, and how fast it is served.
 	handle  sample
 	service service
@@ -104,6 +107,7 @@ func newDesk() *Desk {
 	return &Desk{
 		queues: map[string]*queue{}, pools: map[string]*pool{},
 		agents: map[string]*agent{}, convs: map[conversation.ID]*entry{}, pins: map[string][]*entry{},
+		held: map[string][]conversation.HeldStep{},
 	}
 }
 

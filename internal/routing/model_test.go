@@ -22,6 +22,8 @@ type model struct {
 	agents map[string]*modelAgent
 	// steps of the queues' ladders that apply.
 	steps map[string]int
+	// held are the steps that people hold, from 1, by queue.
+	held map[string]map[int]conversation.HeldStep
 	// handled are the mean handle times of the queues in seconds, and how many values count.
 	handled map[string][2]float64
 	// takenOver is a conversation that somebody is just taking over: no rule asks who should have it.
@@ -34,7 +36,7 @@ type modelAgent struct {
 }
 
 func newModel(config routing.Config) *model {
-	return &model{config: config, states: map[conversation.ID]conversation.State{}, agents: map[string]*modelAgent{}, steps: map[string]int{}, handled: map[string][2]float64{}}
+	return &model{config: config, states: map[conversation.ID]conversation.State{}, agents: map[string]*modelAgent{}, steps: map[string]int{}, held: map[string]map[int]conversation.HeldStep{}, handled: map[string][2]float64{}}
 }
 
 // pools that an agent serves in, by name.
@@ -167,6 +169,11 @@ func (m *model) may(a *modelAgent, s *conversation.State) bool {
 	}
 	for _, step := range q.Ladder[:min(m.steps[s.Queue], len(q.Ladder))] {
 		further = append(further, step.Pool)
+	}
+	for _, h := range m.held[s.Queue] {
+		if h.Action == string(routing.ActionPool) {
+			further = append(further, h.Target)
+		}
 	}
 	serves := slices.Contains(m.queues(a), s.Queue)
 	for _, p := range m.pools(a) {
@@ -325,6 +332,16 @@ func (m *model) followAgent(t *rapid.T, body conversation.Body) {
 		delete(m.agents, b.Agent)
 	case *conversation.OverflowSet:
 		m.steps[b.Queue] = b.Steps
+	case *conversation.StepHeld:
+		if m.held[b.Queue] == nil {
+			m.held[b.Queue] = map[int]conversation.HeldStep{}
+		}
+		m.held[b.Queue][b.Step] = b.HeldStep
+	case *conversation.StepReleased:
+		if _, held := m.held[b.Queue][b.Step]; !held {
+			t.Fatalf("step %d of %s is released, which nobody holds", b.Step, b.Queue)
+		}
+		delete(m.held[b.Queue], b.Step)
 	default:
 		t.Fatalf("%s concerns no conversation", body.EventType())
 	}
@@ -395,6 +412,42 @@ func (m *model) checkRest(t *rapid.T, now time.Time, d *routing.Desk) {
 	}
 	for _, q := range append([]string{conversation.BotQueue}, queueNames(m.config)...) {
 		m.checkPositions(t, d, q)
+	}
+	m.checkHeld(t, d)
+}
+
+// checkHeld holds that the desk shows the steps that are held, and that they are those which the configuration has.
+func (m *model) checkHeld(t *rapid.T, d *routing.Desk) {
+	shown := 0
+	for _, v := range d.Queues() {
+		shown += len(v.Held)
+		for _, h := range v.Held {
+			q := m.queue(v.Name)
+			if want, ok := m.held[v.Name][h.Step]; !ok || want != h {
+				t.Fatalf("queue %s shows %+v as held, and it is %+v", v.Name, h, want)
+			}
+			if h.Step > len(q.Ladder) || string(q.Ladder[h.Step-1].Action) != h.Action || q.Ladder[h.Step-1].Pool+q.Ladder[h.Step-1].Queue != h.Target {
+				t.Fatalf("queue %s holds %+v, and its ladder is %+v", v.Name, h, q.Ladder)
+			}
+		}
+	}
+	held := 0
+	for _, of := range m.held {
+		held += len(of)
+	}
+	if shown != held {
+		t.Fatalf("%d steps are shown as held, and %d are: %+v", shown, held, m.held)
+	}
+}
+
+// checkNoneOver holds that no step is held beyond its time.
+func (m *model) checkNoneOver(t *rapid.T, now time.Time) {
+	for queue, of := range m.held {
+		for _, h := range of {
+			if !h.Until.After(now) {
+				t.Fatalf("at %v queue %s still holds %+v", now, queue, h)
+			}
+		}
 	}
 }
 

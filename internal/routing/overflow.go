@@ -83,18 +83,22 @@ func (d *Desk) setSteps(name string, steps int) {
 		return
 	}
 	q.steps = min(steps, len(q.Ladder))
-	for _, cl := range d.classes {
-		if cl.queue == q {
-			d.judgeAll(cl)
-		}
-	}
+	d.judgeQueue(q)
 }
 
 // stepFor finds the first step that applies to a conversation at a place of a queue that is served at a rate, and
-// that the conversation has not taken yet. Each second everybody in an overflowing queue is looked at: no allocations.
+// that the conversation has not taken yet: those that people hold go before those that the prediction asks for. Each
+// second everybody in an overflowing queue is looked at: no allocations.
 func (d *Desk) stepFor(q *queue, c *entry, position int, rate float64, now time.Time) *Step {
 	if len(q.Ladder) == 0 {
 		return nil
+	}
+	for i := range q.held {
+		if step := &q.Ladder[q.held[i].Step-1]; step.Action != ActionPool { // the whole queue has the pool
+			if untaken := d.untaken(q, c, step); untaken != nil {
+				return untaken
+			}
+		}
 	}
 	if q.tooMany(position) || q.tooLong(c, now) {
 		return d.untaken(q, c, &q.Ladder[len(q.Ladder)-1])
@@ -122,7 +126,12 @@ func (q *queue) tooLong(c *entry, now time.Time) bool {
 }
 
 // whyStep says why a step applies.
-func (q *queue) whyStep(c *entry, position int, rate float64, now time.Time) string {
+func (q *queue) whyStep(step *Step, c *entry, position int, rate float64, now time.Time) string {
+	for i := range q.held {
+		if held := &q.held[i]; &q.Ladder[held.Step-1] == step {
+			return whyHeld(q.name, step, held)
+		}
+	}
 	switch {
 	case q.tooMany(position):
 		return fmt.Sprintf("overflow: queue %s is full with %d", q.name, q.MaxLength)
@@ -208,7 +217,7 @@ func (d *Desk) ladder(c *entry, now time.Time) {
 		if step == nil {
 			return
 		}
-		s, why := &c.state, []string{q.whyStep(c, position, rate, now)}
+		s, why := &c.state, []string{q.whyStep(step, c, position, rate, now)}
 		switch step.Action {
 		case ActionPool:
 			d.emit(now, s.ID, &conversation.Overflowed{Pool: step.Pool, Why: why})

@@ -212,13 +212,14 @@ func (d *driver) pass() {
 	if next := d.desk.NextTimer(); !next.IsZero() && !next.After(d.now) {
 		d.t.Fatalf("after Tick at %v the next timer is %v", d.now, next)
 	}
+	d.model.checkNoneOver(d.t, d.now)
 }
 
 func (d *driver) configure() {
 	c := d.base()
 	c.Ageing = rapid.SampledFrom([]int{0, 1, 7, 100}).Draw(d.t, "ageing")
 	c.Queues[0].Priority = rapid.SampledFrom([]int{20, 50, 90}).Draw(d.t, "priority of general")
-	switch rapid.IntRange(0, 4).Draw(d.t, "change") {
+	switch rapid.IntRange(0, 5).Draw(d.t, "change") {
 	case 0:
 		c.Queues = c.Queues[:2] // no vip
 	case 1:
@@ -227,6 +228,8 @@ func (d *driver) configure() {
 		c.Pools[1].Queues = []string{"general"}
 	case 3:
 		c.Queues[1].Rings, c.Queues[1].Ladder = nil, nil
+	case 4:
+		c.Queues[0].Ladder = slices.Insert(slices.Clone(c.Queues[0].Ladder), 0, routing.Step{Action: routing.ActionPool, Pool: "second"})
 	}
 	d.do(routing.Configure{Config: c})
 }
@@ -247,7 +250,7 @@ func (d *driver) restart() {
 
 func (d *driver) step() {
 	conv := d.conversation()
-	switch event := rapid.IntRange(0, 25).Draw(d.t, "event"); event {
+	switch event := rapid.IntRange(0, 26).Draw(d.t, "event"); event {
 	case 0:
 		d.do(routing.Postpone{Agent: d.owner(conv), Conversation: conv, Until: d.now.Add(d.seconds())})
 	case 1:
@@ -284,11 +287,23 @@ func (d *driver) step() {
 		d.do(routing.TakeOver{Agent: d.agent(), Conversation: conv})
 	case 20, 21, 22:
 		d.label(conv, event)
+	case 23:
+		d.holdSomehow()
 	case 17:
 		d.do(routing.Back{Conversation: conv, Contact: "c-" + string(conv)})
 	default:
 		d.begin()
 	}
+}
+
+// holdSomehow lets a supervisor hold a step of a queue, or release one; some are not declared.
+func (d *driver) holdSomehow() {
+	queue, step := rapid.SampledFrom([]string{"general", "refunds", "vip", "gone"}).Draw(d.t, "queue"), rapid.IntRange(0, 4).Draw(d.t, "held step")
+	if rapid.IntRange(0, 3).Draw(d.t, "release") == 0 {
+		d.do(routing.ReleaseStep{By: "sue", Queue: queue, Step: step})
+		return
+	}
+	d.do(routing.HoldStep{By: "sue", Queue: queue, Step: step, Until: d.now.Add(d.seconds()), Reason: "many come"})
 }
 
 // label says something about a conversation, or merges it into another one, mostly with what was seen of it.

@@ -121,12 +121,12 @@ func (d *Desk) watchShift(a *agent, now time.Time) {
 	}
 	a.duty.look(now)
 	if !a.duty.change.IsZero() {
-		d.arm(timer{at: a.duty.change, kind: timerShift, agent: a.ID})
+		d.arm(timer{at: a.duty.change, kind: timerShift, of: a.ID})
 	}
 }
 
 func (d *Desk) dueShift(t timer, now time.Time) {
-	a := d.agents[t.agent]
+	a := d.agents[t.of]
 	if a == nil || len(a.duty.shifts) == 0 {
 		return
 	}

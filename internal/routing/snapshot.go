@@ -1,6 +1,8 @@
 package routing
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/deskfleet/deskfleet/internal/conversation"
@@ -26,6 +28,11 @@ func (d *Desk) Snapshot(now time.Time) []conversation.Event {
 			add("", &conversation.QueueRestored{
 				Queue: q.name, Steps: q.steps, Handled: q.handle.n, HandleMean: q.handle.mean, HandleSquares: q.handle.squares,
 			})
+		}
+	}
+	for _, queue := range slices.Sorted(maps.Keys(d.held)) {
+		for _, h := range d.held[queue] {
+			add("", &conversation.StepHeld{Queue: queue, HeldStep: h})
 		}
 	}
 	for _, id := range d.Conversations() {

@@ -50,6 +50,9 @@ func (d *Desk) view(q *queue, rate float64) (v swept, ok bool) {
 // stepFrom is the first position at which a step applies by the prediction.
 func (q *queue) stepFrom(i int, rate float64) int {
 	least := leaveAt * float64(q.Ladder[i].PredictedWait)
+	if q.holding(i) != nil {
+		return 1
+	}
 	if i >= q.steps || least > float64(longest) {
 		return math.MaxInt
 	}
@@ -80,8 +83,8 @@ func (q *queue) firstToLook(rate float64) int {
 	if q.MaxLength > 0 {
 		first = q.MaxLength + 1
 	}
-	for i := range q.Ladder[:q.steps] {
-		if q.Ladder[i].Action != ActionPool { // those the whole queue has
+	for i := range q.Ladder {
+		if q.applies(i) && q.Ladder[i].Action != ActionPool { // those the whole queue has
 			first = min(first, q.stepFrom(i, rate))
 		}
 	}
@@ -92,7 +95,7 @@ func (q *queue) firstToLook(rate float64) int {
 // It returns how many did.
 func (d *Desk) sweep(q *queue, most int, now time.Time) int {
 	over := q.MaxLength > 0 && q.line.len() > q.MaxLength
-	if q.steps == 0 && !over {
+	if q.steps == 0 && len(q.held) == 0 && !over {
 		q.swept.clean = false
 		return 0
 	}

@@ -21,6 +21,7 @@ const (
 	timerWrapUp                   // a wrap-up is over
 	timerShift                    // an agent's shift begins or ends
 	timerPending                  // what was put aside goes on
+	timerHeld                     // a step of a queue is held no longer
 )
 
 // timer is a time at which something may be due. What is really due is decided by the state then: a
@@ -29,7 +30,8 @@ type timer struct {
 	at    time.Time
 	kind  timerKind
 	conv  conversation.ID
-	agent string
+	// of is the agent or the queue that it concerns.
+	of string
 }
 
 // before orders timers by time; ties are broken by content so that the order is deterministic.
@@ -42,7 +44,7 @@ func (t *timer) before(o *timer) bool {
 	case t.conv != o.conv:
 		return t.conv < o.conv
 	default:
-		return t.agent < o.agent
+		return t.of < o.of
 	}
 }
 
@@ -173,7 +175,7 @@ func (d *Desk) watchIdle(c *entry, at time.Time) {
 
 func (d *Desk) watchAgent(a *agent) {
 	a.lostAt = a.lastSeen.Add(d.config.Times.HeartbeatLost)
-	d.arm(timer{at: a.lostAt, kind: timerLost, agent: a.ID})
+	d.arm(timer{at: a.lostAt, kind: timerLost, of: a.ID})
 }
 
 // Seen notes that an agent was heard. It returns false when the agent is not signed on.
@@ -218,6 +220,11 @@ func (d *Desk) Rearm() {
 		d.watchAgent(a)
 		d.watchShift(a, a.lastSeen)
 	}
+	for queue, held := range d.held {
+		for _, h := range held {
+			d.arm(timer{at: h.Until, kind: timerHeld, of: queue})
+		}
+	}
 }
 
 // Tick decides what has become due.
@@ -233,6 +240,9 @@ func (Tick) decide(d *Desk, now time.Time) error {
 			continue
 		case timerShift:
 			d.dueShift(due, now)
+			continue
+		case timerHeld:
+			d.overHeld(due.of, now)
 			continue
 		default:
 		}
@@ -267,7 +277,7 @@ func (d *Desk) dueConversation(due timer, c *entry, now time.Time) {
 		if s.Status == conversation.StatusWrapUp && !s.Deadline.After(now) {
 			d.endWrapUp(c, now)
 		}
-	case timerLost, timerShift: // they concern an agent
+	case timerLost, timerShift, timerHeld: // they concern an agent or a queue
 	}
 }
 
@@ -332,7 +342,7 @@ func (d *Desk) dueIdle(t timer, c *entry, now time.Time) {
 }
 
 func (d *Desk) dueLost(t timer, now time.Time) {
-	a := d.agents[t.agent]
+	a := d.agents[t.of]
 	if a == nil || !t.at.Equal(a.lostAt) {
 		return
 	}

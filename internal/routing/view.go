@@ -29,8 +29,11 @@ type QueueView struct {
 	Version uint64
 	// HandleMean and HandleVariance of the handle times, in seconds; old ones count less and less.
 	HandleMean, HandleVariance float64
-	// Steps of the degradation ladder that apply.
-	Steps int
+	// Steps of the degradation ladder that apply by the predicted wait, Held those that people hold, and Ladder all of
+	// them; not to be changed.
+	Steps  int
+	Held   []conversation.HeldStep
+	Ladder []Step
 	// Nobody is there who may serve the queue, as the last review found.
 	Nobody bool
 }
@@ -46,7 +49,8 @@ func (d *Desk) Queues() []QueueView {
 		v := QueueView{
 			Name: q.name, Waiting: q.line.len(), Offered: q.offered,
 			InProgress: q.inProgress, Version: q.version,
-			HandleMean: q.handle.mean, HandleVariance: q.handle.variance(), Steps: q.steps, Nobody: q.service.nobody,
+			HandleMean: q.handle.mean, HandleVariance: q.handle.variance(), Steps: q.steps, Held: append([]conversation.HeldStep(nil), q.held...), Ladder: q.Ladder,
+			Nobody: q.service.nobody,
 		}
 		q.line.walk(func(c *entry) bool {
 			if at := c.state.Arrival.At; v.Oldest.IsZero() || at.Before(v.Oldest) {

@@ -59,6 +59,12 @@ func (cl *class) whyOverflow(via *pool) string {
 			return ""
 		}
 	}
+	for i := range cl.queue.held {
+		held := &cl.queue.held[i]
+		if step := &cl.queue.Ladder[held.Step-1]; step.Action == ActionPool && step.Pool == via.Name {
+			return whyHeld(cl.queue.name, step, held)
+		}
+	}
 	return "overflow of queue " + cl.queue.name + ": pool " + via.Name + " serves it, too"
 }
 
