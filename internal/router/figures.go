@@ -181,7 +181,7 @@ func (s *session) report(now time.Time) protocol.Figures {
 		v := *s.figures.queue(q.Name)
 		v.Name, v.Waiting, v.Offered, v.InProgress, v.OldestArrival = q.Name, q.Waiting, q.Offered, q.InProgress, q.Oldest
 		v.HandleMeanSeconds, v.HandleVariance, v.OverflowSteps = q.HandleMean, q.HandleVariance, q.Steps
-		v.Nobody = q.Nobody
+		v.Nobody, v.Held = q.Nobody, q.Held
 		if l := s.figures.levels[q.Name]; l != nil {
 			v.ServiceLevelOf, v.ServiceLevelPercent, v.AbandonedPercent = l.sum(now)
 		}

@@ -26,6 +26,7 @@ type Metrics struct {
 	level     *prometheus.GaugeVec
 	expected  *prometheus.GaugeVec
 	overflow  *prometheus.GaugeVec
+	held      *prometheus.GaugeVec
 
 	arrivals, answers, abandonments, poolAnswers *prometheus.CounterVec
 	answerWait, handle                           *prometheus.HistogramVec
@@ -71,9 +72,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}, []string{"queue", "outcome"})
 	m.level = gauge("deskfleet_queue_service_level_ratio", "Share of the last five minutes' conversations that were answered in time, by queue.", "queue")
 	m.expected = gauge("deskfleet_queue_expected_wait_seconds", "Expected wait of who comes now, by queue; missing while nothing tells.", "queue")
-	m.overflow = gauge("deskfleet_queue_overflow_steps", "Steps of the degradation ladder that apply, by queue.", "queue")
+	m.overflow = gauge("deskfleet_queue_overflow_steps", "Steps of the degradation ladder that apply by the predicted wait, by queue.", "queue")
+	m.held = gauge("deskfleet_queue_overflow_held_until_seconds", "When a step of the degradation ladder that a person holds ends, in seconds since 1970, by queue, step and action; missing while nobody holds it.", "queue", "step", "action")
 	reg.MustRegister(m.leading, m.decisions, m.rebuilds, m.dropped, m.learned, m.wait, m.waiting, m.progress, m.agents, m.slots, m.used,
-		m.offers, m.level, m.expected, m.overflow)
+		m.offers, m.level, m.expected, m.overflow, m.held)
 	for _, kept := range []string{"true", "false"} {
 		m.learned.WithLabelValues(kept) // from the beginning: a series that begins at 1 hides its first rise
 	}
@@ -124,7 +126,7 @@ func (m *Metrics) lead(leading bool) {
 }
 
 func (m *Metrics) gauges() []*prometheus.GaugeVec {
-	return []*prometheus.GaugeVec{m.waiting, m.progress, m.agents, m.slots, m.used, m.level, m.expected, m.overflow,
+	return []*prometheus.GaugeVec{m.waiting, m.progress, m.agents, m.slots, m.used, m.level, m.expected, m.overflow, m.held,
 		m.oldest, m.handleMean, m.given, m.nobody}
 }
 
@@ -191,6 +193,9 @@ func (m *Metrics) figures(f *protocol.Figures) {
 		m.waiting.WithLabelValues(q.Name).Set(float64(q.Waiting))
 		m.progress.WithLabelValues(q.Name).Set(float64(q.InProgress))
 		m.overflow.WithLabelValues(q.Name).Set(float64(q.OverflowSteps))
+		for _, h := range q.Held {
+			m.held.WithLabelValues(q.Name, strconv.Itoa(h.Step), h.Action).Set(float64(h.Until.Unix()))
+		}
 		m.served(&q, f.At)
 		if q.ExpectedWaitSeconds != nil {
 			m.expected.WithLabelValues(q.Name).Set(*q.ExpectedWaitSeconds)

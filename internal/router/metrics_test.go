@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/router/protocol"
 )
 
@@ -21,7 +22,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	m := NewMetrics(registry)
 	m.lead(true)
 	m.figures(&protocol.Figures{
-		Queues: []protocol.QueueFigures{{Name: "q", ServiceLevelOf: 1, HandleMeanSeconds: 1, ExpectedWaitSeconds: new(1.0)}},
+		Queues: []protocol.QueueFigures{{Name: "q", ServiceLevelOf: 1, HandleMeanSeconds: 1, ExpectedWaitSeconds: new(1.0), Held: []conversation.HeldStep{{Step: 1, Action: "Bot"}}}},
 		Pools:  []protocol.PoolFigures{{Name: "p"}},
 	})
 	m.arrived("q")

@@ -80,6 +80,8 @@ func whyOf(body conversation.Body) []string {
 		return b.Why
 	case *conversation.OverflowSet:
 		return b.Why
+	case *conversation.StepReleased:
+		return b.Why
 	default:
 		return whyOfConversation(body)
 	}
@@ -146,6 +148,10 @@ func (s *session) logDecision(ctx context.Context, d *decided) {
 		args = append(args, "agent", b.Agent, "draining", b.Draining)
 	case *conversation.OverflowSet:
 		args = append(args, "queue", b.Queue, "steps", b.Steps)
+	case *conversation.StepHeld:
+		args = append(args, "queue", b.Queue, "step", b.Step, "action", b.Action, "until", b.Until, "by", b.By)
+	case *conversation.StepReleased:
+		args = append(args, "queue", b.Queue, "step", b.Step, "by", b.By)
 	case *conversation.OfferEnded:
 		args = append(args, "agent", b.Agent.ID, "outcome", b.Outcome)
 	default:

@@ -136,7 +136,7 @@ func (s *session) do(w who, req *protocol.Request) *protocol.Error {
 	case err == nil:
 		return nil
 	case refused:
-		return &protocol.Error{Code: protocol.Code(no.Code), What: no.What, Why: no.Why, Remedy: no.Remedy}
+		return &protocol.Error{Code: protocol.Code(no.Code), What: no.What, Why: no.Why, Remedy: no.Remedy, Field: no.Field, Value: no.Value}
 	default:
 		// A defect: the next flush would store half of it. Begin again instead.
 		s.log.Error("request failed", "type", req.Type, "who", w.id, "error", err)
@@ -197,7 +197,11 @@ func personInput(w who, req *protocol.Request) (routing.Input, *protocol.Error) 
 			in.Say = *req.Say
 		}
 		return in, nil
-	case protocol.Agents, protocol.Open:
+	case protocol.HoldStep:
+		return routing.HoldStep{By: w.id, Queue: req.Queue, Step: req.Step, Until: req.Until, Reason: req.Reason}, nil
+	case protocol.ReleaseStep:
+		return routing.ReleaseStep{By: w.id, Queue: req.Queue, Step: req.Step}, nil
+	case protocol.Agents, protocol.Open, protocol.Queues:
 		return nil, nil
 	default:
 		return nil, unsupported(w, req)
@@ -295,6 +299,8 @@ func (s *session) list(req *protocol.Request, r *protocol.Reply) {
 				r.Agents = append(r.Agents, *viewOf(&v))
 			}
 		}
+	case protocol.Queues, protocol.HoldStep, protocol.ReleaseStep:
+		r.Queues = s.queues()
 	case protocol.Open:
 		f := protocol.Filter{}
 		if req.Filter != nil {

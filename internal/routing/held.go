@@ -1,9 +1,11 @@
 package routing
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,15 +34,20 @@ func (in HoldStep) decide(d *Desk, now time.Time) error {
 	until := in.Until.Round(0).UTC()
 	if !until.After(now) || until.Sub(now) > conversation.MaxHeld {
 		return &RefusalError{
-			Code: CodeMalformed, What: what, Why: fmt.Sprintf("until is %s, and now it is %s", until.Format(time.RFC3339), now.Format(time.RFC3339)),
+			Code: CodeMalformed, Field: "until", Value: until.Format(time.RFC3339), What: what,
+			Why:    fmt.Sprintf("until is %s, and now it is %s", until.Format(time.RFC3339), now.Format(time.RFC3339)),
 			Remedy: fmt.Sprintf("give a time in the next %d hours, at which it ends by itself; it can be held again then", int(conversation.MaxHeld/time.Hour)),
 		}
 	}
 	body := &conversation.StepHeld{Queue: q.name, HeldStep: conversation.HeldStep{
-		Step: in.Step, Action: string(step.Action), Target: step.target(), Until: until, By: in.By, Reason: strings.TrimSpace(in.Reason),
+		Step: in.Step, Action: string(step.Action), Target: step.Target(), Until: until, By: in.By, Reason: strings.TrimSpace(in.Reason),
 	}}
 	if err := body.Validate(); err != nil {
-		return &RefusalError{Code: CodeMalformed, What: what, Why: err.Error(), Remedy: "correct it and send it again"}
+		refusal := &RefusalError{Code: CodeMalformed, What: what, Why: err.Error(), Remedy: "correct it and send it again"}
+		if wrong, ok := errors.AsType[*conversation.FieldError](err); ok {
+			refusal.Field, refusal.Value, refusal.Remedy = wrong.Field, wrong.Value, wrong.Remedy
+		}
+		return refusal
 	}
 	if slices.Contains(d.held[q.name], body.HeldStep) {
 		return nil
@@ -77,7 +84,7 @@ func (in ReleaseStep) decide(d *Desk, now time.Time) error {
 func (d *Desk) stepNamed(queue string, step int, what string) (*queue, *Step, error) {
 	if !d.hasQueue(queue) {
 		return nil, nil, &RefusalError{
-			Code: CodeUnknownQueue, What: what, Why: fmt.Sprintf("the desk has no queue %q", queue),
+			Code: CodeUnknownQueue, Field: "queue", Value: queue, What: what, Why: fmt.Sprintf("the desk has no queue %q", queue),
 			Remedy: "use one of " + strings.Join(d.queueNames(), ", "),
 		}
 	}
@@ -85,7 +92,10 @@ func (d *Desk) stepNamed(queue string, step int, what string) (*queue, *Step, er
 	if step >= 1 && step <= len(q.Ladder) {
 		return q, &q.Ladder[step-1], nil
 	}
-	refusal := &RefusalError{Code: CodeMalformed, What: what, Why: fmt.Sprintf("step is %d, and queue %s declares %d in overflow", step, queue, len(q.Ladder))}
+	refusal := &RefusalError{
+		Code: CodeMalformed, Field: "step", Value: strconv.Itoa(step), What: what,
+		Why: fmt.Sprintf("step is %d, and queue %s declares %d in overflow", step, queue, len(q.Ladder)),
+	}
 	if refusal.Remedy = "use " + q.ladderInWords(); len(q.Ladder) == 0 {
 		refusal.Remedy = "declare overflow of the queue in the ServiceDesk: only declared steps can be held"
 	}
@@ -109,8 +119,8 @@ func (q *queue) ladderInWords() string {
 	return strings.Join(parts, ", ")
 }
 
-// target is what a step leads to by name; empty for those that name nothing.
-func (s *Step) target() string {
+// Target is what a step leads to by name; empty for those that name nothing.
+func (s *Step) Target() string {
 	switch s.Action {
 	case ActionPool:
 		return s.Pool
@@ -121,11 +131,11 @@ func (s *Step) target() string {
 	}
 }
 
-func (s *Step) words() string { return strings.TrimSpace(string(s.Action) + " " + s.target()) }
+func (s *Step) words() string { return strings.TrimSpace(string(s.Action) + " " + s.Target()) }
 
 // is says whether a step is the one that was held, and no other one that has its place now.
 func (s *Step) is(h *conversation.HeldStep) bool {
-	return string(s.Action) == h.Action && s.target() == h.Target
+	return string(s.Action) == h.Action && s.Target() == h.Target
 }
 
 // foldHeld takes over that a step is held, and foldReleased that it is not. What is held is kept by name, not in the

@@ -2,7 +2,10 @@ package routing
 
 // RefusalError says why something that was asked for is not done. Nothing has changed.
 type RefusalError struct {
-	Code   Code
+	Code Code
+	// Field and Value that were refused, where it is one of the request.
+	Field, Value string
+
 	What   string
 	Why    string
 	Remedy string

@@ -27,9 +27,9 @@ const (
 // timer is a time at which something may be due. What is really due is decided by the state then: a
 // timer that was overtaken does nothing.
 type timer struct {
-	at    time.Time
-	kind  timerKind
-	conv  conversation.ID
+	at   time.Time
+	kind timerKind
+	conv conversation.ID
 	// of is the agent or the queue that it concerns.
 	of string
 }

@@ -33,6 +33,10 @@
 //	tag          agent       conversation, tags                      replaces the tags; the console lets those do so who may
 //	merge        agent       conversation, seq, into, note, say      into is a person's and goes on, with the note; the other one is told say and ends.
 //	                                                                 seq is the last of .msg that the asker has seen of it: with more it is refused
+//	holdStep     agent       queue, step, until, reason              a declared step of the queue's ladder applies until then; the console lets those do so
+//	                                                                 who may. Reply: queues
+//	releaseStep  agent       queue, step                             the predicted wait decides about the step again. Reply: queues
+//	queues       agent       —                                       reply: queues, with their ladders
 //	agents       agent       —                                       reply: agents, the people who are signed on
 //	open         agent       filter?                                 reply: conversations, more
 //	show         any         conversation                            reply: conversation with its position, for who resumes

@@ -1,6 +1,10 @@
 package protocol
 
-import "time"
+import (
+	"time"
+
+	"github.com/deskfleet/deskfleet/internal/conversation"
+)
 
 // Figures of the desk, each second on Subjects.Figures. Counters count since Since and begin anew
 // when the lead changes, which Router and Since show.
@@ -112,8 +116,9 @@ type QueueFigures struct {
 	// HandleMeanSeconds and HandleVariance (in seconds squared) of the handle times, of which old ones count less and less.
 	HandleMeanSeconds float64 `json:"handleMeanSeconds,omitempty"`
 	HandleVariance    float64 `json:"handleVariance,omitempty"`
-	// OverflowSteps of the queue's degradation ladder that apply.
-	OverflowSteps int `json:"overflowSteps,omitempty"`
+	// OverflowSteps of the queue's degradation ladder that apply by the predicted wait, and Held those that people hold.
+	OverflowSteps int                     `json:"overflowSteps,omitempty"`
+	Held          []conversation.HeldStep `json:"held,omitempty"`
 }
 
 // PoolFigures of one pool. An agent in several pools counts in each of them.

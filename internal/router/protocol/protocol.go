@@ -49,6 +49,10 @@ const (
 	// Tag and Merge are for consoles that know who may.
 	Tag   RequestType = "tag"
 	Merge RequestType = "merge"
+	// HoldStep and ReleaseStep are for consoles that know who may; Queues lists the queues of people with their ladders.
+	HoldStep    RequestType = "holdStep"
+	ReleaseStep RequestType = "releaseStep"
+	Queues      RequestType = "queues"
 	// Agents and Open list who is signed on, and what is open.
 	Agents RequestType = "agents"
 	Open   RequestType = "open"
@@ -90,6 +94,10 @@ type Request struct {
 	Into conversation.ID    `json:"into,omitempty"`
 	Note string             `json:"note,omitempty"`
 	Say  *conversation.Said `json:"say,omitempty"`
+	// Queue and Step for holdStep and releaseStep, Until and Reason for holdStep.
+	Queue  string `json:"queue,omitempty"`
+	Step   int    `json:"step,omitempty"`
+	Reason string `json:"reason,omitempty"`
 	// Filter for open.
 	Filter *Filter `json:"filter,omitempty"`
 	// Disposition and Comment for close.
@@ -123,6 +131,8 @@ type Reply struct {
 	More bool `json:"more,omitempty"`
 	// Agents who are signed on, by agents: people only.
 	Agents []Agent `json:"agents,omitempty"`
+	// Queues of people, by queues, holdStep and releaseStep.
+	Queues []Queue `json:"queues,omitempty"`
 }
 
 // Code groups refusals for programs.
@@ -154,7 +164,10 @@ const (
 
 // Error says what was refused, why, and what to do.
 type Error struct {
-	Code   Code   `json:"code"`
+	Code Code `json:"code"`
+	// Field and Value that were refused, where it is one of the request.
+	Field  string `json:"field,omitempty"`
+	Value  string `json:"value,omitempty"`
 	What   string `json:"what"`
 	Why    string `json:"why"`
 	Remedy string `json:"remedy"`

@@ -177,7 +177,7 @@ func fromRouter(e *protocol.Error) *Problem {
 		status, code = http.StatusServiceUnavailable, CodeUnavailable
 	case protocol.CodeNotSignedOn, protocol.CodeState:
 	}
-	p := New(status, code, e.What+": "+e.Why, e.Remedy)
+	p := Field(status, code, e.Field, e.Value, e.What+": "+e.Why, e.Remedy)
 	if code == CodeUnavailable {
 		return p.RetryAfter(unavailableRetry)
 	}
