@@ -27,7 +27,12 @@ import (
 // post sends a REST request and decodes the answer into out; a problem is returned.
 func (d *desk) post(t testing.TB, path, token, body string, out any) (int, *problem.Problem) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.http.URL+path, bytes.NewReader([]byte(body)))
+	return d.send(t, http.MethodPost, path, token, body, out)
+}
+
+func (d *desk) send(t testing.TB, method, path, token, body string, out any) (int, *problem.Problem) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, d.http.URL+path, bytes.NewReader([]byte(body)))
 	if err != nil {
 		t.Fatal(err)
 	}

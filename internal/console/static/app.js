@@ -100,6 +100,10 @@ agent.addEventListener('figures', ({ detail: f }) => {
   $('figures').replaceChildren(...f.queues.filter((q) => q.name !== 'bot' || q.waiting > 0).map((q) => {
     const li = element('li', q.waiting > 0 ? 'busy' : '');
     li.append(`${q.name} `, element('b', '', String(q.waiting)), ` ${words.waiting}`);
+    if (q.overflowSteps || q.held?.length) {
+      li.append(` · ${words.overflow(q.overflowSteps ?? 0, (q.held ?? []).map((h) => h.step))}`);
+      li.title = (q.held ?? []).map((h) => `${h.step} ${h.action}: ${words.heldBy(h.by, clock(h.until), h.reason)}`).join('\n');
+    }
     return li;
   }));
 });

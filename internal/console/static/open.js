@@ -1,11 +1,14 @@
 // The open conversations of the desk, for supervisors; for agents, what they have put aside.
 import { $, button, clock, element, get, option } from './dom.js';
+import { setUpLadder } from './ladder.js';
 
 export function setUpOpen(d) {
   const { words, agent } = d;
   $('opening-close').textContent = words.close2;
   const supervises = () => d.me().role !== 'agent';
+  const ladder = setUpLadder(d);
   const load = async () => {
+    if (supervises()) ladder();
     const path = supervises() ? `/console/v1/conversations?limit=200&queue=${encodeURIComponent($('opening-queue').value)}` : '/console/v1/conversations?limit=200&status=Pending';
     const reply = await get(agent, path).catch(() => ({ title: words.offline }));
     if (!reply.conversations) { $('opening-list').replaceChildren(element('li', '', reply.detail || reply.title)); return; }
@@ -17,6 +20,7 @@ export function setUpOpen(d) {
     $('opening-queue').setAttribute('aria-label', words.queue);
     $('opening-queue').replaceChildren(option('', words.allQueues), ...d.desk().queues.map((q) => option(q, q)));
     $('opening-list').replaceChildren();
+    $('steps').replaceChildren();
     $('opening').showModal();
     load();
   });

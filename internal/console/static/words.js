@@ -16,6 +16,8 @@ const words = {
     mergeText: 'This conversation ends, and the other one gets what was said here. The customer is told.', into: 'Goes on in', mergeNone: 'You have no other conversation.', colleague: 'Colleague', anybody: 'Anybody', summaryLabel: 'A note for who takes it',
     opened: 'Open conversations', ownOpened: 'Put aside', openedNone: 'None.', allQueues: 'All queues', watch: 'Watch', takeOver: 'Take over', unwatch: 'Stop watching', watched: 'You watch', has: 'With', placeKept: 'Waits for a call and may not be here.',
     statuses: { Queued: 'waiting', Bot: 'with the assistant', Offered: 'offered', Active: 'in talk', WrapUp: 'in wrap-up', Pending: 'put aside', CallbackPending: 'to be called back' }, untilShort: (t) => `until ${t}`,
+    overflow: (n, held) => [n && `overflow ${n}`, held.length && `held ${held.join(', ')}`].filter(Boolean).join(', '), holdStep: 'Hold', releaseStep: 'Release', holdFor: 'For', holdReason: 'Why? It stands in the audit log.', holdSpan: (m) => (m < 60 ? `${m} minutes` : m === 60 ? '1 hour' : `${m / 60} hours`), heldBy: (n, t, r) => `held by ${n} until ${t}: ${r}`, stepReached: 'applies now', stepFrom: (t) => `from a predicted wait of ${t}`,
+    stepActions: { Pool: 'add pool', Queue: 'move to queue', Bot: 'assistant first', Callback: 'callback', Message: 'message' },
     waiting: 'waiting', lost: 'This conversation is no longer yours:', find: 'Search', findText: 'Words, in any order', findTag: 'Tag', findNone: 'Nothing found.', missedOffer: 'You were set away:', wrongToken: 'This token is not accepted.',
   },
   zh: {
@@ -35,6 +37,8 @@ const words = {
     mergeText: '本会话将结束，其内容会转入另一会话，并告知客户。', into: '合并到', mergeNone: '您没有其他会话。', colleague: '同事', anybody: '任意坐席', summaryLabel: '给接手坐席的备注',
     opened: '进行中的会话', ownOpened: '稍后处理', openedNone: '暂无。', allQueues: '所有队列', watch: '旁听', takeOver: '接管', unwatch: '停止旁听', watched: '正在旁听', has: '当前坐席', placeKept: '客户等待回拨，可能不在线。',
     statuses: { Queued: '排队中', Bot: '智能助手', Offered: '待接入', Active: '会话中', WrapUp: '整理中', Pending: '稍后处理', CallbackPending: '等待回拨' }, untilShort: (t) => `至 ${t}`,
+    overflow: (n, held) => [n && `溢出 ${n} 级`, held.length && `手动 ${held.join('、')}`].filter(Boolean).join('，'), holdStep: '手动启用', releaseStep: '取消手动', holdFor: '时长', holdReason: '原因（将写入审计日志）', holdSpan: (m) => (m < 60 ? `${m} 分钟` : `${m / 60} 小时`), heldBy: (n, t, r) => `${n} 手动启用至 ${t}：${r}`, stepReached: '正在生效', stepFrom: (t) => `预计等待达到 ${t} 时`,
+    stepActions: { Pool: '增加坐席组', Queue: '转入队列', Bot: '机器人优先', Callback: '回拨', Message: '提示消息' },
     waiting: '排队', lost: '该会话已不属于您：', find: '搜索', findText: '关键词，顺序不限', findTag: '标签', findNone: '没有找到。', missedOffer: '您已被设为离开：', wrongToken: '令牌无效。',
   },
 };
