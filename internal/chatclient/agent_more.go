@@ -1,6 +1,7 @@
 package chatclient
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -106,12 +107,21 @@ const mostReply = 4 << 20
 
 // get asks the console's REST API. A refusal is a *problem.Problem.
 func (a *Agent) get(ctx context.Context, what string, query url.Values, into any) error {
-	address := "http" + strings.TrimSuffix(strings.TrimPrefix(a.line.address, "ws"), agentPath) + "/console/v1/" + what + "?" + query.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	return a.call(ctx, http.MethodGet, what+"?"+query.Encode(), nil, into)
+}
+
+// call sends a request with a JSON body, or none if it is empty, to the console's REST API. A refusal is a *problem.Problem.
+func (a *Agent) call(ctx context.Context, method, what string, body []byte, into any) error {
+	address := "http" + strings.TrimSuffix(strings.TrimPrefix(a.line.address, "ws"), agentPath) + "/console/v1/" + what
+	what, _, _ = strings.Cut(what, "?")
+	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("ask for %s: %w", what, err)
 	}
 	req.Header.Set("Authorization", "Bearer "+a.token)
+	if len(body) > 0 {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	req.Close = true // seldom asked: a connection that is kept would outlive the agent
 	resp, err := a.rest.Do(req)
 	if err != nil {

@@ -21,7 +21,9 @@ const commands = `/take N      accept an offer           /decline N    leave it 
 /merge N     N ends and goes on in the chosen one
 /colleagues  who is signed on          /opened QUEUE what is open, /opened for all queues
 /watch ID    see what is another's     /unwatch N    no longer
-/takeover ID for supervisors           /away /available /quit`
+/queues      the queues and their overflow steps
+/takeover ID for supervisors, as are   /hold QUEUE STEP 2h REASON, /release QUEUE STEP
+/away /available /quit`
 
 // more does the commands that are typed less often; false for one that it does not know.
 func (p *person) more(ctx context.Context, command, rest string) bool {
@@ -53,7 +55,7 @@ func (p *person) more(ctx context.Context, command, rest string) bool {
 			return p.seat.agent.SetPresence(ctx, agentwire.Presence(command[1:]))
 		})
 	default:
-		return false
+		return p.ladder(ctx, command, rest)
 	}
 	return true
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/chatclient"
 	"github.com/deskfleet/deskfleet/internal/chatclient/chattest"
 	"github.com/deskfleet/deskfleet/internal/conversation"
+	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
 	"github.com/deskfleet/deskfleet/internal/testing/eventually"
 	"github.com/deskfleet/deskfleet/internal/web/webtest"
 )
@@ -282,6 +283,7 @@ func TestCommands(t *testing.T) {
 	d, url := shop(t)
 	doc := webtest.Document()
 	doc.Pools[1].Human.Members = []string{"chen", "boss"}
+	doc.Queues[0].Overflow = []runtimeconfig.Overflow{{PredictedWaitSeconds: 3600, Action: runtimeconfig.OverflowBot}}
 	d.Config.Set(t, doc)
 	d.WriteTokens("chen", "boss:supervisor")
 	console, _ := d.Console("console-0")
@@ -330,6 +332,18 @@ func TestCommands(t *testing.T) {
 	boss.shows(t, "-- signed in at Lantern Shop as boss (supervisor)", "-- available for 3")
 	bossTypes("/colleagues")
 	boss.shows(t, "-- chen is available, 1 of 3 slots, serves refunds, general")
+	bossTypes("/queues")
+	boss.shows(t, "-- general: 0 waiting", "--   step 1 Bot: from a predicted wait of 1h0m0s")
+	bossTypes("/hold general 1 2h sale day")
+	boss.shows(t, "-- step 1 of general is held until ")
+	bossTypes("/hold general 2 2h sale day")
+	boss.shows(t, "use 1 for Bot")
+	bossTypes("/queues")
+	boss.shows(t, "--   step 1 Bot: held by boss until ", ": sale day")
+	bossTypes("/release general 1")
+	boss.shows(t, "-- step 1 of general is released")
+	chenTypes("/hold general 1 2h because")
+	chen.shows(t, "ask somebody with that role")
 	bossTypes("/opened")
 	boss.shows(t, ` Active with agent chen, queue "general", unknown, tags broken, 退款`)
 	id := string(first.Standing().Conversation)
