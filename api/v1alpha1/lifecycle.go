@@ -112,6 +112,14 @@ const (
 	ReasonWebhookFailing = "WebhookFailing"
 	// ReasonDeadLetters says that events for a webhook were given up.
 	ReasonDeadLetters = "DeadLetters"
+	// ReasonOverflowEntered says that a further step of a queue's overflow applies by the predicted wait, ReasonOverflowLeft
+	// that one does no more.
+	ReasonOverflowEntered = "OverflowEntered"
+	ReasonOverflowLeft    = "OverflowLeft"
+	// ReasonOverflowHeld says that a supervisor holds a step of a queue's overflow, ReasonOverflowReleased that nobody
+	// does any more.
+	ReasonOverflowHeld     = "OverflowHeld"
+	ReasonOverflowReleased = "OverflowReleased"
 	// ReasonArchiveSilent says that an archive does not answer.
 	ReasonArchiveSilent = "ArchiveSilent"
 )
@@ -145,7 +153,14 @@ func (e *EscalationPolicy) Suspended() bool { return e.Spec.Suspend }
 // and goes must not be written each time.
 func (d *ServiceDesk) WithoutFigures() any {
 	s := d.Status.DeepCopy()
-	s.Workloads, s.Waiting, s.OldestSince, s.Queues, s.Agents = "", nil, nil, nil, nil
+	s.Workloads, s.Waiting, s.OldestSince, s.Agents = "", nil, nil, nil
+	var held []QueueStatus
+	for _, q := range s.Queues {
+		if len(q.HeldSteps) > 0 { // what a supervisor does is no figure
+			held = append(held, QueueStatus{Name: q.Name, HeldSteps: q.HeldSteps})
+		}
+	}
+	s.Queues = held
 	s.Conditions = slices.DeleteFunc(s.Conditions, func(c metav1.Condition) bool {
 		return c.Type == ConditionLinked || c.Type == ConditionServiceLevelMet
 	})

@@ -36,9 +36,35 @@ type QueueStatus struct {
 	// abandonedPercent: share of the same that was given up later than that.
 	// +optional
 	AbandonedPercent *int32 `json:"abandonedPercent,omitempty"`
-	// overflowSteps of the queue's degradation ladder that apply, 0 for none. Absent while it is not known.
+	// overflowSteps of the queue's degradation ladder that apply by the predicted wait, 0 for none. Absent while it is
+	// not known.
 	// +optional
 	OverflowSteps *int32 `json:"overflowSteps,omitempty"`
+	// heldSteps of the ladder apply because a supervisor holds them; the desk's audit log has who and why. Absent while
+	// nobody holds any.
+	// +optional
+	// +listType=map
+	// +listMapKey=step
+	// +kubebuilder:validation:MaxItems=8
+	HeldSteps []HeldStepStatus `json:"heldSteps,omitempty"`
+}
+
+// HeldStepStatus is a step of a queue's degradation ladder that a supervisor holds.
+type HeldStepStatus struct {
+	// step of the queue's overflow, from 1.
+	// +required
+	Step int32 `json:"step"`
+	// action of the step.
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	Action string `json:"action"`
+	// target: the pool or the queue that the action names. Absent for others.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Target string `json:"target,omitempty"`
+	// until: when it ends by itself.
+	// +required
+	Until metav1.Time `json:"until"`
 }
 
 // AgentsStatus is what a desk reports of its people, in all pools, each counted once.

@@ -84,6 +84,13 @@ func queue(q *wire.Queue) v1alpha1.QueueStatus {
 	if served.ExpectedWait != capacity.Unknown {
 		s.ExpectedWait = new(v1alpha1.Duration(fmt.Sprintf("%ds", int(served.ExpectedWait/time.Second))))
 	}
+	if q.Figures != nil {
+		for _, h := range q.Figures.Held {
+			s.HeldSteps = append(s.HeldSteps, v1alpha1.HeldStepStatus{
+				Step: int32(h.Step), Action: h.Action, Target: h.Target, Until: *since(h.Until), //nolint:gosec // bounded by the link
+			})
+		}
+	}
 	return s
 }
 

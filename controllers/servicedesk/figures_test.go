@@ -23,7 +23,7 @@ func served() *v1alpha1.ServiceDesk {
 	show(desk, &capacity.DeskView{
 		Fresh: true, Waiting: 2, OldestSince: now, Agents: &wire.Agents{Online: 3, Busy: 1},
 		Queues: []wire.Queue{{Name: "bot"}, {Name: "general", Waiting: 2, OldestSince: now, Figures: &wire.QueueFigures{
-			ExpectedWaitSeconds: new(61.5), OverflowSteps: 1, Level: &wire.Level{Of: 9, InTimePercent: 200.0 / 3, AbandonedPercent: 100.0 / 9},
+			ExpectedWaitSeconds: new(61.5), OverflowSteps: 1, Held: []wire.HeldStep{{Step: 2, Action: "Pool", Target: "backup", Until: now}}, Level: &wire.Level{Of: 9, InTimePercent: 200.0 / 3, AbandonedPercent: 100.0 / 9},
 		}}},
 	}, now)
 	return desk
@@ -46,6 +46,7 @@ func TestFiguresAreShown(t *testing.T) {
 		Queues: []v1alpha1.QueueStatus{{Name: "bot"}, {
 			Name: "general", Waiting: 2, OldestSince: second,
 			ExpectedWait: new(v1alpha1.Duration("90s")), ServiceLevelPercent: new(int32(67)), AbandonedPercent: new(int32(11)), OverflowSteps: new(int32(1)),
+			HeldSteps: []v1alpha1.HeldStepStatus{{Step: 2, Action: "Pool", Target: "backup", Until: *second}},
 		}},
 	}
 	got := desk.Status.DeepCopy()

@@ -128,7 +128,7 @@ func (l *Loop) deskNews(now time.Time, key server.Key, d *desk) bool {
 	}
 	v := l.viewOf(now, key, d)
 	news := v.Fresh != d.told.Fresh || v.Young != d.told.Young || low(v.Archive) != low(d.told.Archive) || low(v.Bus) != low(d.told.Bus) ||
-		behind(v.ArchiveLag) != behind(d.told.ArchiveLag) || v.Fresh && !v.Webhooks.Same(d.told.Webhooks)
+		behind(v.ArchiveLag) != behind(d.told.ArchiveLag) || v.Fresh && (!v.Webhooks.Same(d.told.Webhooks) || !v.sameHeld(&d.told))
 	if !news && (now.Sub(d.toldAt) < figuresEvery || v.sameFigures(&d.told)) {
 		return false
 	}
@@ -146,6 +146,13 @@ func (v *DeskView) sameFigures(other *DeskView) bool {
 		return a.Name == b.Name && a.Waiting == b.Waiting && a.OldestSince.Equal(b.OldestSince) && ServedOf(a.Figures) == ServedOf(b.Figures)
 	}) && equal(v.Agents, other.Agents) && sameBytes(v.Archive, other.Archive) && sameBytes(v.Bus, other.Bus) &&
 		(!behind(v.ArchiveLag) && !behind(other.ArchiveLag) || equal(v.ArchiveLag, other.ArchiveLag))
+}
+
+// sameHeld says whether people hold the same steps: that a supervisor acts is seldom, and news at once.
+func (v *DeskView) sameHeld(other *DeskView) bool {
+	return slices.EqualFunc(v.Queues, other.Queues, func(a, b link.Queue) bool {
+		return a.Name == b.Name && a.Figures.SameHeld(b.Figures)
+	})
 }
 
 func sameBytes(a, b *link.Storage) bool { return !low(a) && !low(b) || equal(a, b) }

@@ -123,6 +123,28 @@ func TestFiguresOfADeskWakeSeldom(t *testing.T) {
 	if n := w.woken(); n > 0 {
 		t.Errorf("%d wake-ups by figures that are shown as the same", n)
 	}
+	// That somebody holds a step is news, and how long it lasts none.
+	holding := func() {
+		w.says(link.Report{Queues: []link.Queue{{Name: "general", Figures: &link.QueueFigures{
+			ExpectedWaitSeconds: new(91.0), Level: &link.Level{Of: 9, InTimePercent: 80}, Held: []link.HeldStep{{Step: 1, Action: "Bot", Until: w.now.Truncate(24 * time.Hour).Add(24 * time.Hour)}},
+		}}}})
+	}
+	w.pass(1, holding)
+	if n := w.woken(); n != 1 {
+		t.Errorf("%d wake-ups when a step is held", n)
+	}
+	w.pass(60, holding)
+	w.woken()
+	w.pass(600, holding)
+	if n := w.woken(); n > 0 {
+		t.Errorf("%d wake-ups while it is held", n)
+	}
+	w.pass(1, hardly)
+	if n := w.woken(); n != 1 {
+		t.Errorf("%d wake-ups when it is released", n)
+	}
+	w.pass(60, hardly)
+	w.woken()
 	// That the archive is behind is news, and then by how much twice a minute; a little lag is none.
 	w.loop.LookAtDesk(web)
 	w.pass(60, func() { w.says(link.Report{ArchiveLag: &link.Lag{Seconds: float64(w.seq % 5)}}) })
@@ -166,6 +188,7 @@ func TestFiguresOfADeskAreMetrics(t *testing.T) {
 		Agents: &link.Agents{Online: 3, Busy: 2}, Archive: &link.Storage{FreeBytes: 1, TotalBytes: 4}, Bus: &link.Storage{FreeBytes: 1, TotalBytes: 2},
 		Queues: []link.Queue{{Name: "general", Waiting: 2, OldestSince: w.now.Add(-30 * time.Second), Figures: &link.QueueFigures{
 			ExpectedWaitSeconds: new(42.5), Level: &link.Level{Of: 4, InTimePercent: 75, AbandonedPercent: 25},
+			OverflowSteps: 1, Held: []link.HeldStep{{Step: 2, Action: "Bot", Until: time.Unix(2e9, 0)}},
 		}}, {Name: "made-up", Waiting: 1}},
 	}
 	w.says(report)
@@ -194,6 +217,12 @@ deskfleet_desk_linked{desk="web",namespace="shop"} 1
 # HELP deskfleet_desk_oldest_wait_seconds How long the longest waiting conversation has waited, by queue; 0 when none waits.
 # TYPE deskfleet_desk_oldest_wait_seconds gauge
 deskfleet_desk_oldest_wait_seconds{desk="web",namespace="shop",queue="general"} 30
+# HELP deskfleet_desk_overflow_held_until_seconds When a step of the degradation ladder that a supervisor holds ends, in seconds since 1970, by queue, step and action; missing while nobody holds it.
+# TYPE deskfleet_desk_overflow_held_until_seconds gauge
+deskfleet_desk_overflow_held_until_seconds{action="Bot",desk="web",namespace="shop",queue="general",step="2"} 2e+09
+# HELP deskfleet_desk_overflow_steps Steps of the degradation ladder that apply by the predicted wait, by queue.
+# TYPE deskfleet_desk_overflow_steps gauge
+deskfleet_desk_overflow_steps{desk="web",namespace="shop",queue="general"} 1
 # HELP deskfleet_desk_service_level_ratio Share of the last five minutes' conversations that were answered within the time of the service level, by queue.
 # TYPE deskfleet_desk_service_level_ratio gauge
 deskfleet_desk_service_level_ratio{desk="web",namespace="shop",queue="general"} 0.75

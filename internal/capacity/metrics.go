@@ -1,6 +1,8 @@
 package capacity
 
 import (
+	"strconv"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/deskfleet/deskfleet/internal/link"
@@ -10,7 +12,7 @@ import (
 type collector struct {
 	loop                                        *Loop
 	linked, waiting, oldest, agents, space, lag *prometheus.Desc
-	level, abandoned, expected                  *prometheus.Desc
+	level, abandoned, expected, steps, held     *prometheus.Desc
 	history                                     *prometheus.Desc
 	pools                                       *poolMetrics
 }
@@ -34,15 +36,19 @@ func NewCollector(l *Loop) prometheus.Collector {
 		abandoned: describe("abandonment_ratio",
 			"Share of the last five minutes' conversations that were given up later than the service level promises an answer, by queue.", "queue"),
 		expected: describe("expected_wait_seconds", "Expected wait of who comes now, by queue; missing while nothing tells.", "queue"),
-		agents:   describe("agents", "People of a desk by state: online, busy.", "state"),
-		lag:      describe("archive_lag_seconds", "Age of the oldest event that the archive has not stored; of one that is silent, since when."),
-		space:    describe("storage_free_ratio", "Free share, 0 to 1, by storage: archive, bus.", "storage"),
+		steps:    describe("overflow_steps", "Steps of the degradation ladder that apply by the predicted wait, by queue.", "queue"),
+		held: describe("overflow_held_until_seconds",
+			"When a step of the degradation ladder that a supervisor holds ends, in seconds since 1970, by queue, step and action; missing while nobody holds it.",
+			"queue", "step", "action"),
+		agents: describe("agents", "People of a desk by state: online, busy.", "state"),
+		lag:    describe("archive_lag_seconds", "Age of the oldest event that the archive has not stored; of one that is silent, since when."),
+		space:  describe("storage_free_ratio", "Free share, 0 to 1, by storage: archive, bus.", "storage"),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.linked, c.waiting, c.oldest, c.level, c.abandoned, c.expected, c.agents, c.space, c.lag, c.history} {
+	for _, d := range []*prometheus.Desc{c.linked, c.waiting, c.oldest, c.level, c.abandoned, c.expected, c.steps, c.held, c.agents, c.space, c.lag, c.history} {
 		ch <- d
 	}
 	c.pools.describe(ch)
@@ -73,12 +79,8 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 				wait = max(0, c.loop.o.Now().Sub(q.OldestSince).Seconds())
 			}
 			gauge(c.oldest, wait, q.Name)
-			if q.Figures != nil && q.Figures.Level != nil {
-				gauge(c.level, q.Figures.Level.InTimePercent/100, q.Name)
-				gauge(c.abandoned, q.Figures.Level.AbandonedPercent/100, q.Name)
-			}
-			if q.Figures != nil && q.Figures.ExpectedWaitSeconds != nil {
-				gauge(c.expected, *q.Figures.ExpectedWaitSeconds, q.Name)
+			if q.Figures != nil {
+				c.served(gauge, q)
 			}
 		}
 		if v.Agents != nil {
@@ -101,5 +103,21 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 func (c *collector) collectHistories(ch chan<- prometheus.Metric) {
 	for result, n := range c.loop.historyCounts() {
 		ch <- prometheus.MustNewConstMetric(c.history, prometheus.CounterValue, float64(n), result)
+	}
+}
+
+// served shows how a queue is served.
+func (c *collector) served(gauge func(*prometheus.Desc, float64, ...string), q *link.Queue) {
+	f := q.Figures
+	if f.Level != nil {
+		gauge(c.level, f.Level.InTimePercent/100, q.Name)
+		gauge(c.abandoned, f.Level.AbandonedPercent/100, q.Name)
+	}
+	if f.ExpectedWaitSeconds != nil {
+		gauge(c.expected, *f.ExpectedWaitSeconds, q.Name)
+	}
+	gauge(c.steps, float64(f.OverflowSteps), q.Name)
+	for _, h := range f.Held {
+		gauge(c.held, float64(h.Until.Unix()), q.Name, strconv.Itoa(h.Step), h.Action)
 	}
 }

@@ -18,7 +18,7 @@ type Served struct {
 	InTimePercent, AbandonedPercent int
 	// ExpectedWait of who comes now.
 	ExpectedWait time.Duration
-	// OverflowSteps of the degradation ladder that apply.
+	// OverflowSteps of the degradation ladder that apply by the predicted wait.
 	OverflowSteps int
 }
 

@@ -30,8 +30,9 @@ type QueueFigures struct {
 	// ExpectedWaitSeconds of who comes now; nil while nothing tells, or Nobody is there who may serve the queue.
 	ExpectedWaitSeconds *float64 `json:"expectedWaitSeconds,omitempty"`
 	Nobody              bool     `json:"nobody,omitempty"`
-	// OverflowSteps of the degradation ladder that apply.
-	OverflowSteps int `json:"overflowSteps,omitempty"`
+	// OverflowSteps of the degradation ladder that apply by the predicted wait, and Held those that people hold.
+	OverflowSteps int        `json:"overflowSteps,omitempty"`
+	Held          []HeldStep `json:"held,omitempty"`
 }
 
 // HandleTime is how long agents have conversations, wrap-up included.
@@ -84,6 +85,9 @@ func (f *QueueFigures) validate() error {
 		return nil
 	}
 	if err := counts(field{"offered", f.Offered}, field{"inProgress", f.InProgress}, field{"overflowSteps", f.OverflowSteps}); err != nil {
+		return err
+	}
+	if err := validateHeld(f.Held); err != nil {
 		return err
 	}
 	if err := f.Level.validate(); err != nil {

@@ -315,7 +315,8 @@ func (r *Report) Same(other *Report) bool {
 	}
 	for i := range r.Queues {
 		a, b := &r.Queues[i], &other.Queues[i]
-		if a.Name != b.Name || a.Waiting != b.Waiting || !a.OldestSince.Equal(b.OldestSince) {
+		if a.Name != b.Name || a.Waiting != b.Waiting || !a.OldestSince.Equal(b.OldestSince) ||
+			a.Figures.steps() != b.Figures.steps() || !a.Figures.SameHeld(b.Figures) {
 			return false
 		}
 	}

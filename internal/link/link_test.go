@@ -104,11 +104,20 @@ func TestNeighboursUnderstandEachOther(t *testing.T) {
 
 func TestFiguresOfTheDeskThatCannotBe(t *testing.T) {
 	for want, change := range map[string]func(*link.Report){
-		"agents.busy is -1":                                   func(r *link.Report) { r.Agents.Busy = -1 },
-		"archive has 11 of 10 bytes free":                     func(r *link.Report) { r.Archive.FreeBytes = 11 },
-		"archiveLag.seconds is -1: send":                      func(r *link.Report) { r.ArchiveLag.Seconds = -1 },
-		"archiveLag.seconds is 1e+300":                        func(r *link.Report) { r.ArchiveLag.Seconds = 1e300 },
-		"queues[0].figures.offered is -1":                     func(r *link.Report) { r.Queues[0].Figures.Offered = -1 },
+		"agents.busy is -1":                  func(r *link.Report) { r.Agents.Busy = -1 },
+		"archive has 11 of 10 bytes free":    func(r *link.Report) { r.Archive.FreeBytes = 11 },
+		"archiveLag.seconds is -1: send":     func(r *link.Report) { r.ArchiveLag.Seconds = -1 },
+		"archiveLag.seconds is 1e+300":       func(r *link.Report) { r.ArchiveLag.Seconds = 1e300 },
+		"queues[0].figures.offered is -1":    func(r *link.Report) { r.Queues[0].Figures.Offered = -1 },
+		"queues[0].figures.held has 9 steps": func(r *link.Report) { r.Queues[0].Figures.Held = make([]link.HeldStep, 9) },
+		"queues[0].figures.held[0].step is 9": func(r *link.Report) {
+			r.Queues[0].Figures.Held = []link.HeldStep{{Step: 9, Action: "Bot", Until: r.At}}
+		},
+		"queues[0].figures.held[0].action is \"\"":   func(r *link.Report) { r.Queues[0].Figures.Held = []link.HeldStep{{Step: 1, Until: r.At}} },
+		"queues[0].figures.held[0].until is missing": func(r *link.Report) { r.Queues[0].Figures.Held = []link.HeldStep{{Step: 1, Action: "Bot"}} },
+		"queues[0].figures.held[1].step is 1 again": func(r *link.Report) {
+			r.Queues[0].Figures.Held = []link.HeldStep{{Step: 1, Action: "Bot", Until: r.At}, {Step: 1, Action: "Bot", Until: r.At}}
+		},
 		"queues[0].figures.level.of is 0":                     func(r *link.Report) { r.Queues[0].Figures.Level.Of = 0 },
 		"queues[0].figures.level.inTimePercent is 101":        func(r *link.Report) { r.Queues[0].Figures.Level.InTimePercent = 101 },
 		"queues[0].figures.handle.meanSeconds is NaN":         func(r *link.Report) { r.Queues[0].Figures.Handle.MeanSeconds = math.NaN() },
@@ -152,13 +161,17 @@ func TestChangesAreSeen(t *testing.T) {
 		}
 	}
 	for name, change := range map[string]func(*link.Report){
-		"webhook":     func(r *link.Report) { r.Webhooks.Troubled[0].DisabledAt = time.Unix(1_800_000_000, 0) },
-		"no webhook":  func(r *link.Report) { r.Webhooks.Troubled = nil },
-		"router":      func(r *link.Report) { r.Router = "other" },
-		"term":        func(r *link.Report) { r.Term++ },
-		"waiting":     func(r *link.Report) { r.Queues[0].Waiting++ },
-		"oldest":      func(r *link.Report) { r.Queues[0].OldestSince = time.Time{} },
-		"queue":       func(r *link.Report) { r.Queues[0].Name = "other" },
+		"webhook":    func(r *link.Report) { r.Webhooks.Troubled[0].DisabledAt = time.Unix(1_800_000_000, 0) },
+		"no webhook": func(r *link.Report) { r.Webhooks.Troubled = nil },
+		"router":     func(r *link.Report) { r.Router = "other" },
+		"term":       func(r *link.Report) { r.Term++ },
+		"waiting":    func(r *link.Report) { r.Queues[0].Waiting++ },
+		"oldest":     func(r *link.Report) { r.Queues[0].OldestSince = time.Time{} },
+		"queue":      func(r *link.Report) { r.Queues[0].Name = "other" },
+		"a step":     func(r *link.Report) { r.Queues[0].Figures.OverflowSteps++ },
+		"held": func(r *link.Report) {
+			r.Queues[0].Figures.Held = []link.HeldStep{{Step: 1, Action: "Bot", Until: r.At}}
+		},
 		"queues":      func(r *link.Report) { r.Queues = nil },
 		"pool":        func(r *link.Report) { r.Pools[0].Name = "other" },
 		"pools":       func(r *link.Report) { r.Pools = nil },

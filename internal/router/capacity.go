@@ -142,6 +142,9 @@ func queueFigures(q *protocol.QueueFigures) *link.QueueFigures {
 		AnsweredWaitSeconds: float64(q.AnsweredWaitMillis) / 1000, ExpectedWaitSeconds: q.ExpectedWaitSeconds,
 		Nobody: q.Nobody, OverflowSteps: q.OverflowSteps,
 	}
+	for _, h := range q.Held {
+		f.Held = append(f.Held, link.HeldStep{Step: h.Step, Action: h.Action, Target: h.Target, Until: h.Until})
+	}
 	if q.HandleMeanSeconds > 0 {
 		f.Handle = &link.HandleTime{MeanSeconds: q.HandleMeanSeconds, Variance: max(0, q.HandleVariance)}
 	}

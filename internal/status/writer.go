@@ -109,6 +109,7 @@ func (w *Writer) Write(ctx context.Context, before, after Object) (ctrl.Result, 
 	for _, kind := range regimes {
 		w.regime(before, after, kind)
 	}
+	w.ladders(before, after)
 	return ctrl.Result{}, nil
 }
 

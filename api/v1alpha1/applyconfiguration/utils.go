@@ -70,6 +70,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.GatewayReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HandOffAction"):
 		return &apiv1alpha1.HandOffActionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HeldStepStatus"):
+		return &apiv1alpha1.HeldStepStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Holiday"):
 		return &apiv1alpha1.HolidayApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Holidays"):

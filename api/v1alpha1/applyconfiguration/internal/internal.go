@@ -463,6 +463,21 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: queue
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.HeldStepStatus
+  map:
+    fields:
+    - name: action
+      type:
+        scalar: string
+    - name: step
+      type:
+        scalar: numeric
+    - name: target
+      type:
+        scalar: string
+    - name: until
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.Holiday
   map:
     fields:
@@ -969,6 +984,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: expectedWait
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
+    - name: heldSteps
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.HeldStepStatus
+          elementRelationship: associative
+          keys:
+          - step
     - name: name
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel

@@ -26,8 +26,12 @@ type QueueStatusApplyConfiguration struct {
 	ServiceLevelPercent *int32 `json:"serviceLevelPercent,omitempty"`
 	// abandonedPercent: share of the same that was given up later than that.
 	AbandonedPercent *int32 `json:"abandonedPercent,omitempty"`
-	// overflowSteps of the queue's degradation ladder that apply, 0 for none. Absent while it is not known.
+	// overflowSteps of the queue's degradation ladder that apply by the predicted wait, 0 for none. Absent while it is
+	// not known.
 	OverflowSteps *int32 `json:"overflowSteps,omitempty"`
+	// heldSteps of the ladder apply because a supervisor holds them; the desk's audit log has who and why. Absent while
+	// nobody holds any.
+	HeldSteps []HeldStepStatusApplyConfiguration `json:"heldSteps,omitempty"`
 }
 
 // QueueStatusApplyConfiguration constructs a declarative configuration of the QueueStatus type for use with
@@ -89,5 +93,18 @@ func (b *QueueStatusApplyConfiguration) WithAbandonedPercent(value int32) *Queue
 // If called multiple times, the OverflowSteps field is set to the value of the last call.
 func (b *QueueStatusApplyConfiguration) WithOverflowSteps(value int32) *QueueStatusApplyConfiguration {
 	b.OverflowSteps = &value
+	return b
+}
+
+// WithHeldSteps adds the given value to the HeldSteps field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the HeldSteps field.
+func (b *QueueStatusApplyConfiguration) WithHeldSteps(values ...*HeldStepStatusApplyConfiguration) *QueueStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithHeldSteps")
+		}
+		b.HeldSteps = append(b.HeldSteps, *values[i])
+	}
 	return b
 }
