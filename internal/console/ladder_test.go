@@ -61,8 +61,8 @@ func TestSupervisorHoldsAStep(t *testing.T) {
 		t.Errorf("the customer is told %+v", m)
 	}
 	var read transcriptReply
-	d.get(t, "/console/v1/transcripts/"+string(conv), bossToken, &read)
-	if !slices.ContainsFunc(read.Items, func(i archive.Item) bool {
+	status, _ := d.get(t, "/console/v1/transcripts/"+string(conv), bossToken, &read)
+	if status != 200 || !slices.ContainsFunc(read.Items, func(i archive.Item) bool {
 		return strings.Contains(string(i.Event), "overflow of queue general: Callback is held by boss until ")
 	}) {
 		t.Errorf("no decision says who holds it: %+v", read.Items)
@@ -128,7 +128,9 @@ func TestRefusedSteps(t *testing.T) {
 		t.Errorf("an agent who releases gets %d %v", status, p)
 	}
 	var reply queuesReply
-	d.get(t, "/console/v1/queues", bossToken, &reply)
+	if status, p := d.get(t, "/console/v1/queues", bossToken, &reply); status != 200 {
+		t.Fatal(p)
+	}
 	for _, q := range reply.Queues {
 		for _, s := range q.Steps {
 			if s.Held != nil {
@@ -162,13 +164,13 @@ func TestPageHoldsAStep(t *testing.T) {
 	b.Click("#holding [value=ok]")
 	b.Sees("held by boss until", "sale day", "general 0 waiting · held 2")
 	b.Shot("console-held")
-	if d.get(t, "/console/v1/queues", bossToken, &reply); stepOf(reply.Queues, "general", 2).Held == nil {
+	if status, _ := d.get(t, "/console/v1/queues", bossToken, &reply); status != 200 || stepOf(reply.Queues, "general", 2).Held == nil {
 		t.Errorf("the router has %+v", reply)
 	}
 	b.Click("#steps li:nth-child(2) .strong")
 	b.Sees("from a predicted wait of 120 min")
 	reply = queuesReply{}
-	if d.get(t, "/console/v1/queues", bossToken, &reply); stepOf(reply.Queues, "general", 2).Held != nil {
+	if status, _ := d.get(t, "/console/v1/queues", bossToken, &reply); status != 200 || stepOf(reply.Queues, "general", 2).Held != nil {
 		t.Errorf("the router has %+v", reply)
 	}
 }

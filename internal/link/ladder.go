@@ -64,3 +64,9 @@ func (f *QueueFigures) steps() int {
 	}
 	return f.OverflowSteps
 }
+
+// same says whether two queues are worth the same report.
+func (q *Queue) same(other *Queue) bool {
+	return q.Name == other.Name && q.Waiting == other.Waiting && q.OldestSince.Equal(other.OldestSince) &&
+		q.Figures.steps() == other.Figures.steps() && q.Figures.SameHeld(other.Figures)
+}

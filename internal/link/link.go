@@ -314,9 +314,7 @@ func (r *Report) Same(other *Report) bool {
 		return false
 	}
 	for i := range r.Queues {
-		a, b := &r.Queues[i], &other.Queues[i]
-		if a.Name != b.Name || a.Waiting != b.Waiting || !a.OldestSince.Equal(b.OldestSince) ||
-			a.Figures.steps() != b.Figures.steps() || !a.Figures.SameHeld(b.Figures) {
+		if !r.Queues[i].same(&other.Queues[i]) {
 			return false
 		}
 	}

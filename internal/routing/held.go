@@ -103,7 +103,7 @@ func (d *Desk) stepNamed(queue string, step int, what string) (*queue, *Step, er
 }
 
 func (d *Desk) queueNames() []string {
-	var names []string
+	names := make([]string, 0, len(d.config.Queues))
 	for i := range d.config.Queues {
 		names = append(names, d.config.Queues[i].Name)
 	}
@@ -112,7 +112,7 @@ func (d *Desk) queueNames() []string {
 
 // ladderInWords: 1 for Pool backup, 2 for Callback.
 func (q *queue) ladderInWords() string {
-	var parts []string
+	parts := make([]string, 0, len(q.Ladder))
 	for i := range q.Ladder {
 		parts = append(parts, fmt.Sprintf("%d for %s", i+1, q.Ladder[i].words()))
 	}
