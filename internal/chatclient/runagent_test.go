@@ -332,8 +332,11 @@ func TestCommands(t *testing.T) {
 	boss.shows(t, "-- signed in at Lantern Shop as boss (supervisor)", "-- available for 3")
 	bossTypes("/colleagues")
 	boss.shows(t, "-- chen is available, 1 of 3 slots, serves refunds, general")
-	bossTypes("/queues")
-	boss.shows(t, "-- general: 0 waiting", "--   step 1 Bot: from a predicted wait of 1h0m0s")
+	eventually.True(t, "the router has seen that somebody is there", func() bool {
+		bossTypes("/queues")
+		return strings.Contains(boss.String(), "--   step 1 Bot: from a predicted wait of 1h0m0s")
+	})
+	boss.shows(t, "-- general: 0 waiting")
 	bossTypes("/hold general 1 2h sale day")
 	boss.shows(t, "-- step 1 of general is held until ")
 	bossTypes("/hold general 2 2h sale day")

@@ -115,13 +115,22 @@ func (in TakeOver) decide(d *Desk, now time.Time) error {
 	switch {
 	case a.Kind != conversation.KindAgent || a.presence != conversation.PresenceOnline || a.draining || a.profile == nil:
 		return refuse("only a person who is online can", "go online first")
-	case !a.room(s.Queue, a.profile.weight(s.Channel)):
+	case !a.room(d.peoplesQueue(s), a.profile.weight(s.Channel)):
 		return refuse("all slots are taken", "close something first")
 	case s.Status == conversation.StatusWrapUp:
 		return refuse("the talk is over", "wait for the end of the wrap-up")
 	}
 	d.takeOver(c, a, now)
 	return nil
+}
+
+// peoplesQueue is the queue in which a person has a conversation: not that of the bots, nor one that is gone, whose
+// reserved slots nobody keeps any more.
+func (d *Desk) peoplesQueue(s *conversation.State) string {
+	if s.Queue == conversation.BotQueue || !d.hasQueue(s.Queue) {
+		return d.config.DefaultQueue
+	}
+	return s.Queue
 }
 
 func (d *Desk) takeOver(c *entry, a *agent, now time.Time) {
@@ -132,11 +141,11 @@ func (d *Desk) takeOver(c *entry, a *agent, now time.Time) {
 		d.requeue(c, "", now, why)
 	}
 	q := conversation.Queued{
-		Queue: s.Queue, FixedPriority: s.FixedPriority, Arrival: s.Arrival, Cause: conversation.CauseTakeOver, Why: []string{why},
+		Queue: d.peoplesQueue(s), FixedPriority: s.FixedPriority, Arrival: s.Arrival, Cause: conversation.CauseTakeOver, Why: []string{why},
 		Pin: a.ID, PinUntil: now.Add(a.profile.pools[0].OfferTimeout),
 	}
-	if s.Queue == conversation.BotQueue || d.knownQueue(s.Queue, "") != nil {
-		q.Queue, q.Arrival = d.config.DefaultQueue, placeAfterBots(s, conversation.Arrival{At: now, Seq: max(s.MsgSeq, 1)})
+	if q.Queue != s.Queue {
+		q.Arrival = placeAfterBots(s, conversation.Arrival{At: now, Seq: max(s.MsgSeq, 1)})
 		q.HandOff = d.ownHandOff(s, conversation.ReasonTransfer, why)
 	}
 	q.Priority = d.priority(s, q.Queue)
