@@ -92,6 +92,10 @@ const (
 	ReasonEnoughSeats = "EnoughSeats"
 	// ReasonSeatsMissing says that people are missing.
 	ReasonSeatsMissing = "SeatsMissing"
+	// ReasonReserveCalled says in an event that a reserve tier was called in.
+	ReasonReserveCalled = "ReserveCalled"
+	// ReasonReserveReleased says in an event that a reserve tier was released.
+	ReasonReserveReleased = "ReserveReleased"
 	// ReasonFiguresArrive says that a desk's figures arrive.
 	ReasonFiguresArrive = "FiguresArrive"
 	// ReasonVolumeFillsUp says that little of a volume is free.
@@ -181,6 +185,10 @@ func (p *AgentPool) WithoutFigures() any {
 	s.ReadyReplicas, s.Slots, s.Busy, s.Waiting, s.SignedOn, s.Shortfall = 0, 0, 0, 0, 0, 0
 	if p.Spec.Type == PoolTypeHuman {
 		s.Required = 0
+	}
+	if s.Seats != nil {
+		// Who was called in is no figure.
+		s.Seats = &SeatsStatus{Reserve: s.Seats.Reserve}
 	}
 	if s.Scaling != nil {
 		s.Scaling = &PoolScalingStatus{Recommended: s.Scaling.Recommended, At: s.Scaling.At}

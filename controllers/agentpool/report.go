@@ -21,6 +21,7 @@ func (r *Reconciler) report(pool *v1alpha1.AgentPool, live apply.Live, pods []co
 	s := &pool.Status
 	if view != nil {
 		load(s, view)
+		s.Seats = seatsOf(s.Seats, view)
 	}
 	if pool.Spec.Type == v1alpha1.PoolTypeHuman {
 		s.Slots = pool.Spec.Concurrency * int32(len(pool.Spec.Human.Members)) //nolint:gosec // the schema allows 500 members
@@ -126,20 +127,6 @@ func (r *Reconciler) conditions(pool *v1alpha1.AgentPool, view *capacity.View, a
 		return
 	}
 	set(pool, v1alpha1.ConditionScalingActive, metav1.ConditionTrue, v1alpha1.ReasonFollowsLoad, "the number of workers follows the desk's figures")
-}
-
-// staffed says of a pool of people whether enough of them are signed on.
-func (r *Reconciler) staffed(pool *v1alpha1.AgentPool, view *capacity.View) {
-	switch {
-	case !r.Capacity.Linked():
-		meta.RemoveStatusCondition(&pool.Status.Conditions, v1alpha1.ConditionStaffed)
-	case view.Fresh && view.Seats.Shortfall > 0:
-		set(pool, v1alpha1.ConditionStaffed, metav1.ConditionFalse, v1alpha1.ReasonSeatsMissing, view.Seats.Reason)
-	case view.Fresh:
-		set(pool, v1alpha1.ConditionStaffed, metav1.ConditionTrue, v1alpha1.ReasonEnoughSeats, view.Seats.Reason)
-	case !view.Young:
-		set(pool, v1alpha1.ConditionStaffed, metav1.ConditionUnknown, v1alpha1.ReasonNoFigures, view.Seats.Reason)
-	}
 }
 
 func set(pool *v1alpha1.AgentPool, kind string, value metav1.ConditionStatus, reason, message string) {

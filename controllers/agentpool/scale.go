@@ -43,6 +43,7 @@ func (r *Reconciler) look(pool *v1alpha1.AgentPool, desk *v1alpha1.ServiceDesk, 
 		for _, queue := range human.Queues {
 			p.Queues = append(p.Queues, string(queue))
 		}
+		tellPeople(&p, pool, desk)
 	}
 	return r.Capacity.Look(p)
 }

@@ -145,7 +145,8 @@ func (l *Link) answer(cache client.Reader) func(namespace, desk string) server.A
 	return func(namespace, desk string) server.Answer {
 		revision, pools := l.Loop.Answer(namespace, desk)
 		learned, recall := l.Loop.History(namespace, desk)
-		return server.Answer{Revision: revision, Pools: pools, Learned: learned, Recall: recall, Document: func() (string, error) {
+		seats := l.Loop.Seats(namespace, desk)
+		return server.Answer{Revision: revision, Pools: pools, Seats: seats, Learned: learned, Recall: recall, Document: func() (string, error) {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 			defer cancel()
 			var c corev1.ConfigMap

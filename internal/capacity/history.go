@@ -60,6 +60,7 @@ func (l *Loop) Recalled(namespace, name string, learned map[string][]byte) {
 			continue
 		}
 		e.history.sum = sha256.Sum256(stored)
+		e.seats.planned = time.Time{} // by what was not known yet
 		l.histories[historyRecalled]++
 		l.o.Logger.Info("what was learned of a pool came back from its desk", "namespace", namespace, "desk", name, "pool", e.pool.Name, "bytes", len(stored))
 	}

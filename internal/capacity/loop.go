@@ -42,6 +42,8 @@ type Loop struct {
 	desks map[server.Key]*desk
 	// histories counts what became of what was learned, by result.
 	histories map[string]uint64
+	// plans of seats that may still be made in this tick.
+	plans int
 }
 
 // Configuration of a desk.
@@ -83,6 +85,7 @@ func (l *Loop) Look(p Pool) View {
 	}
 	e.pool = p
 	e.flow.created(p.Created)
+	l.plans = max(l.plans, 1)
 	l.look(now, server.Key{Namespace: p.Namespace, Desk: p.Desk})
 	e.told, e.toldAt = e.view, now
 	return e.view
@@ -231,6 +234,7 @@ func (l *Loop) changes() (pools []Key, desks []server.Key) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.o.Now()
+	l.plans = plansPerTick
 	for key, d := range l.desks {
 		if foreign := l.foreign(key, d); l.deskNews(now, key, d) || foreign {
 			desks = append(desks, key)
@@ -269,7 +273,9 @@ func (l *Loop) look(now time.Time, key server.Key) {
 	report, received := l.last(key)
 	waiting := d.share(report)
 	for i, e := range d.pools {
-		e.look(now, report, received, waiting[i])
+		if e.look(now, report, received, d, waiting[i], l.plans > 0) {
+			l.plans--
+		}
 		if l.o.Desks == nil {
 			e.view.Blind, e.view.Young = true, false
 		}
@@ -305,7 +311,8 @@ func (d *desk) share(report *link.Report) []int {
 // news says whether the pool's controller should look at it.
 func (e *entry) news(now time.Time) bool {
 	was, is := &e.told, &e.view
-	if was.Wanted != is.Wanted || was.Fresh != is.Fresh || was.Young != is.Young || was.Blind != is.Blind || !was.sameRegime(is) || was.short() != is.short() {
+	if was.Wanted != is.Wanted || was.Fresh != is.Fresh || was.Young != is.Young || was.Blind != is.Blind || !was.sameRegime(is) || was.short() != is.short() ||
+		!sameReserve(was.Reserve, is.Reserve) {
 		return true
 	}
 	if is.Fresh && !slices.EqualFunc(was.Workers, is.Workers, sameStanding) {

@@ -15,6 +15,7 @@ type collector struct {
 	level, abandoned, expected, steps, held     *prometheus.Desc
 	history                                     *prometheus.Desc
 	pools                                       *poolMetrics
+	seats                                       *seatMetrics
 }
 
 // NewCollector shows the figures of the desks in the table: at most 51 queues a desk, those that it declares. Of a desk
@@ -28,7 +29,7 @@ func NewCollector(l *Loop) prometheus.Collector {
 		history: prometheus.NewDesc("deskfleet_scaling_history_total",
 			"What became of what was learned of pools, by result: handed to the desk to keep, recalled from it, none kept there, discarded as it could not be read.",
 			[]string{"result"}, nil),
-		pools:   newPoolMetrics(),
+		pools: newPoolMetrics(), seats: newSeatMetrics(),
 		linked:  describe("linked", "1 while a desk reports figures over the link, else 0."),
 		waiting: describe("waiting", "Conversations that wait, by queue.", "queue"),
 		oldest:  describe("oldest_wait_seconds", "How long the longest waiting conversation has waited, by queue; 0 when none waits.", "queue"),
@@ -52,16 +53,13 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 		ch <- d
 	}
 	c.pools.describe(ch)
+	c.seats.describe(ch)
 }
 
 // Collect implements prometheus.Collector.
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	c.collectHistories(ch)
-	for key, pools := range c.loop.decisions() {
-		for pool, d := range pools {
-			c.pools.collect(ch, key, pool, d)
-		}
-	}
+	c.collectPools(ch)
 	for key, v := range c.loop.deskViews() {
 		gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, append([]string{key.Namespace, key.Desk}, labels...)...)
@@ -119,5 +117,18 @@ func (c *collector) served(gauge func(*prometheus.Desc, float64, ...string), q *
 	gauge(c.steps, float64(f.OverflowSteps), q.Name)
 	for _, h := range f.Held {
 		gauge(c.held, float64(h.Until.Unix()), q.Name, strconv.Itoa(h.Step), h.Action)
+	}
+}
+
+func (c *collector) collectPools(ch chan<- prometheus.Metric) {
+	for key, pools := range c.loop.decisions() {
+		for pool, d := range pools {
+			c.pools.collect(ch, key, pool, d)
+		}
+	}
+	for key, pools := range c.loop.people() {
+		for pool, v := range pools {
+			c.seats.collect(ch, key, pool, &v)
+		}
 	}
 }

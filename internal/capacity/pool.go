@@ -36,6 +36,11 @@ type Pool struct {
 	// Queues that people serve, and how many Members they are.
 	Queues  []string
 	Members int
+	// People says what is declared of them at a time; nil leaves shifts, peaks and the reserve out of account. It is asked
+	// when PeopleRevision has changed, and now and then. Reserve is how the tiers stood when the status was written.
+	People         func(now time.Time) *scaling.People
+	PeopleRevision string
+	Reserve        []scaling.TierState
 }
 
 // View is what is known and wanted of a pool at one moment.
@@ -45,6 +50,11 @@ type View struct {
 	// Decision about a pool of bots with Scaling, Seats of a pool of people.
 	Decision *scaling.Decision
 	Seats    *scaling.Seats
+	// Plan of the seats, Rostered ones now, and the Reserve tiers of a pool of people; nil where nothing is declared. The
+	// plan is made anew rather than changed.
+	Plan     *scaling.SeatPlan
+	Rostered *int
+	Reserve  []scaling.TierState
 	// Fresh says that what follows is of the last seconds. Young says that it is too early to miss it: the desk has
 	// not had the time to report since the pool came into the table.
 	Fresh, Young bool
@@ -86,6 +96,7 @@ type entry struct {
 	leaving []string
 	flow    flow
 	history history
+	seats   seats
 	// since is when the pool came into the table, heard when its desk last reported about it.
 	since, heard time.Time
 	// told is the view that the controller was last told of, at toldAt.
@@ -99,17 +110,23 @@ type entry struct {
 const BlindAfter = time.Minute
 
 // look decides about a pool of bots or people. Report is nil when the desk has
-// not reported; waiting is what of its queues is the pool's share.
-func (e *entry) look(now time.Time, report *link.Report, received time.Time, waiting int) {
+// not reported; waiting is what of its queues is the pool's share. May allows a new plan of seats, and planned says that
+// one was made.
+func (e *entry) look(now time.Time, report *link.Report, received time.Time, d *desk, waiting int, may bool) (planned bool) {
 	figures := scaling.Figures{At: received, Waiting: waiting}
 	var v View
-	if p := poolOf(report, e.pool.Name); p != nil {
+	p := poolOf(report, e.pool.Name)
+	if p != nil {
 		figures.InProgress = p.InProgress
 		v.SignedOn, v.Slots = p.SignedOn, p.Slots
 		v.Workers = workersOf(p)
 		e.heard = received
-		e.flow.hear(p, report.Term, received)
-		e.flow.tell(&figures, p)
+		if e.pool.Human {
+			e.seats.hear(report, p, received, d.part(e))
+		} else {
+			e.flow.hear(p, report.Term, received)
+			e.flow.tell(&figures, p)
+		}
 	} else {
 		// A desk that has not heard of the pool says nothing about it, least of all that it has nothing to do.
 		figures = scaling.Figures{}
@@ -119,20 +136,12 @@ func (e *entry) look(now time.Time, report *link.Report, received time.Time, wai
 	v.Young = e.heard.IsZero() && now.Sub(e.since) < scaling.StaleAfter
 	v.Blind = now.Sub(later(e.heard, e.since)) > BlindAfter
 	if e.pool.Human {
-		e.lookAtSeats(now, &v, figures)
+		planned = e.lookAtSeats(now, &v, figures, p, may)
 	} else {
 		e.lookAtWorkers(now, &v, figures)
 	}
 	e.view = v
-}
-
-func (e *entry) lookAtSeats(now time.Time, v *View, figures scaling.Figures) {
-	in := &scaling.SeatsInput{Now: now, Concurrency: e.pool.Concurrency, Figures: figures, SignedOn: v.SignedOn}
-	if e.view.Seats != nil {
-		in.Required = e.view.Seats.Required
-	}
-	seats := scaling.DecideSeats(in, &e.memory)
-	v.Seats, v.Wanted = &seats, seats.Required
+	return planned
 }
 
 func (e *entry) lookAtWorkers(now time.Time, v *View, figures scaling.Figures) {

@@ -86,3 +86,69 @@ func (l *Loop) decisions() map[server.Key]map[string]*scaling.Decision {
 	}
 	return all
 }
+
+// seatMetrics describe the seats of pools of people.
+type seatMetrics struct{ required, signedOn, shortfall, scheduled, requiredScheduled, called *prometheus.Desc }
+
+func newSeatMetrics() *seatMetrics {
+	describe := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("deskfleet_pool_"+name, help, append([]string{"namespace", "desk", "pool"}, labels...), nil)
+	}
+	return &seatMetrics{
+		required:          describe("seats_required", "Seats of people that must be there now; missing while the desk is silent."),
+		signedOn:          describe("seats_signed_on", "People who are signed on and not away; missing while the desk is silent."),
+		shortfall:         describe("seats_shortfall", "Seats that are required and not signed on; missing while the desk is silent."),
+		scheduled:         describe("seats_scheduled", "Seats that are on the roster now; missing without shifts."),
+		requiredScheduled: describe("seats_required_scheduled", "Seats that should be on the roster now, shrinkage counted in; missing while the arrivals of comparable days are not known."),
+		called:            describe("reserve_called", "1 while a reserve tier is called in, else 0, by tier.", "tier"),
+	}
+}
+
+func (m *seatMetrics) describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{m.required, m.signedOn, m.shortfall, m.scheduled, m.requiredScheduled, m.called} {
+		ch <- d
+	}
+}
+
+func (m *seatMetrics) collect(ch chan<- prometheus.Metric, key server.Key, pool string, v *View) {
+	gauge := func(desc *prometheus.Desc, value int, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(value), append([]string{key.Namespace, key.Desk, pool}, labels...)...)
+	}
+	if v.Fresh {
+		gauge(m.required, v.Seats.Required)
+		gauge(m.signedOn, v.SignedOn)
+		gauge(m.shortfall, v.Seats.Shortfall)
+	}
+	if v.Rostered != nil {
+		gauge(m.scheduled, *v.Rostered)
+	}
+	if v.Plan != nil && v.Plan.Steps[0].Scheduled != scaling.NotKnown {
+		gauge(m.requiredScheduled, v.Plan.Steps[0].Scheduled)
+	}
+	for i := range v.Reserve {
+		called := 0
+		if v.Reserve[i].Called {
+			called = 1
+		}
+		gauge(m.called, called, v.Reserve[i].Name)
+	}
+}
+
+// people are the latest views of the pools of people, by desk and pool.
+func (l *Loop) people() map[server.Key]map[string]View {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := map[server.Key]map[string]View{}
+	for key, d := range l.desks {
+		for _, e := range d.pools {
+			if e.view.Seats == nil {
+				continue
+			}
+			if all[key] == nil {
+				all[key] = map[string]View{}
+			}
+			all[key][e.pool.Name] = e.view
+		}
+	}
+	return all
+}

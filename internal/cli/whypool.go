@@ -42,17 +42,24 @@ status of the pool, at most half a minute old, with your own rights:
 			if format == outputTable {
 				return printPool(cmd.OutOrStdout(), pool)
 			}
+			if pool.Spec.Type == v1alpha1.PoolTypeHuman && pool.Status.Seats != nil {
+				return encode(cmd.OutOrStdout(), pool.Status.Seats)
+			}
 			if pool.Status.Scaling == nil {
 				return fmt.Errorf("AgentPool %s has no status.scaling: it has no spec.scaling, or nothing has been decided yet", pool.Name)
 			}
-			out := json.NewEncoder(cmd.OutOrStdout())
-			out.SetIndent("", "  ")
-			return out.Encode(pool.Status.Scaling)
+			return encode(cmd.OutOrStdout(), pool.Status.Scaling)
 		},
 	}
 	access.addFlags(cmd.Flags())
 	cmd.Flags().StringVarP(&format, "output", "o", outputTable, "table or json")
 	return cmd
+}
+
+func encode(out io.Writer, v any) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
 }
 
 // limiterWords say what each limiter of a decision means.
@@ -80,7 +87,7 @@ func printPool(out io.Writer, pool *v1alpha1.AgentPool) error {
 	st, d := &pool.Status, pool.Status.Scaling
 	switch {
 	case pool.Spec.Type == v1alpha1.PoolTypeHuman:
-		l.say("AgentPool %s of people: %d seats are required, %d signed on, %d missing.\n", pool.Name, st.Required, st.SignedOn, st.Shortfall)
+		l.people(pool)
 	case pool.Spec.Scaling == nil:
 		l.say("AgentPool %s has no spec.scaling: spec.replicas says %d, you or an autoscaler through /scale; %d run and do not drain.\n", pool.Name, pool.Spec.Replicas, st.Replicas)
 	case d == nil:
@@ -94,6 +101,46 @@ func printPool(out io.Writer, pool *v1alpha1.AgentPool) error {
 		}
 	}
 	return l.err
+}
+
+// people says how many are needed, when they will be missing, and who was called in.
+func (l *lines) people(pool *v1alpha1.AgentPool) {
+	st := &pool.Status
+	l.say("AgentPool %s of people: %d seats are required, %d signed on, %d missing.\n", pool.Name, st.Required, st.SignedOn, st.Shortfall)
+	s := st.Seats
+	if s == nil {
+		return
+	}
+	if s.Scheduled != nil {
+		l.say("On the roster are %d", *s.Scheduled)
+		if s.RequiredScheduled != nil {
+			l.say("; %d should be, shrinkage counted in", *s.RequiredScheduled)
+		}
+		l.say(".\n")
+	}
+	switch {
+	case s.Next != nil:
+		l.say("Next shortfall: %d seats from %s to %s.\n", s.Next.Seats, s.Next.At.UTC().Format(time.RFC3339), s.Next.Until.UTC().Format(time.RFC3339))
+	case s.Scheduled != nil && s.Peak != nil:
+		l.say("No shortfall in the next eight days.\n")
+	}
+	if s.Peak != nil {
+		l.say("Most are needed at %s: %d on the roster.\n", s.Peak.At.UTC().Format(time.RFC3339), s.Peak.Seats)
+	}
+	for i := range s.Reserve {
+		r := &s.Reserve[i]
+		l.say("Reserve %s: %s", r.Name, r.State)
+		if r.Since != nil {
+			l.say(" since %s", r.Since.UTC().Format(time.RFC3339))
+		}
+		if r.By != "" {
+			l.say(", by %s", r.By)
+		}
+		if r.Until != nil {
+			l.say(", until %s at least", r.Until.UTC().Format(time.RFC3339))
+		}
+		l.say("\n")
+	}
 }
 
 func (l *lines) decision(name string, d *v1alpha1.PoolScalingStatus) {

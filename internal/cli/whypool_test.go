@@ -15,6 +15,31 @@ const scaledPool = `{"metadata":{"name":"shop-bots"},"spec":{"type":"Bot","scali
 "proposals":[{"name":"feedback","agents":9,"load":45,"arrivalsPerHour":0},{"name":"load","agents":10,"load":47,"arrivalsPerHour":940}],
 "next":{"at":"2026-11-10T15:29:00Z","peak":"singles-day","phase":"Begins","floor":6},"reason":"12 waiting and 33 in progress; max 8 limits"}}}`
 
+const staffedPool = `{"metadata":{"name":"shop-people"},"spec":{"type":"Human"},"status":{"required":5,"signedOn":3,"shortfall":2,
+"conditions":[{"type":"Staffed","status":"False","reason":"SeatsMissing","message":"2 of 5 seats are missing","lastTransitionTime":"2026-11-20T12:00:03Z"}],
+"seats":{"scheduled":6,"requiredScheduled":8,"next":{"at":"2026-11-20T12:00:00Z","until":"2026-11-20T14:30:00Z","seats":2},"peak":{"at":"2026-11-23T09:00:00Z","seats":14},
+"reserve":[{"name":"office","state":"Called","since":"2026-11-20T11:58:00Z","until":"2026-11-20T12:58:00Z"},{"name":"agency","state":"Released"}]}}}`
+
+func TestWhyPoolOfPeople(t *testing.T) {
+	c := newCluster(t, "")
+	c.has("pool", staffedPool)
+	status, stdout, stderr := command(t, "", "why", "pool", "shop-people")
+	want := `AgentPool shop-people of people: 5 seats are required, 3 signed on, 2 missing.
+On the roster are 6; 8 should be, shrinkage counted in.
+Next shortfall: 2 seats from 2026-11-20T12:00:00Z to 2026-11-20T14:30:00Z.
+Most are needed at 2026-11-23T09:00:00Z: 14 on the roster.
+Reserve office: Called since 2026-11-20T11:58:00Z, until 2026-11-20T12:58:00Z at least
+Reserve agency: Released
+Staffed is False since 2026-11-20T12:00:03Z, SeatsMissing: 2 of 5 seats are missing
+`
+	if diff := cmp.Diff(want, stdout); status != 0 || diff != "" {
+		t.Errorf("status %d: %s\n%s", status, stderr, diff)
+	}
+	if status, stdout, stderr := command(t, "", "why", "pool", "shop-people", "-o", "json"); status != 0 || !strings.Contains(stdout, `"requiredScheduled": 8`) {
+		t.Errorf("status %d: %s%s", status, stdout, stderr)
+	}
+}
+
 func TestWhyPool(t *testing.T) {
 	c := newCluster(t, "")
 	c.has("pool", scaledPool)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/deskfleet/deskfleet/internal/console/agentwire"
 	"github.com/deskfleet/deskfleet/internal/conversation"
+	"github.com/deskfleet/deskfleet/internal/router"
 	"github.com/deskfleet/deskfleet/internal/router/intake"
 	"github.com/deskfleet/deskfleet/internal/router/protocol"
 	"github.com/deskfleet/deskfleet/internal/routing"
@@ -52,8 +53,10 @@ const tokensFile = `
 type desk struct {
 	*webtest.Rig
 	console *Console
-	health  *telemetry.Health
-	http    *httptest.Server
+	// router that leads; nil where a test starts its own.
+	router *router.Router
+	health *telemetry.Health
+	http   *httptest.Server
 	// contract that everything the role says is held to.
 	contract *contract.Contract
 	tokens   string
@@ -75,8 +78,10 @@ func startWith(t testing.TB, times routing.Times, offerSeconds int, change ...fu
 	doc.Pools = doc.Pools[1:]
 	doc.Pools[0].Human.OfferTimeoutSeconds = offerSeconds
 	rig.Config.Set(t, doc)
-	rig.StartRouter(times)
-	return startOn(t, rig, change...)
+	led := rig.StartRouter(times)
+	d := startOn(t, rig, change...)
+	d.router = led
+	return d
 }
 
 // startOn starts a console on an existing bus.

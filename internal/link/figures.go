@@ -23,6 +23,8 @@ type QueueFigures struct {
 	AbandonedLate  uint64 `json:"abandonedLate,omitempty"`
 	// AnsweredWaitSeconds is the sum of the waits of the answered ones since Report.Since.
 	AnsweredWaitSeconds float64 `json:"answeredWaitSeconds,omitempty"`
+	// AbandonedWaitSeconds is the sum of the waits of those who gave up since Report.Since.
+	AbandonedWaitSeconds float64 `json:"abandonedWaitSeconds,omitempty"`
 	// Handle times of the last conversations from the queue; nil while none was handled.
 	Handle *HandleTime `json:"handle,omitempty"`
 	// Level of service over the last minutes; nil where none is promised or nothing tells.
@@ -101,7 +103,7 @@ func (f *QueueFigures) validate() error {
 	if err := f.Handle.validate(); err != nil {
 		return err
 	}
-	return numbers(number{"answeredWaitSeconds", f.AnsweredWaitSeconds, maxSum})
+	return numbers(number{"answeredWaitSeconds", f.AnsweredWaitSeconds, maxSum}, number{"abandonedWaitSeconds", f.AbandonedWaitSeconds, maxSum})
 }
 
 func (f *PoolFigures) validate() error {

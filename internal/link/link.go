@@ -129,6 +129,9 @@ type Pool struct {
 	Flow *Flow `json:"flow,omitempty"`
 	// Workers of a pool of bots, each of them.
 	Workers []Worker `json:"workers,omitempty"`
+	// Staffing is the revision of the plan that the desk has of a pool of people; empty for none. Reserve are its tiers.
+	Staffing string    `json:"staffing,omitempty"`
+	Reserve  []Reserve `json:"reserve,omitempty"`
 }
 
 // Worker is a signed-on bot worker.
@@ -162,6 +165,8 @@ type Reply struct {
 	Learned map[string][]byte `json:"learned,omitempty"`
 	// Recall names pools of which the manager knows nothing and wants to have back what the desk keeps.
 	Recall []string `json:"recall,omitempty"`
+	// Seats by pool of people. A pool that is not named keeps what it has.
+	Seats map[string]Seats `json:"seats,omitempty"`
 }
 
 // Wanted is what a pool of bots is to do.
@@ -273,7 +278,10 @@ func (p *Pool) validate() error {
 			return fmt.Errorf("workers[%d].%w", i, err)
 		}
 	}
-	return nil
+	if len(p.Staffing) > maxName {
+		return fmt.Errorf("staffing has %d bytes: send at most %d", len(p.Staffing), maxName)
+	}
+	return validateReserve(p.Reserve)
 }
 
 func (w *Worker) validate() error {
@@ -341,7 +349,8 @@ func (l *Lag) same(other *Lag) bool {
 
 func (p *Pool) same(other *Pool) bool {
 	if p.Name != other.Name || p.SignedOn != other.SignedOn || p.Away != other.Away || p.Slots != other.Slots ||
-		p.InProgress != other.InProgress || len(p.Workers) != len(other.Workers) {
+		p.InProgress != other.InProgress || p.Staffing != other.Staffing || !sameReserve(p.Reserve, other.Reserve) ||
+		len(p.Workers) != len(other.Workers) {
 		return false
 	}
 	for i := range p.Workers {

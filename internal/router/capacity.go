@@ -126,7 +126,7 @@ func ReportOf(f *protocol.Figures) *link.Report {
 	}
 	for i := range f.Pools {
 		p := &f.Pools[i]
-		pool := link.Pool{Name: p.Name, SignedOn: p.Online, Away: p.Away, Slots: p.Slots, InProgress: p.Owned, Figures: poolFigures(p), Flow: flowOf(p.Flow)}
+		pool := link.Pool{Name: p.Name, SignedOn: p.Online, Away: p.Away, Slots: p.Slots, InProgress: p.Owned, Figures: poolFigures(p), Flow: flowOf(p.Flow), Staffing: p.Staffing}
 		for _, w := range p.Workers {
 			pool.Workers = append(pool.Workers, link.Worker{Name: w.ID, Slots: w.Slots, Busy: w.Busy, Draining: w.Draining, Drained: w.Drained})
 		}
@@ -139,8 +139,9 @@ func queueFigures(q *protocol.QueueFigures) *link.QueueFigures {
 	f := &link.QueueFigures{
 		Offered: q.Offered, InProgress: q.InProgress, Arrived: q.Arrived, Offers: q.Offers, OffersExpired: q.OffersExpired,
 		Answered: q.Answered, AnsweredInTime: q.AnsweredInTime, Abandoned: q.Abandoned, AbandonedLate: q.AbandonedLate,
-		AnsweredWaitSeconds: float64(q.AnsweredWaitMillis) / 1000, ExpectedWaitSeconds: q.ExpectedWaitSeconds,
-		Nobody: q.Nobody, OverflowSteps: q.OverflowSteps,
+		AnsweredWaitSeconds: float64(q.AnsweredWaitMillis) / 1000, AbandonedWaitSeconds: float64(q.AbandonedWaitMillis) / 1000,
+		ExpectedWaitSeconds: q.ExpectedWaitSeconds,
+		Nobody:              q.Nobody, OverflowSteps: q.OverflowSteps,
 	}
 	for _, h := range q.Held {
 		f.Held = append(f.Held, link.HeldStep{Step: h.Step, Action: h.Action, Target: h.Target, Until: h.Until})

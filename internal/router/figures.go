@@ -119,7 +119,9 @@ func (c *counts) count(d *decided, m *Metrics) {
 		c.desk.Abandoned++
 		c.queue(d.Before.Queue).Abandoned++
 		m.abandoned(d.Before.Queue)
-		c.level(d.Before.Queue, d.at, max(0, d.at.Sub(d.Before.Arrival.At)), false)
+		waited := max(0, d.at.Sub(d.Before.Arrival.At))
+		c.queue(d.Before.Queue).AbandonedWaitMillis += waited.Milliseconds()
+		c.level(d.Before.Queue, d.at, waited, false)
 	case *conversation.SignedOff:
 		if b.Lost {
 			c.desk.AgentsLost++
@@ -212,7 +214,7 @@ func (s *session) report(now time.Time) protocol.Figures {
 }
 
 func (s *session) reportPool(p routing.Pool, agents []routing.AgentView) protocol.PoolFigures {
-	v := protocol.PoolFigures{Name: p.Name, Type: string(p.Kind)}
+	v := protocol.PoolFigures{Name: p.Name, Type: string(p.Kind), Staffing: s.staffing(p.Name)}
 	if known := s.figures.pools[p.Name]; known != nil {
 		v.Handled, v.HandleSeconds, v.HandleSecondsSquared = known.Handled, known.HandleSeconds, known.HandleSecondsSquared
 		v.Offers, v.OffersExpired, v.Answered = known.Offers, known.OffersExpired, known.Answered

@@ -24,7 +24,7 @@ type Link struct {
 
 func (l *Link) client(r *Router) *linkclient.Client {
 	return linkclient.New(linkclient.Options{
-		Config: l.Store, TokenFile: l.TokenFile, OnWanted: r.SetWanted, Keeper: r.learned, Metrics: l.Metrics, Logger: r.log,
+		Config: l.Store, TokenFile: l.TokenFile, OnWanted: r.SetWanted, OnSeats: r.SetSeats, Keeper: r.learned, Metrics: l.Metrics, Logger: r.log,
 		Lookup: l.find, Dial: l.dial,
 	})
 }

@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -17,6 +18,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/link"
 	"github.com/deskfleet/deskfleet/internal/link/linktest"
 	"github.com/deskfleet/deskfleet/internal/link/server"
+	"github.com/deskfleet/deskfleet/internal/router/protocol"
 	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
 	"github.com/deskfleet/deskfleet/internal/runtimeconfig/overbus"
 	"github.com/deskfleet/deskfleet/internal/testing/eventually"
@@ -150,6 +152,34 @@ func TestRouterReportsAndObeys(t *testing.T) {
 	})
 	m.wants(server.Answer{Pools: map[string]link.Wanted{"bots": {Active: 0}}})
 	reported("it is drained", func(w link.Worker, _ *link.Report) bool { return w.Drained })
+
+	// The plan of the people comes once, and is told to whoever asks.
+	plan := &link.Staffing{
+		Revision: "p1", Start: time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC), StepSeconds: 900, ShrinkagePercent: 30,
+		Arrivals: []float64{4.5, -1}, Required: []int{2, -1}, Scheduled: []int{3, -1}, Rostered: []int{1, 1},
+	}
+	ann := d.client(bus.PartyAgent, "ann")
+	refused := func(pool string) *protocol.Error {
+		t.Helper()
+		_, err := ann.ask(protocol.Request{Type: protocol.Staffing, Pool: pool})
+		no, _ := errors.AsType[*protocol.Error](err)
+		if no == nil {
+			t.Fatalf("the plan of %s is not refused: %v", pool, err)
+		}
+		return no
+	}
+	if no := refused("people"); no.Code != protocol.CodeNotFound || no.Remedy == "" {
+		t.Errorf("a plan that nobody sent is refused with %+v", no)
+	}
+	m.wants(server.Answer{Pools: map[string]link.Wanted{"bots": {Active: 0}}, Seats: map[string]link.Seats{"people": {Staffing: plan}}})
+	reported("the plan has come", func(_ link.Worker, last *link.Report) bool { return last.Pools[1].Staffing == "p1" })
+	m.wants(server.Answer{Pools: map[string]link.Wanted{"bots": {Active: 0}}, Seats: map[string]link.Seats{"people": {}}})
+	if got := ann.must(protocol.Request{Type: protocol.Staffing, Pool: "people"}).Staffing; got == nil || got.StepSeconds != 900 || !slices.Equal(got.Required, plan.Required) || !slices.Equal(got.Arrivals, plan.Arrivals) {
+		t.Errorf("the plan is told as %+v", got)
+	}
+	if no := refused("bots"); no.Code != protocol.CodeNotFound {
+		t.Errorf("a plan of bots is refused with %+v", no)
+	}
 
 	next := *d.doc
 	next.Generation, next.DisplayName = 2, "Shop of the year"

@@ -175,12 +175,12 @@ func (s *session) input(w who, req *protocol.Request) (routing.Input, *protocol.
 	case protocol.Show:
 		return nil, s.found(w, req.Conversation)
 	default:
-		return personInput(w, req)
+		return s.personInput(w, req)
 	}
 }
 
 // personInput turns a request that only people make into an input.
-func personInput(w who, req *protocol.Request) (routing.Input, *protocol.Error) {
+func (s *session) personInput(w who, req *protocol.Request) (routing.Input, *protocol.Error) {
 	if w.party != bus.PartyAgent {
 		return nil, unsupported(w, req)
 	}
@@ -203,6 +203,8 @@ func personInput(w who, req *protocol.Request) (routing.Input, *protocol.Error) 
 		return routing.ReleaseStep{By: w.id, Queue: req.Queue, Step: req.Step}, nil
 	case protocol.Agents, protocol.Open, protocol.Queues:
 		return nil, nil
+	case protocol.Staffing:
+		return nil, s.planned(req.Pool)
 	default:
 		return nil, unsupported(w, req)
 	}
@@ -319,6 +321,8 @@ func (s *session) list(req *protocol.Request, r *protocol.Reply) {
 			}
 			return !r.More
 		})
+	case protocol.Staffing:
+		r.Staffing = s.plan(req.Pool)
 	default:
 	}
 }

@@ -95,6 +95,7 @@ type Router struct {
 	mu       sync.Mutex
 	status   Status
 	wanted   map[string]link.Wanted
+	seats    map[string]link.Seats
 	settings settings
 }
 

@@ -37,6 +37,7 @@ type Knowledge struct {
 	table     *erlang.Table
 	tableFor  erlang.System
 	objective erlang.Objective
+	people    seatTables
 }
 
 // NewKnowledge knows nothing but what is usual.

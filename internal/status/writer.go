@@ -110,6 +110,7 @@ func (w *Writer) Write(ctx context.Context, before, after Object) (ctrl.Result, 
 		w.regime(before, after, kind)
 	}
 	w.ladders(before, after)
+	w.reserve(before, after)
 	return ctrl.Result{}, nil
 }
 
@@ -213,6 +214,39 @@ func (w *Writer) regime(before, after Object, condition string) {
 		kind = corev1.EventTypeWarning
 	}
 	w.Events.Eventf(after, nil, kind, is.Reason, "Scale", "%s", cut(is.Message, longestNote))
+}
+
+// reserve tells each reserve tier that was called in or released.
+func (w *Writer) reserve(before, after Object) {
+	was, ok := before.(*v1alpha1.AgentPool)
+	is, same := after.(*v1alpha1.AgentPool)
+	if !ok || !same || is.Status.Seats == nil {
+		return
+	}
+	stood := map[v1alpha1.DNSLabel]v1alpha1.ReserveState{}
+	if was.Status.Seats != nil {
+		for _, tier := range was.Status.Seats.Reserve {
+			stood[tier.Name] = tier.State
+		}
+	}
+	for _, tier := range is.Status.Seats.Reserve {
+		called := tier.State == v1alpha1.ReserveCalled
+		if called == (stood[tier.Name] == v1alpha1.ReserveCalled) {
+			continue
+		}
+		if !called {
+			w.Events.Eventf(after, nil, corev1.EventTypeNormal, v1alpha1.ReasonReserveReleased, "Scale", "reserve %s is released", tier.Name)
+			continue
+		}
+		by := ""
+		if tier.By != "" {
+			by = " by " + tier.By
+		}
+		if tier.Until != nil {
+			by += " until " + tier.Until.UTC().Format(time.RFC3339) + " at least"
+		}
+		w.Events.Eventf(after, nil, corev1.EventTypeWarning, v1alpha1.ReasonReserveCalled, "Scale", "reserve %s is called in%s", tier.Name, by)
+	}
 }
 
 // failures are reasons for waiting that do not go by themselves as a rule: an

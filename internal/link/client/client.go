@@ -38,6 +38,8 @@ type Options struct {
 	OnWanted func(map[string]link.Wanted)
 	// Keeper keeps at the desk what managers learn of its pools; nil for nobody, and then managers learn anew.
 	Keeper Keeper
+	// OnSeats gets what the leading manager says of the pools of people, with each reply. It must not block.
+	OnSeats func(map[string]link.Seats)
 	// Lookup resolves a host name; nil for the system's resolver.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 	// Dial connects to a manager's address; nil for TCP.
@@ -205,6 +207,9 @@ func (c *Client) take(ctx context.Context, p *poster, reply *link.Reply) {
 	}
 	if c.o.OnWanted != nil && len(reply.Pools) > 0 {
 		c.o.OnWanted(reply.Pools)
+	}
+	if c.o.OnSeats != nil && len(reply.Seats) > 0 {
+		c.o.OnSeats(reply.Seats)
 	}
 	if c.o.Keeper != nil {
 		c.keep(ctx, p, reply)

@@ -37,8 +37,9 @@ type Answer struct {
 	Revision string
 	// Document reads that configuration. It is called only when the desk runs another revision. Nil when there is none to send.
 	Document func() (string, error)
-	// Pools by name.
+	// Pools by name, and Seats of those of people.
 	Pools map[string]link.Wanted
+	Seats map[string]link.Seats
 	// Learned is what the desk is to keep of its pools, Recall names those of which it is to give back what it keeps.
 	Learned map[string][]byte
 	Recall  []string
@@ -223,7 +224,8 @@ func (s *Server) reply(ctx context.Context, report *link.Report, learned map[str
 		s.o.Recalled(report.Namespace, report.Desk, learned)
 	}
 	answer := s.o.Answer(report.Namespace, report.Desk)
-	reply.Revision, reply.Pools, reply.Learned, reply.Recall = answer.Revision, answer.Pools, answer.Learned, answer.Recall
+	reply.Revision, reply.Pools, reply.Seats = answer.Revision, answer.Pools, answer.Seats
+	reply.Learned, reply.Recall = answer.Learned, answer.Recall
 	if answer.Document == nil {
 		return reply
 	}

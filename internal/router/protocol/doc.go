@@ -39,6 +39,7 @@
 //	queues       agent       —                                       reply: queues, with their ladders
 //	agents       agent       —                                       reply: agents, the people who are signed on
 //	open         agent       filter?                                 reply: conversations, more
+//	staffing     agent       pool                                    reply: staffing, the plan of a pool of people
 //	show         any         conversation                            reply: conversation with its position, for who resumes
 //
 //	{"v":1,"ok":true,"conversation":{…},"agent":{…},"conversations":[{…}]}

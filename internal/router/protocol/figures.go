@@ -96,6 +96,8 @@ type QueueFigures struct {
 	Abandoned uint64 `json:"abandoned"`
 	// AnsweredWaitMillis is the sum of the waits of the answered ones.
 	AnsweredWaitMillis int64 `json:"answeredWaitMillis"`
+	// AbandonedWaitMillis is the sum of the waits of those who gave up.
+	AbandonedWaitMillis int64 `json:"abandonedWaitMillis,omitempty"`
 	// Offers to people, and those of them that ran out, since Figures.Since.
 	Offers        uint64 `json:"offers,omitempty"`
 	OffersExpired uint64 `json:"offersExpired,omitempty"`
@@ -149,6 +151,8 @@ type PoolFigures struct {
 	Workers []WorkerFigures `json:"-"`
 	// Flow through the pool; nil where it is not known. It is for the managers alone.
 	Flow *FlowFigures `json:"-"`
+	// Staffing is the revision of the plan that is known of a pool of people. It is for the managers alone.
+	Staffing string `json:"-"`
 }
 
 // FlowFigures say how conversations flow through the only pool of bots of a desk. The counters only rise within one

@@ -56,6 +56,8 @@ const (
 	// Agents and Open list who is signed on, and what is open.
 	Agents RequestType = "agents"
 	Open   RequestType = "open"
+	// Staffing asks for the plan of a pool of people.
+	Staffing RequestType = "staffing"
 )
 
 // Bounds of lists.
@@ -103,6 +105,8 @@ type Request struct {
 	// Disposition and Comment for close.
 	Disposition string `json:"disposition,omitempty"`
 	Comment     string `json:"comment,omitempty"`
+	// Pool for staffing.
+	Pool string `json:"pool,omitempty"`
 }
 
 // Filter of open conversations; empty fields stand for any.
@@ -133,6 +137,23 @@ type Reply struct {
 	Agents []Agent `json:"agents,omitempty"`
 	// Queues of people, by queues, holdStep and releaseStep.
 	Queues []Queue `json:"queues,omitempty"`
+	// Staffing of the pool that staffing asks for.
+	Staffing *Plan `json:"staffing,omitempty"`
+}
+
+// Plan is what a pool of people needs in the next days, step by step, as the managers have worked it out last.
+type Plan struct {
+	// Start of the first step, and the length of each.
+	Start       time.Time `json:"start"`
+	StepSeconds int       `json:"stepSeconds"`
+	// ShrinkagePercent of the scheduled time in which people are not there.
+	ShrinkagePercent float64 `json:"shrinkagePercent"`
+	// Arrivals that are expected; Required seats that must be there, Scheduled ones that must be on the roster for that,
+	// and Rostered ones that are. -1 is not known. All lists are of one length.
+	Arrivals  []float64 `json:"arrivals"`
+	Required  []int     `json:"required"`
+	Scheduled []int     `json:"scheduled"`
+	Rostered  []int     `json:"rostered"`
 }
 
 // Code groups refusals for programs.
@@ -144,7 +165,7 @@ const (
 	CodeMalformed Code = "malformed"
 	// CodeUnsupported: this release does not know the type, or the party may not ask for it.
 	CodeUnsupported Code = "unsupported"
-	// CodeNotFound: no open conversation of that id.
+	// CodeNotFound: no open conversation of that id, or nothing is known of that pool.
 	CodeNotFound Code = "notFound"
 	// CodeNotOwner: another agent, or nobody, owns the conversation.
 	CodeNotOwner Code = "notOwner"

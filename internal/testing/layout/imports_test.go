@@ -60,7 +60,7 @@ func isTestKit(path string) bool {
 var pure = []string{
 	"internal/calendar", "internal/conversation", "internal/escalation", "internal/knowledge", "internal/link", "internal/plan",
 	"internal/privacy", "internal/render", "internal/routing", "internal/runtimeconfig", "internal/scaling",
-	"internal/scaling/erlang", "internal/scaling/forecast", "internal/scaling/survival",
+	"internal/scaling/erlang", "internal/scaling/forecast", "internal/scaling/roster", "internal/scaling/survival",
 	"internal/simulation", "internal/simulation/policy", "internal/simulation/whatif", "internal/simulation/world",
 }
 

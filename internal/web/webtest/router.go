@@ -9,7 +9,7 @@ import (
 )
 
 // StartRouter runs the real router until the test ends, and waits until it leads.
-func (r *Rig) StartRouter(times routing.Times) {
+func (r *Rig) StartRouter(times routing.Times) *router.Router {
 	r.T.Helper()
 	led, err := router.New(router.Options{
 		Dialer: r.Server, Name: "router-0", Config: r.Config, Logger: Quiet(r.T), Times: times,
@@ -27,4 +27,5 @@ func (r *Rig) StartRouter(times routing.Times) {
 		}
 	})
 	eventually.True(r.T, "the router leads", func() bool { return led.Status().Leading })
+	return led
 }
