@@ -131,6 +131,10 @@ bench-failover: ## Measure how long a desk does not serve when a process is kill
 bench-load: ## Put a desk of one process under load: exactness, latency, throughput beside the bus alone
 	$(GO) build -o bin/deskfleet . && bin/deskfleet bench load $(BENCHFLAGS)
 
+.PHONY: bench-retrieval
+bench-retrieval: ## Measure retrieval beside plain BM25, on the data beside the checkout or ENTRIES=FILE QUERIES=FILE; BENCHFLAGS="-o json"
+	$(if $(ENTRIES),$(GO) run . bench retrieval --entries '$(ENTRIES)' --queries '$(QUERIES)',$(GO) run ./hack/bench/retrieval) $(BENCHFLAGS)
+
 .PHONY: bench-scaling
 bench-scaling: ## Compare scaling policies in virtual time, the peers by their own code: TRACE=FILE, BENCHFLAGS="-o json -seeds 10"
 	@hack/bench/scaling/run.sh $(if $(TRACE),-trace $(abspath $(TRACE))) $(BENCHFLAGS)

@@ -21,11 +21,11 @@ import (
 func newBench() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench",
-		Short: "Measure a desk",
+		Short: "Measure a desk, or how well its bots find answers",
 		Args:  nothing(),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newBenchLoad())
+	cmd.AddCommand(newBenchLoad(), newBenchRetrieval())
 	return cmd
 }
 
