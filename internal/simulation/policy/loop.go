@@ -1,9 +1,7 @@
 package policy
 
 import (
-	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/deskfleet/deskfleet/internal/scaling"
@@ -117,10 +115,7 @@ func (r *runner) figures(now float64) scaling.Figures {
 			f.Draining += p.Busy()
 			continue
 		}
-		for _, age := range p.Ages(now) {
-			i, _ := slices.BinarySearch(ageBounds, age)
-			sums[i], counts[i] = sums[i]+age, counts[i]+1
-		}
+		p.GroupAges(now, ageBounds, sums, counts)
 	}
 	for i, n := range counts {
 		if n > 0 {
@@ -148,33 +143,40 @@ func (r *runner) figures(now float64) scaling.Figures {
 // the ones that have not started go first, then the least busy are marked by the package that ships.
 func (r *runner) act() {
 	active, starting := 0, 0
-	byName := map[string]*world.Pod{}
-	workers := make([]scaling.Worker, 0, len(r.w.Pods()))
 	for _, p := range r.w.Pods() {
 		switch p.Phase {
 		case world.Starting:
 			starting++
-			continue
 		case world.Active:
 			active++
 		default:
 		}
-		name := fmt.Sprintf("%06d", p.ID)
-		byName[name] = p
-		workers = append(workers, scaling.Worker{Name: name, Busy: p.Busy(), Draining: p.Phase == world.Draining})
 	}
 	if over := active + starting - r.wanted; over > 0 && starting > 0 {
 		starting -= r.w.Cancel(min(over, starting))
 	}
 	// Draining ones are taken back for those that have not started, too: they serve at once.
-	marks := scaling.PlanDrain(workers, max(0, r.wanted-starting))
-	if active < r.wanted-starting || active > r.wanted-starting {
-		for _, name := range marks.Undrain {
-			r.w.Undrain(byName[name])
-		}
-		for _, name := range marks.Drain {
-			r.w.Drain(byName[name])
-		}
+	if active != r.wanted-starting {
+		r.mark(max(0, r.wanted-starting))
 	}
 	r.w.Wanted(r.wanted)
+}
+
+// mark who is to drain, and take marks back, so that so many are active.
+func (r *runner) mark(active int) {
+	byName := map[string]*world.Pod{}
+	workers := make([]scaling.Worker, 0, len(r.w.Pods()))
+	for _, p := range r.w.Pods() {
+		if p.Phase != world.Starting {
+			byName[p.Name] = p
+			workers = append(workers, scaling.Worker{Name: p.Name, Busy: p.Busy(), Draining: p.Phase == world.Draining})
+		}
+	}
+	marks := scaling.PlanDrain(workers, active)
+	for _, name := range marks.Undrain {
+		r.w.Undrain(byName[name])
+	}
+	for _, name := range marks.Drain {
+		r.w.Drain(byName[name])
+	}
 }

@@ -48,7 +48,12 @@ func newTable(from io.Reader) (*table, error) {
 		_, _ = buffered.Discard(3) // it was peeked at
 	}
 	start, _ := buffered.Peek(1024) // a short file has less
-	line, _, _ := strings.Cut(string(start), "\n")
+	line := ""
+	for line = range strings.Lines(string(start)) {
+		if !strings.HasPrefix(line, "#") && strings.TrimSpace(line) != "" {
+			break // this is the header
+		}
+	}
 	t := &table{csv: csv.NewReader(buffered)}
 	t.csv.FieldsPerRecord, t.csv.Comment, t.csv.TrimLeadingSpace, t.csv.ReuseRecord = -1, '#', true, true
 	for _, other := range []rune{';', '\t'} {
@@ -125,6 +130,25 @@ func (r *row) cell(column int) string {
 	return ""
 }
 
+// conversation of a row.
+func (r *row) conversation(at *instants) (c Conversation, err error) {
+	if c.Arrival, err = at.read(r.cell(columnArrival)); err != nil {
+		return c, err
+	}
+	if c.Service, err = optional(r.cell(columnService)); err != nil {
+		return c, err
+	}
+	if c.Patience, err = optional(r.cell(columnPatience)); err != nil {
+		return c, err
+	}
+	priority, err := optional(r.cell(columnPriority))
+	if err == nil && (priority != math.Trunc(priority) || priority > math.MaxInt32) {
+		err = fmt.Errorf("%.60q is no priority: use a whole number of 0 or more", r.cell(columnPriority))
+	}
+	c.Priority = int(priority)
+	return c, err
+}
+
 func (r *row) wrong(err error) error { return fmt.Errorf("line %d: %w", r.line, err) }
 
 // all rows with something in them; what stops them is in err.
@@ -156,8 +180,8 @@ func optional(text string) (float64, error) {
 	return number(text)
 }
 
-// greatest is more than any time or count of a trace.
-const greatest = 1e12
+// greatest is more than any time of a trace, also in milliseconds since 1970, and than any count.
+const greatest = 1e13
 
 func number(text string) (float64, error) {
 	x, err := strconv.ParseFloat(text, 64)

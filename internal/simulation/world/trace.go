@@ -106,21 +106,10 @@ func errTooMany(scale float64) error {
 func (t *Trace) readConversations(rows *table, at *instants) error {
 	kept := uint64(0)
 	for row := range rows.all() {
-		arrival, err := at.read(row.cell(columnArrival))
+		c, err := row.conversation(at)
 		if err != nil {
 			return row.wrong(err)
 		}
-		c := Conversation{Arrival: arrival}
-		for column, to := range map[int]*float64{columnService: &c.Service, columnPatience: &c.Patience} {
-			if *to, err = optional(row.cell(column)); err != nil {
-				return row.wrong(err)
-			}
-		}
-		priority, err := optional(row.cell(columnPriority))
-		if err != nil || priority > math.MaxInt32 {
-			return row.wrong(cmp.Or(err, fmt.Errorf("%q is no priority: use 0 to %d", row.cell(columnPriority), math.MaxInt32)))
-		}
-		c.Priority = int(priority)
 		// A huge trace must not be kept to take a part of it. Which part is by chance: each tenth would be too regular.
 		if kept++; t.Scale < 1 && chance(kept) >= t.Scale {
 			continue
@@ -214,6 +203,15 @@ func (t *Trace) arrange(at *instants) error {
 	last := list[len(list)-1]
 	t.Seconds = last.from + last.width
 	return nil
+}
+
+// Expected is the number of arrivals of a draw on average.
+func (t *Trace) Expected() float64 {
+	n := float64(len(t.conversations)) * max(1, t.Scale) // thinned while it was read
+	for i := range t.intervals {
+		n += t.intervals[i].count * t.Scale
+	}
+	return n
 }
 
 // Arrivals of one draw, in order: those that were recorded, times the scale. Counts are spread over their intervals by

@@ -41,7 +41,9 @@ const (
 
 // Pod with its conversations.
 type Pod struct {
-	ID      int
+	ID int
+	// Name sorts as the ID does.
+	Name    string
 	Phase   Phase
 	Created float64
 	// Since when it drains or terminates.
@@ -52,19 +54,24 @@ type Pod struct {
 // Busy conversations of the pod.
 func (p *Pod) Busy() int { return len(p.serving) }
 
-// Ages of its conversations at a time, in seconds.
-func (p *Pod) Ages(now float64) []float64 {
-	ages := make([]float64, 0, len(p.serving))
+// GroupAges adds the ages of its conversations in seconds to groups, each the first whose bound is not exceeded: their sums
+// and counts. The bounds rise to infinity and are the same each time: as ages only rise, each is looked for from the
+// group on in which it was last.
+func (p *Pod) GroupAges(now float64, bounds, sums []float64, counts []int) {
 	for _, s := range p.serving {
-		ages = append(ages, now-s.began)
+		age := now - s.began
+		for bounds[s.group] < age {
+			s.group++
+		}
+		sums[s.group], counts[s.group] = sums[s.group]+age, counts[s.group]+1
 	}
-	return ages
 }
 
 type service struct {
 	*customer
 	pod   *Pod
 	began float64
+	group int
 	over  bool
 }
 
@@ -75,34 +82,6 @@ type customer struct {
 	answered bool
 	gone     bool
 }
-
-type kind int
-
-const (
-	podReady kind = iota
-	serviceEnds
-	hangsUp
-	graceEnds
-)
-
-type event struct {
-	at       float64
-	order    int
-	kind     kind
-	pod      *Pod
-	service  *service
-	customer *customer
-}
-
-type events []event
-
-func (e events) Len() int { return len(e) }
-func (e events) Less(i, j int) bool {
-	return e[i].at < e[j].at || e[i].at == e[j].at && e[i].order < e[j].order
-}
-func (e events) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
-func (e *events) Push(x any)   { *e = append(*e, x.(event)) } //nolint:forcetypeassert // heap.Push below gives nothing else
-func (e *events) Pop() any     { old := *e; last := old[len(old)-1]; *e = old[:len(old)-1]; return last }
 
 type line []*customer
 
@@ -170,7 +149,7 @@ func New(s *Scenario, pods int) *World {
 func (w *World) push(e event) {
 	w.order++
 	e.order = w.order
-	heap.Push(&w.events, e)
+	w.events.push(e)
 }
 
 // Run lets time pass up to an instant, at most to the end of the scenario: who
@@ -196,7 +175,7 @@ func (w *World) Run(until float64) {
 		if arrival {
 			w.arrive()
 		} else {
-			w.handle(heap.Pop(&w.events).(event)) //nolint:forcetypeassert // the heap has nothing else
+			w.handle(w.events.pop())
 		}
 	}
 	w.advance(until)
@@ -309,7 +288,7 @@ func (w *World) choose() *Pod {
 
 func (w *World) create() *Pod {
 	w.made++
-	p := &Pod{ID: w.made, Created: w.Now}
+	p := &Pod{ID: w.made, Name: fmt.Sprintf("%06d", w.made), Created: w.Now}
 	w.pods = append(w.pods, p)
 	return p
 }
