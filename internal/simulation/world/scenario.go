@@ -109,18 +109,20 @@ type Draws struct {
 	Arrivals, Handle, Patience *rand.Rand
 	// handle times are multiplied by; 0 is 1.
 	handle float64
+	// mu and sigma are the mean and the deviation of the logarithm of handle times.
+	mu, sigma float64
 }
 
 // NewDraws begins the streams of a seed.
 func NewDraws(seed uint64) *Draws {
 	stream := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, n)) }
-	return &Draws{Arrivals: stream(1), Handle: stream(2), Patience: stream(3)}
+	mu, sigma := (&Character{}).handleTime()
+	return &Draws{Arrivals: stream(1), Handle: stream(2), Patience: stream(3), mu: mu, sigma: sigma}
 }
 
 // HandleTime draws one.
 func (d *Draws) HandleTime() float64 {
-	sigma := math.Sqrt(2 * math.Log(meanHandle/medianHandle))
-	return max(1, medianHandle*math.Exp(sigma*d.Handle.NormFloat64())) * cmp.Or(d.handle, 1)
+	return max(1, math.Exp(d.mu+d.sigma*d.Handle.NormFloat64())) * cmp.Or(d.handle, 1)
 }
 
 // PatienceTime draws one.
@@ -191,6 +193,7 @@ type Day struct {
 	Faults []Fault
 	// Sibling of a fault.
 	Sibling string
+	Character
 }
 
 // Make draws the scenario of a seed.
@@ -211,21 +214,27 @@ func (d Day) Make(seed uint64) *Scenario {
 		s.Peaks = d.Bursts
 	}
 	draws := NewDraws(seed)
+	draws.mu, draws.sigma = d.handleTime()
 	past := rand.New(rand.NewPCG(seed, 7))
 	begin := s.Start.AddDate(0, 0, -7*d.Weeks)
 	for at := begin; at.Before(s.Start); at = at.AddDate(0, 0, 1) {
-		for _, rate := range d.rates(past, at) {
-			s.History = append(s.History, float64(poisson(past, rate)))
+		rates := d.rates(past, at)
+		wave := d.wave(past, len(rates))
+		for bin, rate := range rates {
+			s.History = append(s.History, float64(poisson(past, rate*mean(wave, bin))))
 		}
 	}
 	if d.Weeks > 0 {
 		other := NewDraws(seed + 1_000_000)
+		other.mu, other.sigma = d.handleTime()
 		for range 2000 {
 			s.Learned = append(s.Learned, other.HandleTime())
 		}
 	}
-	for bin, rate := range d.rates(draws.Arrivals, s.Start) {
-		s.Trace = append(s.Trace, d.arrivals(draws, float64(bin)*300, rate)...)
+	rates := d.rates(draws.Arrivals, s.Start)
+	wave := d.wave(draws.Arrivals, len(rates))
+	for bin, rate := range rates {
+		s.Trace = append(s.Trace, d.arrivals(draws, float64(bin)*300, rate, wave)...)
 	}
 	s.finish(draws)
 	return s
@@ -237,35 +246,31 @@ func (d Day) rates(r *rand.Rand, day time.Time) []float64 {
 	if d.DayVariation > 0 {
 		level = gamma(r, d.DayVariation)
 	}
-	shares := Typical(day)
+	shares := d.curve(day)
 	half := 1.0
 	for i := range shares {
 		if i%6 == 0 && d.HalfHourVariation > 0 {
 			half = gamma(r, d.HalfHourVariation)
 		}
-		shares[i] = d.PerDay / shapeHours / 12 * shares[i] * OfWeek(day.Weekday()) * level * half
+		shares[i] *= d.PerDay * d.week(day.Weekday()) * level * half
 	}
 	return shares
 }
 
 // Typical is how busy each five minutes of a day of a desk are, by the clock of the day's zone: quiet at night, two humps
 // and a third in the evening. The day begins at a midnight; one on which a clock is set has more of them, or fewer.
-func Typical(day time.Time) []float64 {
-	var curve []float64
-	for at, end := day, day.AddDate(0, 0, 1); at.Before(end); at = at.Add(5 * time.Minute) {
-		hour, minute, _ := at.Clock()
-		curve = append(curve, shape(float64((hour*60+minute)/5)/12))
-	}
-	return curve
-}
+func Typical(day time.Time) []float64 { return along(day, shape) }
 
 // arrivals of five minutes, thinned from the greatest rate of any burst.
-func (d Day) arrivals(draws *Draws, from, rate float64) []Conversation {
+func (d Day) arrivals(draws *Draws, from, rate float64, wave []float64) []Conversation {
 	most := 1.0
 	for _, b := range d.Bursts {
 		if b.From < from+300 && b.To > from {
 			most = max(most, b.Multiplier)
 		}
+	}
+	if wave != nil {
+		most *= slices.Max(wave[int(from)/waveSeconds:][:300/waveSeconds])
 	}
 	var list []Conversation
 	for at := from + draws.Arrivals.ExpFloat64()*300/(rate*most); at < from+300; at += draws.Arrivals.ExpFloat64() * 300 / (rate * most) {
@@ -274,6 +279,9 @@ func (d Day) arrivals(draws *Draws, from, rate float64) []Conversation {
 			if at >= b.From && at < b.To {
 				factor = b.Multiplier
 			}
+		}
+		if wave != nil {
+			factor *= wave[int(at)/waveSeconds]
 		}
 		if draws.Arrivals.Float64() < factor/most {
 			list = append(list, Conversation{Arrival: at})
@@ -345,6 +353,13 @@ func Bundled() []Day {
 		{Name: "double eleven", PerDay: 9000, DayVariation: 0.01, ColdStart: 120, Weeks: 8, Bursts: elevens, Announced: true},
 		{Name: "first day", PerDay: 6000, ColdStart: 60},
 		{Name: "Sunday of winter time", PerDay: 6000, ColdStart: 120, Weeks: 8, Start: time.Date(2026, 10, 25, 0, 0, 0, 0, berlin)},
+		{Name: "arrivals in bursts", PerDay: 60000, ColdStart: 120, Character: Character{Handle: 30, Wave: bursts(4, 60, 180)}},
+		{Name: "self-similar", PerDay: 9000, DayVariation: 0.01, ColdStart: 90, Weeks: 4, Character: Character{Wave: selfSimilar(0.12)}},
+		{Name: "messages each hour", PerDay: 9000, DayVariation: 0.01, ColdStart: 60, Weeks: 4, Character: Character{Curve: sawtooth}},
+		{Name: "office hours", PerDay: 5000, DayVariation: 0.01, ColdStart: 90, Weeks: 8, Character: Character{Curve: officeHours, Week: workingDays}},
+		{Name: "heavy-tailed handle times", PerDay: 6000, DayVariation: 0.01, ColdStart: 60, Weeks: 4, Character: Character{Variation: 8}},
+		{Name: "short conversations", PerDay: 150000, DayVariation: 0.01, ColdStart: 60, Weeks: 4, Character: Character{Handle: 25, Variation: 1}},
+		{Name: "long conversations", PerDay: 3000, DayVariation: 0.01, ColdStart: 120, Weeks: 4, Character: Character{Handle: 900, Variation: 1}},
 		fault(Late, ten, ten+7200, 30),
 		fault(Missing, ten, ten+600, 0),
 		fault(Zero, ten, ten+600, 0),
