@@ -86,7 +86,7 @@ func Decide(in *Input, m *Memory) Decision {
 	}
 	o := m.look(in, lead)
 	d.Terms, d.Proposals = o.terms, o.n
-	p.winner = o.winner()
+	p.winner, p.young = o.winner(), m.begins(in)
 	d.Winner, d.Need = p.winner.Name, p.winner.Workers
 	d.Panics = m.panic.update(in.Now, o.burst || o.crowded, d.Need, lead)
 	m.window.record(in.Now, d.Need, p.current)
@@ -114,6 +114,7 @@ type plan struct {
 	cap     *Peak // that asks for the most; nil for max
 	winner  *Term
 	held    int
+	young   bool // too little is known to let anybody go
 }
 
 // withoutFigures decides about a silent desk: what was declared may raise the pool, nothing may shrink it. Nobody knows
@@ -208,11 +209,21 @@ func (p *plan) pace(m *Memory, n int) int {
 	switch {
 	case n >= p.current:
 		return n
-	case p.in.RollingOut, s.begins(p.in.Now, p.d.Lead+s.hold()):
+	case p.in.RollingOut, s.begins(p.in.Now, p.d.Lead+s.hold()), p.young:
 		return p.current
 	default:
 		return p.current - m.shrink.permit(p.in.Now, p.current, s.percentPerMinute())
 	}
+}
+
+// begins says that arrivals have not been watched for long enough to tell who is
+// needed: their rate is that of the last minutes, and those who came a handle time
+// ago are not seen by whoever has just come. What is found counts as needed until then.
+func (m *Memory) begins(in *Input) bool {
+	if m.knowledge == nil || in.Figures.Flow == nil {
+		return false
+	}
+	return m.knowledge.forecaster(in.Settings.Calendar).Watched() < min(watchedHolds*in.Settings.hold(), longestWatched).Seconds()
 }
 
 // believe takes figures in and says in words why they are of no use; empty when they are.

@@ -28,16 +28,18 @@ const (
 // Knowledge is what was learned of a pool and is worth to be stored: arrivals,
 // handle times, cold starts, patience. It is not safe for concurrent use.
 type Knowledge struct {
-	history   *forecast.History
-	forecast  *forecast.Forecaster
-	handle    survival.Sketch
-	cold      survival.Sketch
-	hangUps   float64
-	waited    float64
-	table     *erlang.Table
-	tableFor  erlang.System
-	objective erlang.Objective
-	people    seatTables
+	history  *forecast.History
+	forecast *forecast.Forecaster
+	handle   survival.Sketch
+	cold     survival.Sketch
+	// load and expected are how surprising arrivals were to the terms of the same names.
+	load, expected surprise
+	hangUps        float64
+	waited         float64
+	table          *erlang.Table
+	tableFor       erlang.System
+	objective      erlang.Objective
+	people         seatTables
 }
 
 // NewKnowledge knows nothing but what is usual.

@@ -9,7 +9,10 @@ import (
 // conditional offered load. Those in progress have lasted for a known time, and
 // are rather over the longer that is; those to come are by chance.
 type demand struct {
-	mean, variance float64
+	// mean, its variance by chance, and that of what is not known: what was surprising before, and the error of the rate.
+	mean, variance, unknown float64
+	// arrives is the part of the mean, and spread of its variance before surprises, that is not here yet.
+	arrives, spread float64
 	// rate of arrivals a second that it was reckoned with, on average.
 	rate float64
 }
@@ -38,8 +41,9 @@ const steps = 6
 
 // arriving adds those that will arrive within so many seconds and still be there
 // then, each step of them at its own rate. The known error of the rates is common
-// to all of them, so that it counts by its square.
-func (k *Knowledge) arriving(d demand, ahead, relativeError float64, rate func(seconds float64) float64) demand {
+// to all of them, so that it counts by its square. Surprise is by how much more
+// than chance and that error arrivals have differed.
+func (k *Knowledge) arriving(d demand, ahead, relativeError, surprise float64, rate func(seconds float64) float64) demand {
 	width := ahead / steps
 	sum := 0.0
 	for i := range steps {
@@ -48,8 +52,10 @@ func (k *Knowledge) arriving(d demand, ahead, relativeError float64, rate func(s
 		d.rate += r / steps
 		sum += r * (k.handle.Area(ahead-from) - k.handle.Area(ahead-from-width))
 	}
+	d.arrives, d.spread = sum, sum+relativeError*relativeError*sum*sum
 	d.mean += sum
-	d.variance += sum + relativeError*relativeError*sum*sum
+	d.variance += sum
+	d.unknown += max(0, surprise*d.spread-sum)
 	return d
 }
 
@@ -62,14 +68,17 @@ func (k *Knowledge) size(s *Settings, d demand) int {
 		slots = d.mean / min(o.Occupancy, 1)
 	case o.QueueDepthPerAgent > 0:
 	default:
-		margin := k.staffing(o.erlang()).Margin(d.mean)
 		// Hayward's approximation: what is above the load grows with the spread of the demand, which is not that of
-		// chance alone. A margin below the load is not made larger by uncertainty.
-		spread := d.variance
-		if margin < 0 {
-			spread = min(d.mean, d.variance)
+		// chance alone: of those in progress much is known.
+		chance := k.staffing(o.erlang()).Margin(d.mean) * math.Sqrt(max(0, min(d.variance, d.mean)))
+		// What is not known lasts for longer than a queue does. The load may be greater for all of the time, and is not
+		// in as much of all times as are to be served well. The two are independent of one another.
+		unknown := o.quantile() * math.Sqrt(max(0, d.unknown))
+		if chance > 0 {
+			slots += math.Hypot(chance, unknown)
+		} else {
+			slots += chance + unknown
 		}
-		slots += margin * math.Sqrt(max(0, spread))
 	}
 	return bounded(math.Ceil(slots/float64(s.slots()) - 1e-9))
 }
@@ -150,7 +159,7 @@ func (m *Memory) look(in *Input, lead time.Duration) outlook {
 	}
 	k := m.knowledge
 	fc := k.forecaster(s.Calendar)
-	measured, _, known := fc.Measured()
+	measured, watched, known := fc.Measured()
 	expected, compared := fc.Expected(in.Now, in.Now)
 	factor, announced, _ := s.announced(in.Now)
 	usual := measured
@@ -162,24 +171,33 @@ func (m *Memory) look(in *Input, lead time.Duration) outlook {
 	ahead := lead.Seconds()
 	here := k.carried(f, ahead)
 	if known {
-		rate := measured
+		rate, off := measured, 1/math.Sqrt(max(1, measured*watched))
 		if now, burst := fc.Burst(usual); burst {
 			rate, o.burst = max(rate, now), now >= 2*usual
 		}
-		d := k.arriving(here, ahead, 0, func(float64) float64 { return rate })
+		d := k.arriving(here, ahead, off, k.load.factor(), func(float64) float64 { return rate })
+		m.observe(&k.load, in.Now, factor != 1 || announced > 0, ahead, d)
 		o.add(Term{Name: TermLoad, Workers: k.size(s, d), Load: d.mean, Rate: d.rate, Counts: true})
 	}
 	beyond := k.carried(f, (lead + s.hold()).Seconds())
 	if mode := s.Forecast; compared && (mode == ForecastRaise || mode == ForecastObserve) {
 		at := func(seconds float64) float64 { r, _ := fc.Expected(in.Now, after(in.Now, seconds)); return r }
-		d := k.arriving(here, ahead, fc.Error(), at)
+		d := k.arriving(here, ahead, fc.Error(), k.expected.factor(), at)
+		m.observe(&k.expected, in.Now, factor != 1 || announced > 0, ahead, d)
 		o.add(Term{Name: TermForecast, Workers: k.size(s, d), Load: d.mean, Rate: d.rate, Counts: mode == ForecastRaise})
 		if mode == ForecastRaise {
-			o.later = k.size(s, k.arriving(beyond, (lead+s.hold()).Seconds(), fc.Error(), at))
+			o.later = k.size(s, k.arriving(beyond, (lead+s.hold()).Seconds(), fc.Error(), k.expected.factor(), at))
 		}
 	}
 	m.lookAtPeaks(in, &o, lead, here, measured/max(factor, 1e-3))
 	return o
+}
+
+// observe compares what came with what was expected of it, and keeps what is expected now.
+func (m *Memory) observe(s *surprise, now time.Time, announced bool, ahead float64, d demand) {
+	k := m.knowledge
+	e := expectation{mean: float32(d.arrives), variance: float32(d.spread), ahead: float32(ahead)}
+	s.observe(now, announced, k.HandleTime(), e, func(seconds float64) float64 { return k.forecast.Arrived(seconds, k.handle.Beyond) })
 }
 
 // lookAtPeaks adds what peaks announce. A peak begins by the clock, and workers
@@ -206,9 +224,9 @@ func (m *Memory) lookAtPeaks(in *Input, o *outlook, lead time.Duration, here dem
 	if then == nil {
 		then = now
 	}
-	d := k.arriving(here, lead.Seconds(), fc.Error(), rate)
+	d := k.arriving(here, lead.Seconds(), fc.Error(), 1, rate)
 	// A peak is a step: capacity for all of it stands when the first of it arrives.
-	full := k.arriving(k.carried(&in.Figures, early.Seconds()), early.Seconds(), fc.Error(), rate)
+	full := k.arriving(k.carried(&in.Figures, early.Seconds()), early.Seconds(), fc.Error(), 1, rate)
 	if step := rate(early.Seconds()); step*k.HandleTime() > full.mean {
 		reached := step * (k.handle.Area(2 * k.HandleTime()))
 		full = demand{mean: max(full.mean, reached), variance: max(full.variance, reached), rate: step}

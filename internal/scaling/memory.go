@@ -8,6 +8,12 @@ import "time"
 // wave needs have just gone.
 const Hold = time.Minute
 
+// Arrivals are watched for several holds before anybody leaves, but for no longer than their rate is measured.
+const (
+	watchedHolds   = 5
+	longestWatched = 5 * time.Minute
+)
+
 // LongestHold is the longest hold that can be declared.
 const LongestHold = 10 * time.Minute
 

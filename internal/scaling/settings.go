@@ -1,6 +1,7 @@
 package scaling
 
 import (
+	"math"
 	"time"
 
 	"github.com/deskfleet/deskfleet/internal/scaling/erlang"
@@ -56,6 +57,11 @@ func (s *Settings) objective() Objective {
 		return DefaultObjective
 	}
 	return s.Objective
+}
+
+// quantile of the normal distribution below which is the share that is to be answered in time; 0 for less than half.
+func (o Objective) quantile() float64 {
+	return max(0, math.Sqrt2*math.Erfinv(2*min(max(o.Share, 0.5), 0.9999)-1))
 }
 
 func (o Objective) erlang() erlang.Objective {

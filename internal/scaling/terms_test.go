@@ -77,7 +77,7 @@ func TestAnnouncedPeakIsPreWarmed(t *testing.T) {
 		{Name: "sale", Start: at(3600), End: at(4800), Multiplier: 4},
 	}}
 	d := desk{pool: pool{settings: settings, current: 1}, rate: 1, handle: 100}
-	if early := d.run(0, 2700); early.Workers > 110 {
+	if early := d.run(0, 2700); early.Workers > 120 {
 		t.Errorf("%d workers a quarter of an hour before the peak", early.Workers)
 	}
 	ready := d.run(2700, 3600-300-2700+5)
@@ -330,4 +330,15 @@ func BenchmarkTick(b *testing.B) {
 		run()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/pools, "ns/pool")
+}
+
+// Whoever takes the lead does not know who was there a moment ago, nor how many come: the first minutes take nobody away.
+func TestNobodyLeavesUntilArrivalsWereWatched(t *testing.T) {
+	d := desk{pool: pool{settings: scaling.Settings{Concurrency: 1, Max: 500}, current: 50}, rate: 0.1, handle: 60}
+	if early := d.run(0, 240); early.Workers != 50 || !strings.Contains(early.Reason, "nobody leaves until arrivals were watched") {
+		t.Errorf("after four minutes: %d workers: %s", early.Workers, early.Reason)
+	}
+	if later := d.run(240, 240); later.Workers > 20 {
+		t.Errorf("after eight minutes: %d workers: %s", later.Workers, later.Reason)
+	}
 }

@@ -90,6 +90,8 @@ func (p *plan) paceWords() string {
 		return "nobody leaves during a rollout"
 	case s.begins(p.in.Now, p.d.Lead+s.hold()):
 		return "nobody leaves shortly before a peak"
+	case p.young:
+		return "nobody leaves until arrivals were watched for a while"
 	case s.percentPerMinute() < 100:
 		return fmt.Sprintf("at most %d %% leave a minute", s.percentPerMinute())
 	default:

@@ -23,6 +23,8 @@ const (
 	// Relative error that is assumed before any forecast was judged, and its greatest value.
 	firstError, mostError = 0.10, 1.0
 	errorWeight           = 1.0 / 48
+	// enough arrivals tell their rate to a twentieth.
+	enough = 400
 )
 
 // Calendar says which days compare.
@@ -266,11 +268,20 @@ func (f *Forecaster) Measured() (rate, seconds float64, ok bool) {
 	}
 	seconds = min(f.recent.seconds, 300)
 	count := f.recent.sum(seconds)
-	if count < 100 && f.recent.seconds > seconds {
+	if count < enough && f.recent.seconds > seconds {
 		seconds = min(f.recent.seconds, recentSeconds)
 		count = f.recent.sum(seconds)
 	}
 	return count / seconds, seconds, true
+}
+
+// Watched is for how many seconds arrivals have been seen without a pause, at most ten minutes.
+func (f *Forecaster) Watched() float64 { return f.recent.seconds }
+
+// Arrived is how many of those who arrived within the last so many seconds are still there, given the share that lasts
+// longer than a time in seconds.
+func (f *Forecaster) Arrived(seconds float64, lasts func(seconds float64) float64) float64 {
+	return f.recent.weighted(seconds, lasts)
 }
 
 // Burst is the rate of the last minute when it is far above a usual rate a second: beyond four standard deviations

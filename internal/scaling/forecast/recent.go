@@ -47,21 +47,28 @@ func (r *recent) put(slot int64, count float32) {
 }
 
 // sum of the last so many seconds, at most those that were watched.
-func (r *recent) sum(length float64) float64 {
+func (r *recent) sum(length float64) float64 { return r.weighted(length, nil) }
+
+// weighted is the same, each by its age in seconds; nil is 1 for all.
+func (r *recent) weighted(length float64, weight func(age float64) float64) float64 {
 	begin := r.end - min(length, r.seconds)
 	sum := 0.0
 	for slot := r.last; slot > r.last-slots; slot-- {
 		left := float64(slot * slotSeconds)
 		right := min(r.end, left+slotSeconds)
-		if right <= begin || right <= left {
-			if right <= begin {
-				break
-			}
+		if right <= begin {
+			break
+		}
+		if right <= left {
 			continue
 		}
 		part := 1.0
 		if left < begin {
 			part = (right - begin) / (right - left)
+			left = begin
+		}
+		if weight != nil {
+			part *= weight(r.end - (left+right)/2)
 		}
 		sum += part * float64(r.count[(slot%slots+slots)%slots])
 	}
