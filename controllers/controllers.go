@@ -193,7 +193,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		}).Setup(mgr, metadata, perController),
 		(&agentpool.Reconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Applier: applier, Loop: reconciles,
-			Settings: &options.Settings, Capacity: toDesks.Loop, Woken: pools, Now: time.Now, Log: options.Log,
+			Settings: &options.Settings, Capacity: toDesks.Loop, Woken: pools, Now: options.Link.Clock(), Log: options.Log,
 		}).Setup(mgr, perController),
 		(&knowledgebase.Reconciler{Client: mgr.GetClient(), Gatherer: gatherer, Loop: reconciles}).Setup(mgr, metadata, perController),
 		(&escalationpolicy.Reconciler{Client: mgr.GetClient(), Loop: reconciles}).Setup(mgr, perController),

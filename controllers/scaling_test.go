@@ -101,21 +101,6 @@ func TestPoolFollowsTheLoad(t *testing.T) {
 	if after := d.pool("bots").Status.Scaling; !after.At.Equal(before.At) || after.Recommended != 4 {
 		t.Errorf("the decision was made anew: %+v, was %+v", after, before)
 	}
-	// Without scaling the author's number counts again; the desk drains first.
-	d.pods("bots-a", "bots-b", "bots-c", "bots-d")
-	d.workers(wire.Worker{Name: "bots-a", Busy: 1}, wire.Worker{Name: "bots-b", Busy: 1}, wire.Worker{Name: "bots-c", Busy: 1}, wire.Worker{Name: "bots-d", Busy: 1})
-	d.scaled(nil)
-	d.until("one is wanted", active(1))
-	d.until("the conditions of scaling are gone", func(*wire.Reply) error {
-		p := d.pool("bots")
-		if p.Status.Scaling != nil || meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionScalingLimited) != nil {
-			return fmt.Errorf("status %+v", p.Status)
-		}
-		return nil
-	})
-	if n := d.replicas(); n != 4 {
-		t.Errorf("%d replicas while all four talk", n)
-	}
 }
 
 // An idle pool with scaling is as quiet as one without.

@@ -181,7 +181,8 @@ type AgentPoolSpec struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000
 	Replicas int32 `json:"replicas"`
-	// scaling lets the operator decide how many bot workers run; type Bot only. Default: replicas says it.
+	// scaling lets the operator decide how many bot workers run; type Bot only. Default: replicas says it, and the
+	// operator recommends. Where it is taken away, what runs is kept until replicas is written, or for ten minutes.
 	// No rollout.
 	// +optional
 	Scaling *PoolScaling `json:"scaling,omitempty"`
@@ -223,7 +224,7 @@ type AgentPoolStatus struct {
 	// seats that people of the pool will be needed for; absent for bots, and before the desk has reported.
 	// +optional
 	Seats *SeatsStatus `json:"seats,omitempty"`
-	// scaling is the last decision; only with spec.scaling.
+	// scaling is the last decision about a pool of bots; without spec.scaling what is recommended.
 	// +optional
 	Scaling *PoolScalingStatus `json:"scaling,omitempty"`
 	// selector of the bot workers' pods, as /scale reports it to an HPA.

@@ -191,7 +191,11 @@ func (p *AgentPool) WithoutFigures() any {
 		s.Seats = &SeatsStatus{Reserve: s.Seats.Reserve}
 	}
 	if s.Scaling != nil {
-		s.Scaling = &PoolScalingStatus{Recommended: s.Scaling.Recommended, At: s.Scaling.At}
+		kept := &PoolScalingStatus{Mode: s.Scaling.Mode, Replicas: s.Scaling.Replicas, HandOver: s.Scaling.HandOver}
+		if s.Scaling.Mode != ScalingExternal { // advice changes nothing
+			kept.Recommended, kept.At = s.Scaling.Recommended, s.Scaling.At
+		}
+		s.Scaling = kept
 	}
 	for i := range s.Conditions {
 		switch s.Conditions[i].Type {

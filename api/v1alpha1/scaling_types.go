@@ -248,12 +248,48 @@ type ScalingChange struct {
 	Floor int32 `json:"floor"`
 }
 
-// PoolScalingStatus is the last decision about a pool with scaling.
+// ScalingMode says who decides how many bot workers a pool has.
+//
+// +kubebuilder:validation:Enum=Managed;External
+type ScalingMode string
+
+const (
+	// ScalingManaged says that the operator decides, by spec.scaling.
+	ScalingManaged ScalingMode = "Managed"
+	// ScalingExternal says that whoever writes spec.replicas does, such as an HPA, KEDA or a person. What is recommended is advice.
+	ScalingExternal ScalingMode = "External"
+)
+
+// ScalingHandOver keeps the bot workers of a pool from which scaling was taken away, so that whoever is to write
+// spec.replicas now has the time to do so: what stands there is what was unused before.
+type ScalingHandOver struct {
+	// workers that are kept.
+	// +optional
+	Workers int32 `json:"workers"`
+	// replicas is what spec.replicas said; when it says something else, that counts.
+	// +optional
+	Replicas int32 `json:"replicas"`
+	// until: when spec.replicas counts in any case.
+	// +required
+	Until metav1.Time `json:"until"`
+}
+
+// PoolScalingStatus is the last decision about a pool of bots.
 type PoolScalingStatus struct {
+	// mode: Managed (the operator decides by spec.scaling) or External (spec.replicas says how many, and recommended is
+	// advice without a max).
+	// +optional
+	Mode ScalingMode `json:"mode,omitempty"`
+	// replicas is what spec.replicas says; unused in mode Managed.
+	// +optional
+	Replicas *int32 `json:"replicas,omitempty"`
+	// handOver: scaling was taken away a moment ago; absent otherwise.
+	// +optional
+	HandOver *ScalingHandOver `json:"handOver,omitempty"`
 	// current: bot workers that serve, without those that drain.
 	// +optional
 	Current int32 `json:"current"`
-	// recommended: bot workers that are to serve.
+	// recommended: bot workers that are to serve; in mode External those that should.
 	// +optional
 	Recommended int32 `json:"recommended"`
 	// needed: bot workers that the load needs, before anything limits.

@@ -103,7 +103,13 @@ func (r *Reconciler) reconcile(ctx context.Context, pool *v1alpha1.AgentPool) (l
 	if err = errors.Join(err, status.FromProblems(problems)); err != nil {
 		return loop.Outcome{}, err
 	}
+	h := handOver(pool, r.Now()) // before the report takes it over
 	outcome, err := r.available(pool, live, view.Wanted, rollout)
+	if h != nil && err == nil {
+		if rest := max(h.Until.Sub(r.Now()), time.Second); outcome.Result.RequeueAfter == 0 || rest < outcome.Result.RequeueAfter {
+			outcome.Result.RequeueAfter = rest
+		}
+	}
 	if action.Waits != "" {
 		outcome.ReadyMessage += "; " + action.Waits
 	}

@@ -35,7 +35,7 @@ func (r *Reconciler) report(pool *v1alpha1.AgentPool, live apply.Live, pods []co
 	}
 	s.Slots = s.ReadyReplicas * pool.Spec.Concurrency
 	if view != nil {
-		r.decided(s, view.Decision, int(s.Replicas), view.Young)
+		r.decided(pool, view)
 	}
 }
 
@@ -67,26 +67,44 @@ func load(s *v1alpha1.AgentPoolStatus, view *capacity.View) {
 
 // decided sets the last decision. When it was made is the API server's knowledge,
 // not the operator's: a restart must not make it anew.
-func (r *Reconciler) decided(s *v1alpha1.AgentPoolStatus, d *scaling.Decision, current int, young bool) {
+func (r *Reconciler) decided(pool *v1alpha1.AgentPool, view *capacity.View) {
+	former, d := pool.Status.Scaling, view.Decision
 	if d == nil {
-		s.Scaling = nil
+		pool.Status.Scaling = nil
 		return
 	}
-	former := s.Scaling
-	if former != nil && young {
+	mode := v1alpha1.ScalingManaged
+	if view.Advice {
+		mode = v1alpha1.ScalingExternal
+	}
+	if former != nil && former.Mode == mode && view.Young {
 		return // nothing has been heard since the operator started: what was decided stands
 	}
+	s := explained(d)
+	s.Mode, s.Replicas, s.HandOver = mode, new(pool.Spec.Replicas), handOver(pool, r.Now())
 	reason := d.Reason
 	if d.Next != nil {
 		reason += "; " + d.Next.Words()
 	}
-	s.Scaling = explained(d)
-	s.Scaling.Current, s.Scaling.Reason = count(current), reason[:min(len(reason), maxReason)]
-	if former != nil && former.At != nil && former.Recommended == s.Scaling.Recommended {
-		s.Scaling.At = former.At
-	} else {
-		s.Scaling.At = &metav1.Time{Time: r.Now().Truncate(time.Second)}
+	if view.Advice {
+		reason += "; " + adviceWords(s)
 	}
+	s.Current, s.Reason = pool.Status.Replicas, reason[:min(len(reason), maxReason)]
+	if former != nil && former.At != nil && former.Recommended == s.Recommended {
+		s.At = former.At
+	} else {
+		s.At = &metav1.Time{Time: r.Now().Truncate(time.Second)}
+	}
+	pool.Status.Scaling = s
+}
+
+// adviceWords say whose decision the number is that is recommended.
+func adviceWords(s *v1alpha1.PoolScalingStatus) string {
+	if h := s.HandOver; h != nil {
+		return fmt.Sprintf("scaling was taken away: %d are kept until spec.replicas, which is %d, is written, or until %s",
+			h.Workers, h.Replicas, h.Until.UTC().Format(time.RFC3339))
+	}
+	return fmt.Sprintf("this is advice without a max: spec.replicas says %d", *s.Replicas)
 }
 
 // maxReason is what the schema allows. Reasons are ASCII, but for the names of peaks, which are too.

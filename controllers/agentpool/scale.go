@@ -25,12 +25,14 @@ const drainDeadline = 10 * time.Minute
 func (r *Reconciler) look(pool *v1alpha1.AgentPool, desk *v1alpha1.ServiceDesk, live apply.Live, pods []corev1.Pod) capacity.View {
 	p := capacity.Pool{
 		Key: keyOf(pool), Desk: string(pool.Spec.DeskRef.Name), Human: pool.Spec.Type == v1alpha1.PoolTypeHuman,
-		Concurrency: int(pool.Spec.Concurrency), Replicas: int(pool.Spec.Replicas), DrainDeadline: drainDeadline, Live: -1,
+		Concurrency: int(pool.Spec.Concurrency), Replicas: replicas(pool, handOver(pool, r.Now())), DrainDeadline: drainDeadline, Live: -1,
 	}
 	if deployment := deploymentOf(pool, live); deployment != nil && deployment.Spec.Replicas != nil {
 		p.Live, p.RollingOut = int(*deployment.Spec.Replicas), rollingOut(deployment)
 	}
-	p.Scaling = plan.Scaling(pool, desk, r.Now())
+	if p.Scaling = plan.Scaling(pool, desk, r.Now()); p.Scaling == nil && !p.Human {
+		p.Advice = plan.Advice(pool, desk, r.Now())
+	}
 	if s := pool.Spec.Scaling; s != nil && s.ScaleDown != nil && s.ScaleDown.DrainDeadline != nil {
 		p.DrainDeadline = s.ScaleDown.DrainDeadline.Span()
 	}

@@ -216,6 +216,23 @@ deskfleet_scaling_active{desk="web",namespace="shop",pool="bots"} 0
 # TYPE deskfleet_scaling_recommended_workers gauge
 deskfleet_scaling_recommended_workers{desk="web",namespace="shop",pool="bots"} 10
 `, "active", "needed_workers", "offered_load", "proposed_workers", "recommended_workers", "burst")
+
+	// Taken out of the operator's hands, it is advice, and without a max.
+	p = bots(2)
+	p.Advice, p.Scaling, p.Replicas = &scaling.Settings{Concurrency: 5, Min: 1, Max: 1000}, nil, 2
+	s.loop.Look(p)
+	s.report(60, workers(2, 0))
+	if got := s.wanted(); got != 2 {
+		t.Errorf("%d workers are wanted of a pool that somebody else scales to 2", got)
+	}
+	is("advice", `
+# HELP deskfleet_scaling_managed 1 while the operator decides, 0 while spec.replicas does and what is recommended is advice.
+# TYPE deskfleet_scaling_managed gauge
+deskfleet_scaling_managed{desk="web",namespace="shop",pool="bots"} 0
+# HELP deskfleet_scaling_recommended_workers Bot workers that are to serve.
+# TYPE deskfleet_scaling_recommended_workers gauge
+deskfleet_scaling_recommended_workers{desk="web",namespace="shop",pool="bots"} 12
+`, "managed", "recommended_workers", "limited")
 }
 
 // A wave of customers, who have come and gone within two minutes, makes workers at once and none for long, also for a

@@ -324,7 +324,7 @@ func (e *entry) news(now time.Time) bool {
 
 // regime is what a decision of a pool is made in: what keeps it from its need, if anything does, and whether it panics.
 func (v *View) regime() (limiter scaling.Limiter, panics bool) {
-	if v.Decision == nil {
+	if v.Decision == nil || v.Advice {
 		return scaling.LimiterNone, false
 	}
 	switch limiter = v.Decision.Limiter; limiter {
@@ -349,5 +349,14 @@ func sameStanding(a, b scaling.Worker) bool {
 }
 
 func (v *View) sameFigures(other *View) bool {
-	return v.Waiting == other.Waiting && v.InProgress == other.InProgress && v.SignedOn == other.SignedOn && v.Slots == other.Slots
+	return v.Waiting == other.Waiting && v.InProgress == other.InProgress && v.SignedOn == other.SignedOn && v.Slots == other.Slots &&
+		v.advised() == other.advised()
+}
+
+// advised is the number that is recommended to somebody else.
+func (v *View) advised() int {
+	if !v.Advice {
+		return 0
+	}
+	return v.Decision.Workers
 }

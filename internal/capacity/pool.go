@@ -21,8 +21,9 @@ type Pool struct {
 	Human bool
 	// Concurrency is the number of slots of one agent.
 	Concurrency int
-	// Scaling that the author declared; nil when Replicas are somebody else's decision.
-	Scaling *scaling.Settings
+	// Scaling that the author declared; nil when Replicas are somebody else's decision. Advice is what is recommended by
+	// then; nil for nothing.
+	Scaling, Advice *scaling.Settings
 	// Replicas that the spec asks for; used without Scaling.
 	Replicas int
 	// DrainDeadline after which a draining worker's conversations are handed over.
@@ -47,8 +48,9 @@ type Pool struct {
 type View struct {
 	// Wanted active workers of a pool of bots.
 	Wanted int
-	// Decision about a pool of bots with Scaling, Seats of a pool of people.
+	// Decision about a pool of bots, Seats of a pool of people. Without Scaling it is Advice, and Wanted is something else.
 	Decision *scaling.Decision
+	Advice   bool
 	Seats    *scaling.Seats
 	// Plan of the seats, Rostered ones now, and the Reserve tiers of a pool of people; nil where nothing is declared. The
 	// plan is made anew rather than changed.
@@ -92,7 +94,9 @@ type entry struct {
 	memory scaling.Memory
 	view   View
 	// seeded says that a decision rests on figures, not on what was found alone.
-	seeded  bool
+	seeded bool
+	// managed says that the pool had Scaling when it was last looked at.
+	managed bool
 	leaving []string
 	flow    flow
 	history history
@@ -145,10 +149,12 @@ func (e *entry) look(now time.Time, report *link.Report, received time.Time, d *
 }
 
 func (e *entry) lookAtWorkers(now time.Time, v *View, figures scaling.Figures) {
-	if e.pool.Scaling == nil {
-		e.memory.Forget()
-		e.seeded = false
-		v.Wanted = e.pool.Replicas
+	if managed := e.pool.Scaling != nil; managed != e.managed {
+		e.memory.Forget() // but for what was learned
+		e.managed, e.seeded = managed, false
+	}
+	if !e.managed {
+		e.advise(now, v, figures)
 		return
 	}
 	in := &scaling.Input{
@@ -164,6 +170,19 @@ func (e *entry) lookAtWorkers(now time.Time, v *View, figures scaling.Figures) {
 	d := scaling.Decide(in, &e.memory)
 	v.Decision, v.Wanted = &d, d.Workers
 	e.seeded = e.seeded || v.Fresh
+}
+
+// advise recommends a number to whoever decides about the pool.
+func (e *entry) advise(now time.Time, v *View, figures scaling.Figures) {
+	v.Wanted = e.pool.Replicas
+	if e.pool.Advice == nil {
+		return
+	}
+	d := scaling.Decide(&scaling.Input{
+		Now: now, Settings: *e.pool.Advice, Figures: figures, Current: e.pool.Replicas,
+		Running: max(e.pool.Live, len(v.Workers)), RollingOut: e.pool.RollingOut,
+	}, &e.memory)
+	v.Decision, v.Advice = &d, true
 }
 
 func poolOf(report *link.Report, name string) *link.Pool {

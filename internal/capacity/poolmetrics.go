@@ -7,9 +7,9 @@ import (
 	"github.com/deskfleet/deskfleet/internal/scaling"
 )
 
-// poolMetrics describe the decisions about pools of bots with scaling.
+// poolMetrics describe the decisions about pools of bots.
 type poolMetrics struct {
-	active, recommended, needed, proposed, load, lead, limited, burst, level, abandoned *prometheus.Desc
+	active, recommended, needed, proposed, load, lead, limited, burst, level, abandoned, managed *prometheus.Desc
 }
 
 func newPoolMetrics() *poolMetrics {
@@ -18,6 +18,7 @@ func newPoolMetrics() *poolMetrics {
 	}
 	return &poolMetrics{
 		active:      describe("active", "1 while the number of workers follows the desk's figures, 0 while these are missing."),
+		managed:     describe("managed", "1 while the operator decides, 0 while spec.replicas does and what is recommended is advice."),
 		recommended: describe("recommended_workers", "Bot workers that are to serve."),
 		needed:      describe("needed_workers", "Bot workers that the load needs, before anything limits."),
 		proposed:    describe("proposed_workers", "Bot workers that each way of the decision asks for, by term: feedback, load, forecast, calendar.", "term"),
@@ -31,16 +32,22 @@ func newPoolMetrics() *poolMetrics {
 }
 
 func (m *poolMetrics) describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.active, m.recommended, m.needed, m.proposed, m.load, m.lead, m.limited, m.burst, m.level, m.abandoned} {
+	for _, d := range []*prometheus.Desc{m.active, m.recommended, m.needed, m.proposed, m.load, m.lead, m.limited, m.burst, m.level, m.abandoned, m.managed} {
 		ch <- d
 	}
 }
 
 // collect shows one decision. Of a silent desk it shows what is kept, and nothing that rests on figures.
-func (m *poolMetrics) collect(ch chan<- prometheus.Metric, key server.Key, pool string, d *scaling.Decision) {
+func (m *poolMetrics) collect(ch chan<- prometheus.Metric, key server.Key, pool string, v *View) {
+	d := v.Decision
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, append([]string{key.Namespace, key.Desk, pool}, labels...)...)
 	}
+	managed := 1.0
+	if v.Advice {
+		managed = 0
+	}
+	gauge(m.managed, managed)
 	gauge(m.recommended, float64(d.Workers))
 	gauge(m.lead, d.Lead.Seconds())
 	if d.Limiter != scaling.LimiterNone {
@@ -68,20 +75,20 @@ func (m *poolMetrics) collect(ch chan<- prometheus.Metric, key server.Key, pool 
 	}
 }
 
-// decisions are the latest ones about pools of bots with scaling, by desk and pool.
-func (l *Loop) decisions() map[server.Key]map[string]*scaling.Decision {
+// decisions are the latest ones about pools of bots, by desk and pool.
+func (l *Loop) decisions() map[server.Key]map[string]*View {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all := map[server.Key]map[string]*scaling.Decision{}
+	all := map[server.Key]map[string]*View{}
 	for key, d := range l.desks {
 		for _, e := range d.pools {
 			if e.view.Decision == nil {
 				continue
 			}
 			if all[key] == nil {
-				all[key] = map[string]*scaling.Decision{}
+				all[key] = map[string]*View{}
 			}
-			all[key][e.pool.Name] = e.view.Decision // made anew with each look, and never changed
+			all[key][e.pool.Name] = &View{Decision: e.view.Decision, Advice: e.view.Advice} // made anew with each look, and never changed
 		}
 	}
 	return all

@@ -46,7 +46,7 @@ status of the pool, at most half a minute old, with your own rights:
 				return encode(cmd.OutOrStdout(), pool.Status.Seats)
 			}
 			if pool.Status.Scaling == nil {
-				return fmt.Errorf("AgentPool %s has no status.scaling: it has no spec.scaling, or nothing has been decided yet", pool.Name)
+				return fmt.Errorf("AgentPool %s has no status.scaling: it is a pool of people, or nothing has been decided yet", pool.Name)
 			}
 			return encode(cmd.OutOrStdout(), pool.Status.Scaling)
 		},
@@ -90,6 +90,10 @@ func printPool(out io.Writer, pool *v1alpha1.AgentPool) error {
 		l.people(pool)
 	case pool.Spec.Scaling == nil:
 		l.say("AgentPool %s has no spec.scaling: spec.replicas says %d, you or an autoscaler through /scale; %d run and do not drain.\n", pool.Name, pool.Spec.Replicas, st.Replicas)
+		if d != nil {
+			l.say("What the operator would do:\n")
+			l.decision(pool.Name, d)
+		}
 	case d == nil:
 		return errors.Join(l.err, fmt.Errorf("nothing has been decided about AgentPool %s yet: look at its conditions", pool.Name))
 	default:
@@ -144,7 +148,11 @@ func (l *lines) people(pool *v1alpha1.AgentPool) {
 }
 
 func (l *lines) decision(name string, d *v1alpha1.PoolScalingStatus) {
-	l.say("AgentPool %s: %d workers are to serve", name, d.Recommended)
+	verb := "are to"
+	if d.Mode == v1alpha1.ScalingExternal {
+		verb = "should"
+	}
+	l.say("AgentPool %s: %d workers %s serve", name, d.Recommended, verb)
 	if d.At != nil {
 		l.say(" since %s", d.At.UTC().Format(time.RFC3339))
 	}

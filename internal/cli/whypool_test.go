@@ -69,6 +69,8 @@ ScalingLimited is True since 2026-11-10T12:00:03Z, MaxReached: 12 waiting: raise
 	}{
 		{scaledPool, []string{"shop-bots", "-o", "json"}, 0, `"winner": "load"`},
 		{`{"metadata":{"name":"bots"},"spec":{"type":"Bot","replicas":3},"status":{"replicas":2}}`, []string{"bots"}, 0, "no spec.scaling: spec.replicas says 3"},
+		{`{"metadata":{"name":"bots"},"spec":{"type":"Bot","replicas":3},"status":{"replicas":2,"scaling":{"mode":"External","recommended":5,"needed":5,"reason":"12 waiting"}}}`,
+			[]string{"bots"}, 0, "What the operator would do:\nAgentPool bots: 5 workers should serve"},
 		{`{"metadata":{"name":"bots"},"spec":{"type":"Bot","scaling":{"max":3}}}`, []string{"bots"}, 1, "nothing has been decided about AgentPool bots yet"},
 		{`{"metadata":{"name":"bots"},"spec":{"type":"Bot"}}`, []string{"bots", "-o", "json"}, 1, "AgentPool bots has no status.scaling"},
 		{`{"metadata":{"name":"people"},"spec":{"type":"Human"},"status":{"required":5,"signedOn":3,"shortfall":2}}`, []string{"people"}, 0, "5 seats are required, 3 signed on, 2 missing"},

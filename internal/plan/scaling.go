@@ -15,10 +15,22 @@ const peaksAhead = 14 * 24 * time.Hour
 // Scaling is what a pool declares about its number of workers, with the peaks that run at now or begin within two
 // weeks; nil without spec.scaling. Peaks that cannot be read are left out, and a problem of [Pool].
 func Scaling(pool *v1alpha1.AgentPool, desk *v1alpha1.ServiceDesk, now time.Time) *scaling.Settings {
-	declared := pool.Spec.Scaling
-	if declared == nil {
+	if pool.Spec.Scaling == nil {
 		return nil
 	}
+	return settings(pool, pool.Spec.Scaling, desk, now)
+}
+
+// mostWorkers is what the schema allows a pool.
+const mostWorkers = 1000
+
+// Advice is what a pool would declare that declares nothing: the usual objective, and no max but the schema's. What comes
+// of it is recommended to whoever owns spec.replicas.
+func Advice(pool *v1alpha1.AgentPool, desk *v1alpha1.ServiceDesk, now time.Time) *scaling.Settings {
+	return settings(pool, &v1alpha1.PoolScaling{Max: mostWorkers, Forecast: v1alpha1.ForecastObserve}, desk, now)
+}
+
+func settings(pool *v1alpha1.AgentPool, declared *v1alpha1.PoolScaling, desk *v1alpha1.ServiceDesk, now time.Time) *scaling.Settings {
 	location, err := time.LoadLocation(zoneOf(desk))
 	if err != nil {
 		location = time.UTC

@@ -144,6 +144,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ScalingBudgetApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ScalingChange"):
 		return &apiv1alpha1.ScalingChangeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ScalingHandOver"):
+		return &apiv1alpha1.ScalingHandOverApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ScalingProposal"):
 		return &apiv1alpha1.ScalingProposalApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SeatsRequirement"):

@@ -880,12 +880,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: forecast
       type:
         scalar: numeric
+    - name: handOver
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ScalingHandOver
     - name: leadTime
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Duration
     - name: limiter
       type:
         scalar: string
+    - name: mode
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ScalingMode
     - name: needed
       type:
         scalar: numeric
@@ -907,6 +913,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
     - name: recommended
+      type:
+        scalar: numeric
+    - name: replicas
       type:
         scalar: numeric
     - name: winner
@@ -1217,6 +1226,20 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: phase
       type:
         scalar: string
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.ScalingHandOver
+  map:
+    fields:
+    - name: replicas
+      type:
+        scalar: numeric
+    - name: until
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: workers
+      type:
+        scalar: numeric
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.ScalingMode
+  scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.ScalingProposal
   map:
     fields:

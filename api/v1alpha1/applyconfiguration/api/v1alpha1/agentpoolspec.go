@@ -23,7 +23,8 @@ type AgentPoolSpecApplyConfiguration struct {
 	// Unused while scaling is set. Fewer are reached by drain: a worker goes when it has nothing left. Default 1.
 	// No rollout.
 	Replicas *int32 `json:"replicas,omitempty"`
-	// scaling lets the operator decide how many bot workers run; type Bot only. Default: replicas says it.
+	// scaling lets the operator decide how many bot workers run; type Bot only. Default: replicas says it, and the
+	// operator recommends. Where it is taken away, what runs is kept until replicas is written, or for ten minutes.
 	// No rollout.
 	Scaling *PoolScalingApplyConfiguration `json:"scaling,omitempty"`
 	// bot: how the bots answer; type Bot only. Default: no knowledge base, every question is handed off.

@@ -30,7 +30,7 @@ type AgentPoolStatusApplyConfiguration struct {
 	Shortfall *int32 `json:"shortfall,omitempty"`
 	// seats that people of the pool will be needed for; absent for bots, and before the desk has reported.
 	Seats *SeatsStatusApplyConfiguration `json:"seats,omitempty"`
-	// scaling is the last decision; only with spec.scaling.
+	// scaling is the last decision about a pool of bots; without spec.scaling what is recommended.
 	Scaling *PoolScalingStatusApplyConfiguration `json:"scaling,omitempty"`
 	// selector of the bot workers' pods, as /scale reports it to an HPA.
 	Selector *string `json:"selector,omitempty"`

@@ -10,11 +10,18 @@ import (
 // PoolScalingStatusApplyConfiguration represents a declarative configuration of the PoolScalingStatus type for use
 // with apply.
 //
-// PoolScalingStatus is the last decision about a pool with scaling.
+// PoolScalingStatus is the last decision about a pool of bots.
 type PoolScalingStatusApplyConfiguration struct {
+	// mode: Managed (the operator decides by spec.scaling) or External (spec.replicas says how many, and recommended is
+	// advice without a max).
+	Mode *apiv1alpha1.ScalingMode `json:"mode,omitempty"`
+	// replicas is what spec.replicas says; unused in mode Managed.
+	Replicas *int32 `json:"replicas,omitempty"`
+	// handOver: scaling was taken away a moment ago; absent otherwise.
+	HandOver *ScalingHandOverApplyConfiguration `json:"handOver,omitempty"`
 	// current: bot workers that serve, without those that drain.
 	Current *int32 `json:"current,omitempty"`
-	// recommended: bot workers that are to serve.
+	// recommended: bot workers that are to serve; in mode External those that should.
 	Recommended *int32 `json:"recommended,omitempty"`
 	// needed: bot workers that the load needs, before anything limits.
 	Needed *int32 `json:"needed,omitempty"`
@@ -43,6 +50,30 @@ type PoolScalingStatusApplyConfiguration struct {
 // apply.
 func PoolScalingStatus() *PoolScalingStatusApplyConfiguration {
 	return &PoolScalingStatusApplyConfiguration{}
+}
+
+// WithMode sets the Mode field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Mode field is set to the value of the last call.
+func (b *PoolScalingStatusApplyConfiguration) WithMode(value apiv1alpha1.ScalingMode) *PoolScalingStatusApplyConfiguration {
+	b.Mode = &value
+	return b
+}
+
+// WithReplicas sets the Replicas field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Replicas field is set to the value of the last call.
+func (b *PoolScalingStatusApplyConfiguration) WithReplicas(value int32) *PoolScalingStatusApplyConfiguration {
+	b.Replicas = &value
+	return b
+}
+
+// WithHandOver sets the HandOver field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the HandOver field is set to the value of the last call.
+func (b *PoolScalingStatusApplyConfiguration) WithHandOver(value *ScalingHandOverApplyConfiguration) *PoolScalingStatusApplyConfiguration {
+	b.HandOver = value
+	return b
 }
 
 // WithCurrent sets the Current field in the declarative configuration to the given value
