@@ -29,6 +29,7 @@ func (r *Reconciler) look(pool *v1alpha1.AgentPool, desk *v1alpha1.ServiceDesk, 
 	}
 	if deployment := deploymentOf(pool, live); deployment != nil && deployment.Spec.Replicas != nil {
 		p.Live, p.RollingOut = int(*deployment.Spec.Replicas), rollingOut(deployment)
+		p.Refused = refused(deployment)
 	}
 	if p.Scaling = plan.Scaling(pool, desk, r.Now()); p.Scaling == nil && !p.Human {
 		p.Advice = plan.Advice(pool, desk, r.Now())
@@ -115,4 +116,14 @@ func rollingOut(d *appsv1.Deployment) bool {
 		}
 	}
 	return d.Status.ObservedGeneration > 0
+}
+
+// refused are the pods that the workload asks for and that the cluster does not let it make, as a quota does.
+func refused(d *appsv1.Deployment) int {
+	for _, c := range d.Status.Conditions {
+		if c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue {
+			return max(0, int(*d.Spec.Replicas-d.Status.Replicas))
+		}
+	}
+	return 0
 }

@@ -32,6 +32,8 @@ type Pool struct {
 	Live int
 	// RollingOut says that pods of two revisions exist.
 	RollingOut bool
+	// Refused are the pods that the workload asks for and the cluster does not let it make.
+	Refused int
 	// Created is when the pods were made that are there; it tells how long workers take to come up.
 	Created map[string]time.Time
 	// Queues that people serve, and how many Members they are.
@@ -159,7 +161,7 @@ func (e *entry) lookAtWorkers(now time.Time, v *View, figures scaling.Figures) {
 	}
 	in := &scaling.Input{
 		Now: now, Settings: *e.pool.Scaling, Figures: figures, Current: e.view.Wanted,
-		Running: max(e.pool.Live, len(v.Workers)), RollingOut: e.pool.RollingOut,
+		Running: max(e.pool.Live, len(v.Workers)), RollingOut: e.pool.RollingOut, Refused: e.pool.Refused,
 	}
 	if !e.seeded {
 		// What is found in the cluster counts as needed, but for what is draining already: a new leader goes on

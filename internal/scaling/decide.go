@@ -44,6 +44,9 @@ type Input struct {
 	Running int
 	// RollingOut says that pods of two revisions exist: nobody leaves then.
 	RollingOut bool
+	// Refused are those of Current that the cluster refuses to make, as a quota does. For [LongestHold] none of the others
+	// leaves, as nobody could come back.
+	Refused int
 }
 
 // Decision says how many workers are to serve.
@@ -86,7 +89,7 @@ func Decide(in *Input, m *Memory) Decision {
 	}
 	o := m.look(in, lead)
 	d.Terms, d.Proposals = o.terms, o.n
-	p.winner, p.young = o.winner(), m.begins(in)
+	p.winner, p.young, p.kept = o.winner(), m.begins(in), m.keeps(in)
 	d.Winner, d.Need = p.winner.Name, p.winner.Workers
 	d.Panics = m.panic.update(in.Now, o.burst || o.crowded, d.Need, lead)
 	m.window.record(in.Now, d.Need, p.current)
@@ -115,6 +118,7 @@ type plan struct {
 	winner  *Term
 	held    int
 	young   bool // too little is known to let anybody go
+	kept    bool // what there is, as the cluster refuses more
 }
 
 // withoutFigures decides about a silent desk: what was declared may raise the pool, nothing may shrink it. Nobody knows
@@ -211,9 +215,19 @@ func (p *plan) pace(m *Memory, n int) int {
 		return n
 	case p.in.RollingOut, s.begins(p.in.Now, p.d.Lead+s.hold()), p.young:
 		return p.current
+	case p.kept:
+		return max(n, p.current-max(0, p.in.Refused))
 	default:
 		return p.current - m.shrink.permit(p.in.Now, p.current, s.percentPerMinute())
 	}
+}
+
+// keeps says that workers were refused a while ago. It ends by itself, since a pool of no more than there are asks for nothing that is refused.
+func (m *Memory) keeps(in *Input) bool {
+	if in.Refused > 0 {
+		m.refused = in.Now
+	}
+	return !m.refused.IsZero() && in.Now.Sub(m.refused) < LongestHold
 }
 
 // begins says that arrivals have not been watched for long enough to tell who is

@@ -73,6 +73,7 @@ type Memory struct {
 	trusted Figures
 	flow    Flow
 	doubted time.Time
+	refused time.Time // when workers were last refused
 	panic   panicking
 	shrink  allowance
 	spent   spending

@@ -342,3 +342,35 @@ func TestNobodyLeavesUntilArrivalsWereWatched(t *testing.T) {
 		t.Errorf("after eight minutes: %d workers: %s", later.Workers, later.Reason)
 	}
 }
+
+// Who leaves a pool that may not grow does not come back: those that are there are kept, those that are not are given up.
+func TestNobodyLeavesWhileTheClusterRefuses(t *testing.T) {
+	var m scaling.Memory
+	settings := scaling.Settings{Concurrency: 1, Max: 100}
+	current := 20
+	decide := func(second, inProgress, refused int) scaling.Decision {
+		d := scaling.Decide(&scaling.Input{
+			Now: at(second), Settings: settings, Figures: fresh(at(second), inProgress), Current: current, Refused: refused,
+		}, &m)
+		current = d.Workers
+		return d
+	}
+	for s := 0; s <= 60; s += 5 {
+		decide(s, 20, 8)
+	}
+	for s := 65; s <= 200; s += 5 {
+		if d := decide(s, 3, max(0, current-12)); d.Workers < 12 {
+			t.Fatalf("%d workers at %d s: %s", d.Workers, s, d.Reason)
+		}
+	}
+	if d := decide(205, 3, 0); d.Workers != 12 || !strings.Contains(d.Reason, "nobody leaves while the cluster refuses workers") {
+		t.Errorf("%d workers: %s", d.Workers, d.Reason)
+	}
+	var last scaling.Decision
+	for s := 210; s <= 900; s += 5 {
+		last = decide(s, 3, 0)
+	}
+	if last.Workers != 3 {
+		t.Errorf("%d workers long after the last refusal: %s", last.Workers, last.Reason)
+	}
+}

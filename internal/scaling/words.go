@@ -88,6 +88,8 @@ func (p *plan) paceWords() string {
 	switch s := &p.in.Settings; {
 	case p.in.RollingOut:
 		return "nobody leaves during a rollout"
+	case p.kept:
+		return "nobody leaves while the cluster refuses workers"
 	case s.begins(p.in.Now, p.d.Lead+s.hold()):
 		return "nobody leaves shortly before a peak"
 	case p.young:

@@ -41,8 +41,10 @@ type runner struct {
 	w      *world.World
 	memory *scaling.Memory
 	wanted int
-	last   scaling.Figures
-	late   []scaling.Figures
+	// refused are those that were wanted and could not be made.
+	refused int
+	last    scaling.Figures
+	late    []scaling.Figures
 }
 
 func (r *runner) tick(now float64) {
@@ -53,6 +55,7 @@ func (r *runner) tick(now float64) {
 	figures := r.report(now)
 	d := scaling.Decide(&scaling.Input{
 		Now: r.s.At(now), Settings: r.l.Settings, Figures: figures, Current: r.wanted, Running: len(r.w.Pods()),
+		Refused: r.refused,
 	}, r.memory)
 	r.wanted = d.Workers
 	if r.l.Decided != nil {
@@ -160,6 +163,12 @@ func (r *runner) act() {
 		r.mark(max(0, r.wanted-starting))
 	}
 	r.w.Wanted(r.wanted)
+	r.refused = r.wanted
+	for _, p := range r.w.Pods() {
+		if p.Phase == world.Starting || p.Phase == world.Active {
+			r.refused--
+		}
+	}
 }
 
 // mark who is to drain, and take marks back, so that so many are active.

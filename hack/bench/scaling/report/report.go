@@ -22,6 +22,8 @@ type Row struct {
 	Level95 float64 `json:"serviceLevel95"`
 	Hours95 float64 `json:"agentHours95"`
 	Draws   int     `json:"draws"`
+	// Levels are the service levels of the draws, by which policies are compared; programs of peers hand them over, they are not printed.
+	Levels []float64 `json:"levels,omitempty"`
 }
 
 // Scenario with its policies.
@@ -105,6 +107,9 @@ func mean(results []world.Result) Row {
 		return simulation.Interval(values)
 	}
 	row.ServiceLevel, row.Level95 = part(func(r world.Result) float64 { return r.ServiceLevel })
+	for _, r := range results {
+		row.Levels = append(row.Levels, r.ServiceLevel)
+	}
 	row.AgentHours, row.Hours95 = part(func(r world.Result) float64 { return r.AgentHours })
 	row.Abandonment, _ = part(func(r world.Result) float64 { return r.Abandonment })
 	row.P50, _ = part(func(r world.Result) float64 { return r.P50 })
@@ -128,7 +133,7 @@ func (s *Sheet) Write(to io.Writer, form string) error {
 	case "json":
 		for i := range s.Scenarios {
 			for j := range s.Scenarios[i].Policies {
-				s.Scenarios[i].Policies[j].Series = nil
+				s.Scenarios[i].Policies[j].Series, s.Scenarios[i].Policies[j].Levels = nil, nil
 			}
 		}
 		encoder := json.NewEncoder(to)
@@ -144,9 +149,9 @@ func (s *Sheet) Write(to io.Writer, form string) error {
 func (s *Sheet) table(to io.Writer) error {
 	w := tabwriter.NewWriter(to, 2, 8, 2, ' ', 0)
 	for _, sc := range s.Scenarios {
-		bound := 0.0
-		if i := slices.IndexFunc(sc.Policies, func(r Row) bool { return r.Name == "clairvoyant" }); i >= 0 {
-			bound = sc.Policies[i].AgentHours
+		limit := 0.0
+		if r := sc.row(bound); r != nil {
+			limit = r.AgentHours
 		}
 		fmt.Fprintf(w, "%s: %d conversations, %d draws\n", sc.Name, sc.Policies[0].Conversations, sc.Policies[0].Draws)
 		fmt.Fprintln(w, "  policy\tin time %\t±\tabandoned %\tagent-hours\t±\tof bound\tp95 s\tdropped\thanded over\tevents\tpods")
@@ -154,11 +159,15 @@ func (s *Sheet) table(to io.Writer) error {
 		slices.SortStableFunc(rows, func(a, b Row) int { return cmp.Compare(rank(a.Name), rank(b.Name)) })
 		for _, r := range rows {
 			fmt.Fprintf(w, "  %s\t%.2f\t%.2f\t%.2f\t%.1f\t%.1f\t%s\t%.1f\t%d\t%d\t%d\t%d\n", r.Name, 100*r.ServiceLevel, 100*r.Level95, 100*r.Abandonment,
-				r.AgentHours, r.Hours95, ratio(r.AgentHours, bound), r.P95, r.Dropped, r.HandedOver, r.ScaleEvents, r.PodsMade)
+				r.AgentHours, r.Hours95, ratio(r.AgentHours, limit), r.P95, r.Dropped, r.HandedOver, r.ScaleEvents, r.PodsMade)
 		}
 		fmt.Fprintln(w)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("the table: %w", err)
+	}
+	s.bars(to)
+	return nil
 }
 
 func ratio(a, b float64) string {
@@ -170,9 +179,9 @@ func ratio(a, b float64) string {
 
 func rank(name string) int {
 	switch name {
-	case "deskfleet":
+	case ours:
 		return 0
-	case "clairvoyant":
+	case bound:
 		return 1
 	default:
 		return 2
