@@ -29,23 +29,24 @@ type flow struct {
 const longestColdStart = time.Hour
 
 // hear takes a report in, once.
-func (f *flow) hear(p *link.Pool, term uint64, received time.Time) {
+func (f *flow) hear(p *link.Pool, told told, received time.Time) {
 	if received.Equal(f.at) {
 		return
 	}
 	first := f.at.IsZero() || received.Sub(f.at) > scaling.StaleAfter
 	f.at, f.now, f.ages = received, nil, nil
 	f.meet(p, first)
-	if p.Flow == nil {
+	if told.flow == nil {
 		return
 	}
 	f.now = &scaling.Flow{
-		Epoch: term, Arrivals: p.Flow.Arrived, Starts: p.Flow.Started, Abandonments: p.Flow.Left, Ends: p.Flow.Ended,
-		WaitedSeconds: p.Flow.WaitedSeconds, Handled: f.ended(p.Flow.Handled, term), ColdStarts: f.came,
+		Epoch: told.epoch, Shared: told.shared,
+		Arrivals: told.flow.Arrived, Starts: told.flow.Started, Abandonments: told.flow.Left, Ends: told.flow.Ended,
+		WaitedSeconds: told.flow.WaitedSeconds, Handled: f.ended(told.flow.Handled, told.term), ColdStarts: f.came,
 	}
 	f.came = nil
-	f.ages = make([]scaling.Lasting, 0, len(p.Flow.Ages))
-	for _, l := range p.Flow.Ages {
+	f.ages = make([]scaling.Lasting, 0, len(told.flow.Ages))
+	for _, l := range told.flow.Ages {
 		f.ages = append(f.ages, scaling.Lasting{Seconds: l.Seconds, Count: clamp(l.Count)})
 	}
 }

@@ -130,7 +130,7 @@ func (e *entry) look(now time.Time, report *link.Report, received time.Time, d *
 		if e.pool.Human {
 			e.seats.hear(report, p, received, d.part(e))
 		} else {
-			e.flow.hear(p, report.Term, received)
+			e.flow.hear(p, d.flowOf(e, p, report), received)
 			e.flow.tell(&figures, p)
 		}
 	} else {

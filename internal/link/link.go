@@ -63,6 +63,9 @@ type Report struct {
 	// Queues of people, and the implicit one of the bots.
 	Queues []Queue `json:"queues,omitempty"`
 	Pools  []Pool  `json:"pools,omitempty"`
+	// BotFlow is the flow through all pools of bots, where there are several; nil for one, whose flow is its own, and where
+	// it is not known.
+	BotFlow *Flow `json:"botFlow,omitempty"`
 	// Agents are the people who are signed on, each counted once; nil from a router that does not tell.
 	Agents *Agents `json:"agents,omitempty"`
 	// Archive is the volume of the archive, Bus what the desk's log on the bus may hold; nil while the router does
@@ -243,6 +246,9 @@ func (r *Report) validateDesk() error {
 	}
 	if l := r.ArchiveLag; l != nil && (l.Seconds < 0 || l.Seconds > maxLagSeconds) {
 		return fmt.Errorf("archiveLag.seconds is %g: send 0 to %d", l.Seconds, maxLagSeconds)
+	}
+	if err := r.BotFlow.validate(); err != nil {
+		return fmt.Errorf("botFlow.%w", err)
 	}
 	if err := r.Webhooks.validate(); err != nil {
 		return fmt.Errorf("webhooks.%w", err)

@@ -112,6 +112,7 @@ type empty struct {
 func ReportOf(f *protocol.Figures) *link.Report {
 	r := &link.Report{
 		Router: f.Router, Term: f.Term, At: f.At, Since: f.Since, Agents: &link.Agents{Online: f.Agents.Online, Busy: f.Agents.Busy},
+		BotFlow: flowOf(f.BotFlow),
 		Archive: (*link.Storage)(f.Archive), Bus: (*link.Storage)(f.Bus), ArchiveLag: (*link.Lag)(f.ArchiveLag),
 	}
 	if f.Webhooks != nil {

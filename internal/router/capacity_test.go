@@ -11,6 +11,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/link"
 	"github.com/deskfleet/deskfleet/internal/router/protocol"
+	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
 )
 
 // reports are the last figures that routers gave, as managers see them.
@@ -186,6 +187,26 @@ func TestWorkerThatEndsByItselfIsLeftAlone(t *testing.T) {
 	after := seen.until(d, "three seconds later", func(r *link.Report) bool { return r.At.Sub(begin) >= 3*time.Second })
 	if !worker(after, "bot-1").Draining || worker(after, "bot-2").Draining {
 		t.Errorf("workers are %+v", after.Pools)
+	}
+	d.check()
+}
+
+// For which of several pools a conversation came nobody can say: the flow is the desk's, and no pool's.
+func TestSeveralPoolsOfBotsReportTheFlowOfTheDesk(t *testing.T) {
+	d, seen := newDesk(t), newReports(t)
+	d.doc.Pools = append(d.doc.Pools, runtimeconfig.Pool{Name: "more", Type: runtimeconfig.PoolBot, Concurrency: 5, Bot: &runtimeconfig.BotSettings{}})
+	d.startRouter("router-0", func(o *Options) { o.OnFigures = seen.take })
+	d.client(bus.PartyBot, "bot-1").signOn()
+	talk := d.post("c-1", "m1", "hello")
+	d.has(talk, conversation.TypeAssigned, 1)
+	r := seen.until(d, "a worker with a conversation", func(r *link.Report) bool { return worker(r, "bot-1").Busy == 1 })
+	if f := r.BotFlow; f == nil || f.Arrived != 1 || f.Started != 1 || len(f.Ages) != 1 {
+		t.Errorf("the flow of the desk is %+v", f)
+	}
+	for _, p := range r.Pools {
+		if p.Flow != nil {
+			t.Errorf("pool %s has the flow %+v", p.Name, p.Flow)
+		}
 	}
 	d.check()
 }

@@ -196,7 +196,7 @@ func (s *session) report(now time.Time) protocol.Figures {
 	for _, p := range s.desk.Pools() {
 		f.Pools = append(f.Pools, s.reportPool(p, agents))
 	}
-	s.reportFlow(f.Pools, now)
+	s.reportFlow(&f, now)
 	for _, a := range agents {
 		if a.Kind == conversation.KindAgent {
 			f.Agents.Busy += min(1, a.Busy)

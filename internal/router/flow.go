@@ -9,18 +9,18 @@ import (
 	"github.com/deskfleet/deskfleet/internal/scaling/survival"
 )
 
-// reportFlow tells the flow through the bots. Several pools of bots serve one queue, and which of them a conversation
-// came for nobody can say: then nothing is told.
-func (s *session) reportFlow(pools []protocol.PoolFigures, now time.Time) {
-	bots := -1
-	for i := range pools {
-		if pools[i].Type != string(conversation.KindBot) {
-			continue
+// reportFlow tells the flow through the bots: as the pool's where there is one, which is exact. Several pools of bots serve
+// one queue, and for which of them a conversation came nobody can say: then it is the desk's, for the managers to divide.
+func (s *session) reportFlow(figures *protocol.Figures, now time.Time) {
+	bots, several := -1, false
+	for i := range figures.Pools {
+		if figures.Pools[i].Type == string(conversation.KindBot) {
+			several = bots >= 0
+			bots = i
 		}
-		if bots >= 0 {
-			return
+		if several {
+			break
 		}
-		bots = i
 	}
 	if bots < 0 {
 		return
@@ -35,7 +35,11 @@ func (s *session) reportFlow(pools []protocol.PoolFigures, now time.Time) {
 	for i, n := range flow.Ages(now) {
 		f.Ages = lasting(f.Ages, i, uint64(max(0, n)))
 	}
-	pools[bots].Flow = f
+	if several {
+		figures.BotFlow = f
+		return
+	}
+	figures.Pools[bots].Flow = f
 }
 
 // lasting adds a bucket that is not empty.

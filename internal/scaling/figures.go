@@ -44,6 +44,8 @@ type Lasting struct {
 type Flow struct {
 	// Epoch names the time since which is counted: another one begins at 0 again.
 	Epoch uint64
+	// Shared says that it is a part of what flows through several pools, so that what this one has says nothing about it.
+	Shared bool
 	// Arrivals in the queue, also of conversations that came back; Starts are those of them that an agent took on;
 	// Abandonments those that left the queue otherwise; Ends are conversations that an agent has in progress no more.
 	Arrivals, Starts, Abandonments, Ends uint64
@@ -90,6 +92,9 @@ func (f *Figures) contradicts(before *Figures) string {
 	is, was := f.Flow, before.Flow
 	if is.Arrivals < was.Arrivals || is.Starts < was.Starts || is.Abandonments < was.Abandonments || is.Ends < was.Ends {
 		return "the desk's counters went back"
+	}
+	if is.Shared {
+		return ""
 	}
 	arrivals, starts := float64(is.Arrivals-was.Arrivals), float64(is.Starts-was.Starts)
 	waiting := float64(before.Waiting) + arrivals - starts - float64(is.Abandonments-was.Abandonments)

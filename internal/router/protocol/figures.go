@@ -23,6 +23,8 @@ type Figures struct {
 	Queues        []QueueFigures `json:"queues"`
 	Pools         []PoolFigures  `json:"pools"`
 	Counters      Counters       `json:"counters"`
+	// BotFlow is the flow through all pools of bots, where there are several. It is for the managers alone.
+	BotFlow *FlowFigures `json:"-"`
 	// Draining are the agents that take nothing new, with what they still have.
 	Draining []DrainFigures `json:"draining,omitempty"`
 	// Agents are the people who are signed on.
@@ -155,7 +157,7 @@ type PoolFigures struct {
 	Staffing string `json:"-"`
 }
 
-// FlowFigures say how conversations flow through the only pool of bots of a desk. The counters only rise within one
+// FlowFigures say how conversations flow through the bots of a desk. The counters only rise within one
 // Figures.Term, and do not begin at 0.
 type FlowFigures struct {
 	// Arrived conversations in the bots' queue or at once with a bot, those that a bot took, that left the queue
