@@ -30,6 +30,9 @@ var reportKeys = map[protocol.ReportBy]struct{ key, kind, where, same string }{
 
 // Report implements Store.
 func (d *DB) Report(ctx context.Context, r protocol.ReportRequest, levels Levels, now time.Time) (*protocol.ReportReply, error) {
+	if r.By == protocol.ByLoad {
+		return d.load(ctx, &r)
+	}
 	q, err := newReportQuery(&r, levels, now)
 	if err != nil {
 		return nil, err
@@ -114,10 +117,11 @@ func newReportQuery(r *protocol.ReportRequest, levels Levels, now time.Time) (*r
 
 func checkReport(r *protocol.ReportRequest) error {
 	_, known := reportKeys[r.By]
+	known = known || r.By == protocol.ByLoad
 	span := r.To.Sub(r.From)
 	switch {
 	case !known:
-		return badRequest("by", string(r.By), "use agents or queues")
+		return badRequest("by", string(r.By), "use agents, queues or load")
 	case r.From.IsZero() || r.To.IsZero():
 		return badRequest("from", "", "give from and to: reports are of a bounded time")
 	case span <= 0 || span > protocol.MaxReportRange:

@@ -40,6 +40,7 @@ func (c *Console) handlers(files *page.Files) map[string]http.Handler {
 		"GET " + Path + "/v1/search":                         c.api(tokens.RoleSupervisor, c.search),
 		"GET " + Path + "/v1/reports/agents":                 c.api(tokens.RoleSupervisor, c.reports(archive.ByAgent)),
 		"GET " + Path + "/v1/reports/queues":                 c.api(tokens.RoleSupervisor, c.reports(archive.ByQueue)),
+		"GET " + Path + "/v1/reports/load":                   c.api(tokens.RoleSupervisor, c.loadReport),
 		"GET " + Path + "/v1/staffing":                       c.api(tokens.RoleSupervisor, c.staffing),
 		"GET " + Path + "/v1/audit":                          c.api(tokens.RoleAdmin, c.audit),
 		"GET " + Path + "/v1/webhooks":                       c.api(tokens.RoleAdmin, c.webhooks),

@@ -27,6 +27,8 @@ const (
 	ByAgent ReportBy = "agents"
 	// ByQueue has a row for each queue; that of the bots is "bot".
 	ByQueue ReportBy = "queues"
+	// ByLoad has no rows, but the load of the desk. It takes no Tag, Disposition or WithinSeconds.
+	ByLoad ReportBy = "load"
 )
 
 // ReportRequest asks for what agents or queues did with what came into their queues in a time.
@@ -56,6 +58,8 @@ type ReportReply struct {
 	Rows  []ReportRow `json:"rows,omitempty"`
 	// Next goes into After; empty at the end.
 	Next string `json:"next,omitempty"`
+	// Load of a report ByLoad.
+	Load *Load `json:"load,omitempty"`
 	// Missing are figures that nobody can give, and why.
 	Missing []MissingFigure `json:"missing,omitempty"`
 }
