@@ -25,6 +25,8 @@ type planOptions struct {
 	files         []string
 	desk          string
 	trace         string
+	fromArchive   string
+	access        consoleAccess
 	perDay        float64
 	start         string
 	multiplier    float64
@@ -37,14 +39,19 @@ type planOptions struct {
 	seed          uint64
 	check         bool
 	output        string
-	handOffShare  float64
 	changedByHand func(flag string) bool
+	// What is read of flags, and of the archive: the share, the days, and that handle times of people have their wrap-up.
+	handOffShare   float64
+	days           int
+	wrapUpMeasured bool
 }
 
 func (o *planOptions) addFlags(f *pflag.FlagSet) {
 	f.StringArrayVarP(&o.files, "filename", "f", nil, "file or folder with manifests, - for standard input; may be given several times (required)")
 	f.StringVar(&o.desk, "desk", "", "name of the ServiceDesk; default: the only one of the manifests")
 	f.StringVar(&o.trace, "trace", "", "CSV of arrival_s,service_s,patience_s,priority or interval_start,count: what arrives")
+	f.StringVar(&o.fromArchive, "from-archive", "", "so many days of the desk's archive come again, such as 28d: the desk of the cluster, or of --url")
+	o.access.addFlags(f, "token of a supervisor")
 	f.Float64Var(&o.perDay, "arrivals-per-day", 0, "conversations of a typical day, instead of a trace")
 	f.StringVar(&o.start, "start", "", "day that is simulated, such as 2026-11-11, in the desk's zone; default: that of the trace, or tomorrow")
 	f.Float64Var(&o.multiplier, "multiplier", 1, "so many times the arrivals")
@@ -65,7 +72,12 @@ func (o *planOptions) validate() error {
 	if o.handOffShare = share; err != nil {
 		return &usageError{fmt.Errorf("--handoff: %w", err)}
 	}
-	for _, problem := range []string{o.loadProblem(), o.numberProblem()} {
+	if o.fromArchive != "" {
+		if o.days, err = parseDays(o.fromArchive); err != nil {
+			return &usageError{fmt.Errorf("--from-archive: %w", err)}
+		}
+	}
+	for _, problem := range []string{o.loadProblem(), o.numberProblem(), o.access.problem()} {
 		if problem != "" {
 			return &usageError{errors.New(problem)}
 		}
@@ -81,17 +93,30 @@ func (o *planOptions) loadProblem() string {
 	switch {
 	case len(o.files) == 0:
 		return "-f is missing: name a file or folder with manifests"
-	case o.trace != "" && o.perDay != 0:
-		return "give either --trace or --arrivals-per-day"
-	case o.trace == "" && o.perDay == 0:
-		return "nothing says what arrives: give --trace FILE, or --arrivals-per-day N for a typical day"
-	case o.trace == "" && !(o.perDay > 0 && o.perDay <= 5e6): // also NaN
+	case o.loads() > 1:
+		return "give one of --trace, --from-archive and --arrivals-per-day"
+	case o.loads() == 0:
+		return "nothing says what arrives: give --trace FILE, --from-archive 28d, or --arrivals-per-day N for a typical day"
+	case o.fromArchive == "" && o.access != (consoleAccess{}):
+		return "--url, a token, --agent and what chooses a cluster are for --from-archive: leave them out"
+	case o.perDay != 0 && !(o.perDay > 0 && o.perDay <= 5e6): // also NaN
 		return fmt.Sprintf("--arrivals-per-day is %g: use 1 to 5000000", o.perDay)
 	case !(o.multiplier > 0 && o.multiplier <= 1000): // also NaN
 		return fmt.Sprintf("--multiplier is %g: use more than 0, at most 1000", o.multiplier)
 	default:
 		return ""
 	}
+}
+
+// loads counts what says what arrives.
+func (o *planOptions) loads() int {
+	n := 0
+	for _, given := range []bool{o.trace != "", o.fromArchive != "", o.perDay != 0} {
+		if given {
+			n++
+		}
+	}
+	return n
 }
 
 func (o *planOptions) numberProblem() string {
@@ -126,10 +151,13 @@ func parseShare(text string) (float64, error) {
 	return share, nil
 }
 
-func newPlan() *cobra.Command {
+func newPlan() *cobra.Command { return newPlanAt(time.Now) }
+
+// newPlanAt goes by a clock: tomorrow is the day after its.
+func newPlanAt(clock func() time.Time) *cobra.Command {
 	o := &planOptions{}
 	cmd := &cobra.Command{
-		Use:   "plan -f FILE... --arrivals-per-day N",
+		Use:   "plan -f FILE...",
 		Short: "Tell beforehand how a desk would serve a load",
 		Long: `Plan simulates the desk of manifests under a load, with the very code that decides
 about its workers, and prints for each pool how customers would be served, how many
@@ -138,6 +166,7 @@ peak, and in the review of a change:
 
   deskfleet plan -f shop/ --arrivals-per-day 12000 --start 2026-11-11 --multiplier 4 --seats 200
   deskfleet plan -f shop/ --trace last-year.csv --check
+  kubectl desk plan -f shop/ --from-archive 28d --multiplier 1.5 -n shop
 
 What is assumed stands in the output. With --check the exit status is 1 when an
 objective does not hold.`,
@@ -147,14 +176,14 @@ objective does not hold.`,
 			if err := o.validate(); err != nil {
 				return err
 			}
-			return runPlan(cmd, o)
+			return runPlan(cmd, o, clock())
 		},
 	}
 	o.addFlags(cmd.Flags())
 	return cmd
 }
 
-func runPlan(cmd *cobra.Command, o *planOptions) error {
+func runPlan(cmd *cobra.Command, o *planOptions, now time.Time) error {
 	objects, err := manifest.Load(o.files, cmd.InOrStdin())
 	if err != nil {
 		return err
@@ -174,7 +203,13 @@ func runPlan(cmd *cobra.Command, o *planOptions) error {
 	if err != nil {
 		return err
 	}
-	question, err := o.question(d, time.Now())
+	var archived *archivedLoad
+	if o.fromArchive != "" {
+		if archived, err = o.recordedLoad(cmd, d, now); err != nil {
+			return err
+		}
+	}
+	question, err := o.question(d, archived, now)
 	if err != nil {
 		return err
 	}

@@ -20,8 +20,6 @@ const (
 	usualColdStart = time.Minute
 	// usualDrain is the schema's default of scaleDown.drainDeadline, for a pool without scaleDown.
 	usualDrain = 10 * time.Minute
-	// usualShrinkage is the schema's default of human.shrinkagePercent.
-	usualShrinkage = 30
 )
 
 // plannedDesk is a desk of manifests, before anybody knows when it is asked about.
@@ -93,11 +91,14 @@ func (d *plannedDesk) simulated(o *planOptions, from, to time.Time) (whatif.Desk
 	}
 	given := scaling.Share(o.seats, members)
 	for i, pool := range d.people {
-		people, words := d.humanPool(pool)
+		people, words := d.humanPool(pool, from)
 		if o.changed("seats") {
 			seats := given[i]
 			people.Seats = func(time.Time) int { return seats }
 			words = fmt.Sprintf("%s has %d seats, all day long", pool.Name, seats)
+		}
+		if o.wrapUpMeasured {
+			people.WrapUp = 0
 		}
 		objective, promised := d.promise(pool)
 		people.Objective = objective
@@ -127,72 +128,23 @@ func (d *plannedDesk) botPool(pool *v1alpha1.AgentPool, from, to time.Time) what
 	return b
 }
 
-// humanPool has the seats of the shifts, of which the shrinkage is not there; without shifts all members are.
-func (d *plannedDesk) humanPool(pool *v1alpha1.AgentPool) (people whatif.People, assumed string) {
-	human := pool.Spec.Human
+// humanPool has the seats of the roster, of which the shrinkage is not there; without shifts all members are who are no reserve.
+func (d *plannedDesk) humanPool(pool *v1alpha1.AgentPool, from time.Time) (people whatif.People, assumed string) {
+	human, declared := pool.Spec.Human, plan.People(pool, d.desk, from)
 	people = whatif.People{Name: pool.Name, Concurrency: int(pool.Spec.Concurrency), Usual: len(human.Members)}
 	if human.WrapUp != nil {
 		people.WrapUp = human.WrapUp.Span()
 	}
-	shifts := d.shifts(pool)
-	if len(shifts) == 0 {
+	for i := range human.Reserve {
+		people.Usual -= len(human.Reserve[i].Members)
+	}
+	if declared.Roster == nil {
 		people.Seats = func(time.Time) int { return people.Usual }
 		return people, fmt.Sprintf("%s has no shifts: all of its %d members are there, while the desk is open", pool.Name, people.Usual)
 	}
-	shrinkage := usualShrinkage
-	if human.ShrinkagePercent != nil {
-		shrinkage = int(*human.ShrinkagePercent)
-	}
-	people.Seats = func(at time.Time) int { return scheduled(shifts, at) * (100 - shrinkage) / 100 }
-	return people, fmt.Sprintf("of the seats that the shifts of %s schedule %d %% are not there", pool.Name, shrinkage)
-}
-
-// shift of some people.
-type shift struct {
-	hours   *calendar.Calendar
-	seats   int
-	members []v1alpha1.DNSLabel
-}
-
-func (d *plannedDesk) shifts(pool *v1alpha1.AgentPool) []shift {
-	var shifts []shift
-	for i := range pool.Spec.Human.Shifts {
-		s := &pool.Spec.Human.Shifts[i]
-		c := runtimeconfig.Shift{From: string(s.From), To: string(s.To), TimeZone: s.TimeZone}
-		for _, day := range s.Days {
-			c.Days = append(c.Days, string(day))
-		}
-		for _, b := range s.Breaks {
-			c.Breaks = append(c.Breaks, runtimeconfig.Period{From: string(b.From), To: string(b.To)})
-		}
-		hours, bad := calendar.Compile(c.Declaration(d.document.TimeZone))
-		if hours == nil || len(bad) > 0 {
-			continue // a problem of the pool, which was printed
-		}
-		members := s.Members
-		if len(members) == 0 {
-			members = pool.Spec.Human.Members
-		}
-		shifts = append(shifts, shift{hours: hours, seats: int(s.Seats), members: members})
-	}
-	return shifts
-}
-
-// scheduled seats at a time. Who works two shifts at once is one seat.
-func scheduled(shifts []shift, at time.Time) int {
-	planned, who := 0, map[v1alpha1.DNSLabel]bool{}
-	for i := range shifts {
-		switch s := &shifts[i]; {
-		case !s.hours.IsOpen(at):
-		case s.seats > 0:
-			planned += s.seats
-		default:
-			for _, member := range s.members {
-				who[member] = true
-			}
-		}
-	}
-	return planned + len(who)
+	there := 1 - declared.Shrinkage
+	people.Seats = func(at time.Time) int { return int(float64(declared.Roster.At(at))*there + 1e-9) }
+	return people, fmt.Sprintf("of the seats that the shifts of %s schedule %.0f %% are not there, and no reserve is called in", pool.Name, 100*declared.Shrinkage)
 }
 
 // promise is the objective of people: that of the desk's default queue if they serve it, else of their first queue.

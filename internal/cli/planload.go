@@ -17,20 +17,25 @@ const historyWeeks = 8
 const medianOfMean = 0.6
 
 // question puts together what is asked.
-func (o *planOptions) question(d *plannedDesk, now time.Time) (*whatif.Question, error) {
+func (o *planOptions) question(d *plannedDesk, archived *archivedLoad, now time.Time) (*whatif.Question, error) {
 	q := &whatif.Question{
 		Draws: o.draws, Seed: o.seed, HandOff: o.handOffShare, Quota: o.quota, Patience: whatif.Exponential(o.patience.Seconds()),
 		BotHandle:   whatif.LogNormal(o.handleBot.Seconds(), medianOfMean*o.handleBot.Seconds()),
 		HumanHandle: whatif.LogNormal(o.handleHuman.Seconds(), medianOfMean*o.handleHuman.Seconds()),
 	}
-	load := o.typicalDay
-	if o.trace != "" {
-		load = o.recorded
+	var err error
+	switch {
+	case archived != nil:
+		err = archived.ask(o, q, d)
+	case o.trace != "":
+		err = o.recorded(q, d, now)
+	default:
+		err = o.typicalDay(q, d, now)
 	}
-	if err := load(q, d, now); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	q.Assumed = append(q.Assumed, fmt.Sprintf("bots have a conversation for %s, people for %s, customers wait for %s on average, where no trace says it",
+	q.Assumed = append(q.Assumed, fmt.Sprintf("bots have a conversation for %s, people for %s, customers wait for %s on average, where nothing else says it",
 		whatif.Spell(o.handleBot), whatif.Spell(o.handleHuman), whatif.Spell(o.patience)))
 	end := q.Start.Add(time.Duration(q.Trace.Seconds * float64(time.Second)))
 	var assumed []string

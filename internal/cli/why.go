@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,38 +24,24 @@ const (
 
 type whyOptions struct {
 	conversation conversation.ID
-	kubectl      kubectl
+	access       consoleAccess
 	desk         string
-	agent        string
-	url          string
 	output       string
-	secret       agentOptions
 }
 
 func (o *whyOptions) addFlags(f *pflag.FlagSet) {
-	o.kubectl.addFlags(f)
+	o.access.addFlags(f, "token of a supervisor or of the conversation's agent")
 	f.StringVar(&o.desk, "desk", "", "name of the ServiceDesk; default: the only one of the namespace")
-	f.StringVar(&o.url, "url", "", "address of the desk's console, such as http://localhost:8080, instead of a cluster")
-	f.StringVar(&o.secret.tokenFile, "token-file", "", "file that holds the token of a supervisor or of the conversation's agent, - for standard input")
-	f.StringVar(&o.secret.tokenEnv, "token-env", "", "environment variable that holds it")
-	f.StringVar(&o.agent, "agent", "", "agent whose token in the desk's Secret is used; default: the first supervisor's")
 	f.StringVarP(&o.output, "output", "o", outputTable, "table or json")
 }
 
 func (o *whyOptions) validate() error {
-	hasToken := o.secret.tokenFile != "" || o.secret.tokenEnv != ""
-	var problem string
+	problem := o.access.problem()
 	switch {
 	case o.output != outputTable && o.output != outputJSON:
 		problem = fmt.Sprintf("--output is %q: use table or json", o.output)
-	case o.secret.tokenFile != "" && o.secret.tokenEnv != "":
-		problem = "give either --token-file or --token-env"
-	case o.url != "" && !hasToken:
-		problem = "--url needs --token-file or --token-env: a token on the command line would be seen by others"
-	case o.url != "" && (o.desk != "" || o.agent != "" || o.kubectl != kubectl{}):
-		problem = "--url names a console: leave out --desk, --agent and what chooses a cluster"
-	case hasToken && o.agent != "":
-		problem = "give either --agent or a token"
+	case o.access.url != "" && o.desk != "" && problem == "":
+		problem = urlExcludes
 	}
 	if problem != "" {
 		return &usageError{errors.New(problem)}
@@ -103,12 +88,12 @@ func runWhy(cmd *cobra.Command, o *whyOptions) error {
 	if _, err := conversation.ParseID(string(o.conversation)); err != nil { // before a way to the desk is opened
 		return fmt.Errorf("%q is no conversation: name it by its id, as the console, search and webhooks show it", o.conversation)
 	}
-	source, stop, err := o.source(cmd)
+	console, stop, err := o.access.open(cmd, o.desk)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	story, err := source.Read(cmd.Context(), o.conversation)
+	story, err := explain.Source{Console: console}.Read(cmd.Context(), o.conversation)
 	if p, ok := errors.AsType[*problem.Problem](err); ok && p.Status == http.StatusNotFound {
 		return fmt.Errorf("the desk has no conversation %s: check the id, and that it is this desk's; the archive keeps conversations for spec.retention", o.conversation)
 	}
@@ -122,39 +107,6 @@ func runWhy(cmd *cobra.Command, o *whyOptions) error {
 		return out.Encode(story)
 	}
 	return printStory(cmd.OutOrStdout(), story)
-}
-
-// source finds the console and a token. The way to it ends with stop.
-func (o *whyOptions) source(cmd *cobra.Command) (source *explain.Source, stop func(), err error) {
-	source = &explain.Source{}
-	if o.secret.tokenFile != "" || o.secret.tokenEnv != "" {
-		if source.Token, err = o.secret.token(cmd.InOrStdin()); err != nil {
-			return nil, nil, err
-		}
-	}
-	if o.url != "" {
-		source.URL = o.url
-		return source, func() {}, nil
-	}
-	stop, err = o.inCluster(cmd.Context(), source, cmd.ErrOrStderr())
-	return source, stop, err
-}
-
-func (o *whyOptions) inCluster(ctx context.Context, source *explain.Source, stderr io.Writer) (stop func(), err error) {
-	desk, err := o.kubectl.desk(ctx, o.desk)
-	if err != nil {
-		return nil, err
-	}
-	if source.Token == "" {
-		token, err := o.kubectl.token(ctx, desk, o.agent)
-		if err != nil {
-			return nil, err
-		}
-		source.Token = token.Token
-		_, _ = fmt.Fprintf(stderr, "Reads ServiceDesk %s as %s (%s).\n", desk.Name, token.Name, token.Role)
-	}
-	source.URL, stop, err = o.kubectl.console(ctx, desk)
-	return stop, err
 }
 
 // printStory prints decisions with their reasons below them.
