@@ -43,7 +43,7 @@
 // explain the decision. A Batch on dk carries the same events, and those of agents and customers that
 // concern no transcript: signedOn, presenceSet, signedOff, drainSet, customerLeft, customerBack, said
 // (becomes a message of kind system), relaxed and overflowed (of a waiting conversation), overflowSet, stepHeld and
-// stepReleased (of a queue), forgotten, tookOver, and for snapshots restored, agentRestored and queueRestored.
+// stepReleased (of a queue), reserveCalled and reserveReleased (of a pool), forgotten, tookOver, and for snapshots restored, agentRestored and queueRestored.
 //
 // # Neighbouring versions
 //

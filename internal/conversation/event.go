@@ -55,6 +55,9 @@ const (
 	TypeQueueRestored Type = "queueRestored"
 	TypeStepHeld      Type = "stepHeld"
 	TypeStepReleased  Type = "stepReleased"
+
+	TypeReserveCalled   Type = "reserveCalled"
+	TypeReserveReleased Type = "reserveReleased"
 )
 
 // OnOwn says whether events of the type are copied to the conversation's .own subject.
@@ -73,7 +76,8 @@ func (t Type) OnOwn() bool {
 func (t Type) OfAgent() bool {
 	switch t {
 	case TypeSignedOn, TypePresenceSet, TypeSignedOff, TypeDrainSet, TypeAgentRestored, TypeTookOver,
-		TypeOverflowSet, TypeQueueRestored, TypeStepHeld, TypeStepReleased:
+		TypeOverflowSet, TypeQueueRestored, TypeStepHeld, TypeStepReleased,
+		TypeReserveCalled, TypeReserveReleased:
 		return true
 	default:
 		return false
@@ -298,6 +302,8 @@ var bodies = map[Type]func() Body{
 	TypeOverflowSet:     func() Body { return new(OverflowSet) },
 	TypeQueueRestored:   func() Body { return new(QueueRestored) },
 	TypeStepHeld:        func() Body { return new(StepHeld) },
+	TypeReserveCalled:   func() Body { return new(ReserveCalled) },
+	TypeReserveReleased: func() Body { return new(ReserveReleased) },
 	TypeStepReleased:    func() Body { return new(StepReleased) },
 }
 

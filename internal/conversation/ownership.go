@@ -41,6 +41,7 @@ const (
 	CauseEscalation    Cause = "escalation"    // a rule of the policy
 	CauseAgentLost     Cause = "agentLost"     // its owner's heartbeats stopped
 	CauseSignedOff     Cause = "signedOff"     // its owner signed off
+	CauseShiftEnd      Cause = "shiftEnd"      // its owner's shift was over, and the time to finish after it
 	CauseDrained       Cause = "drained"       // its owner was to leave, and its time to finish was over
 	CauseReopened      Cause = "reopened"      // the customer wrote after the end
 	CauseConfiguration Cause = "configuration" // its queue was removed or the bots were

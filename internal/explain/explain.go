@@ -103,6 +103,7 @@ var causes = map[conversation.Cause]string{
 	conversation.CauseAgentLost:     "its agent was lost",
 	conversation.CauseSignedOff:     "its agent signed off",
 	conversation.CauseDrained:       "its agent had to leave",
+	conversation.CauseShiftEnd:      "its agent's shift was over",
 	conversation.CauseReopened:      "taken up again",
 	conversation.CauseConfiguration: "the configuration changed",
 	conversation.CauseOverflow:      "a step of the degradation ladder",

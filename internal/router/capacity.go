@@ -60,7 +60,7 @@ func (s *session) capacity(now time.Time) error {
 			}
 		}
 	}
-	return nil
+	return s.callReserves()
 }
 
 // workers of a pool of bots, as the plan of a drain sees them.
@@ -128,6 +128,9 @@ func ReportOf(f *protocol.Figures) *link.Report {
 	for i := range f.Pools {
 		p := &f.Pools[i]
 		pool := link.Pool{Name: p.Name, SignedOn: p.Online, Away: p.Away, Slots: p.Slots, InProgress: p.Owned, Figures: poolFigures(p), Flow: flowOf(p.Flow), Staffing: p.Staffing}
+		for _, t := range p.Reserve {
+			pool.Reserve = append(pool.Reserve, link.Reserve{Name: t.Name, Called: t.Called, Since: t.Since, Until: t.Until, By: t.By, Present: t.Present})
+		}
 		for _, w := range p.Workers {
 			pool.Workers = append(pool.Workers, link.Worker{Name: w.ID, Slots: w.Slots, Busy: w.Busy, Draining: w.Draining, Drained: w.Drained})
 		}

@@ -214,7 +214,7 @@ func (s *session) report(now time.Time) protocol.Figures {
 }
 
 func (s *session) reportPool(p routing.Pool, agents []routing.AgentView) protocol.PoolFigures {
-	v := protocol.PoolFigures{Name: p.Name, Type: string(p.Kind), Staffing: s.staffing(p.Name)}
+	v := protocol.PoolFigures{Name: p.Name, Type: string(p.Kind), Staffing: s.staffing(p.Name), Reserve: s.tiers(p.Name)}
 	if known := s.figures.pools[p.Name]; known != nil {
 		v.Handled, v.HandleSeconds, v.HandleSecondsSquared = known.Handled, known.HandleSeconds, known.HandleSecondsSquared
 		v.Offers, v.OffersExpired, v.Answered = known.Offers, known.OffersExpired, known.Answered

@@ -47,9 +47,16 @@ func setHours(c *routing.Config, doc *runtimeconfig.Document) string {
 		}
 		for _, s := range doc.Pools[i].Human.Shifts {
 			of := fmt.Sprintf("shift %s of pool %s", s.Name, doc.Pools[i].Name)
-			if h := compile(of, s.Declaration(doc.TimeZone)); h != nil {
-				c.Pools[i].Shifts = append(c.Pools[i].Shifts, routing.Shift{Name: s.Name, Hours: h, Members: s.Members})
+			h := compile(of, s.Declaration(doc.TimeZone))
+			if h == nil {
+				continue
 			}
+			shift := routing.Shift{Name: s.Name, Hours: h, Members: s.Members}
+			if len(s.Breaks) > 0 {
+				s.Breaks = nil
+				shift.Whole = compile(of, s.Declaration(doc.TimeZone))
+			}
+			c.Pools[i].Shifts = append(c.Pools[i].Shifts, shift)
 		}
 	}
 	return strings.Join(wrong, "; ")

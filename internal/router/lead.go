@@ -141,6 +141,7 @@ func (s *session) takeOver(ctx context.Context) error {
 // promote begins to lead. s.dk is the sequence of our own batch.
 func (s *session) promote(ctx context.Context, seq uint64) error {
 	s.leading, s.copies, s.term = true, true, seq
+	s.forgetSeats()
 	s.settings = s.current()
 	s.figures = newCounts(s.now(), seq, &s.settings.routing)
 	s.positions.since = s.now()

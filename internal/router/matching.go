@@ -87,6 +87,12 @@ func poolConfig(p *runtimeconfig.Pool) routing.Pool {
 		return c
 	}
 	c.Members, c.Queues = h.Members, h.Queues
+	if grace := h.ShiftEndGraceSeconds; grace != nil {
+		c.ShiftEndGrace = new(seconds(*grace))
+	}
+	for _, t := range h.Reserve {
+		c.Reserve = append(c.Reserve, routing.Tier{Name: t.Name, Seats: t.Seats, Members: t.Members})
+	}
 	c.OfferTimeout, c.WrapUp, c.MaxMisses = seconds(h.OfferTimeoutSeconds), seconds(h.WrapUpSeconds), h.MaxMisses
 	c.Skills = skills(h.Skills)
 	for _, a := range h.Agents {

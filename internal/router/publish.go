@@ -82,6 +82,10 @@ func whyOf(body conversation.Body) []string {
 		return b.Why
 	case *conversation.StepReleased:
 		return b.Why
+	case *conversation.ReserveCalled:
+		return b.Why
+	case *conversation.ReserveReleased:
+		return b.Why
 	default:
 		return whyOfConversation(body)
 	}
@@ -152,6 +156,10 @@ func (s *session) logDecision(ctx context.Context, d *decided) {
 		args = append(args, "queue", b.Queue, "step", b.Step, "action", b.Action, "until", b.Until, "by", b.By)
 	case *conversation.StepReleased:
 		args = append(args, "queue", b.Queue, "step", b.Step, "by", b.By)
+	case *conversation.ReserveCalled:
+		args = append(args, "pool", b.Pool, "tier", b.Tier, "until", b.Until, "by", b.By)
+	case *conversation.ReserveReleased:
+		args = append(args, "pool", b.Pool, "tier", b.Tier, "by", b.By)
 	case *conversation.OfferEnded:
 		args = append(args, "agent", b.Agent.ID, "outcome", b.Outcome)
 	default:

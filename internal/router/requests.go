@@ -205,6 +205,12 @@ func (s *session) personInput(w who, req *protocol.Request) (routing.Input, *pro
 		return nil, nil
 	case protocol.Staffing:
 		return nil, s.planned(req.Pool)
+	case protocol.CallReserve:
+		return routing.CallReserve{By: w.id, Pool: req.Pool, Tier: req.Tier, Until: req.Until, Reason: req.Reason}, nil
+	case protocol.ReleaseReserve:
+		return routing.ReleaseReserve{By: w.id, Pool: req.Pool, Tier: req.Tier}, nil
+	case protocol.Reserve:
+		return nil, nil
 	default:
 		return nil, unsupported(w, req)
 	}
@@ -323,6 +329,8 @@ func (s *session) list(req *protocol.Request, r *protocol.Reply) {
 		})
 	case protocol.Staffing:
 		r.Staffing = s.plan(req.Pool)
+	case protocol.Reserve, protocol.CallReserve, protocol.ReleaseReserve:
+		r.Reserve = s.reserve()
 	default:
 	}
 }

@@ -3,10 +3,12 @@ package router
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/link"
 	"github.com/deskfleet/deskfleet/internal/router/protocol"
+	"github.com/deskfleet/deskfleet/internal/routing"
 )
 
 // SetSeats says what the managers have worked out of pools of people. It replaces what the call before said of the pools
@@ -29,6 +31,13 @@ func (r *Router) SetSeats(pools map[string]link.Seats) {
 		seats[pool] = say
 	}
 	r.seats = seats
+}
+
+// forgetSeats drops what an earlier lead of this replica was told: people have been called and released since.
+func (r *Router) forgetSeats() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seats = nil
 }
 
 func (r *Router) seatsOf() map[string]link.Seats {
@@ -73,4 +82,40 @@ func (s *session) plan(pool string) *protocol.Plan {
 		Start: p.Start, StepSeconds: p.StepSeconds, ShrinkagePercent: p.ShrinkagePercent,
 		Arrivals: p.Arrivals, Required: p.Required, Scheduled: p.Scheduled, Rostered: p.Rostered,
 	}
+}
+
+// callReserves does what the managers want of the reserve. While they are silent it stays as it is.
+func (s *session) callReserves() error {
+	seats := s.seatsOf()
+	for _, pool := range slices.Sorted(maps.Keys(seats)) {
+		if err := s.must(routing.SetReserve{Pool: pool, Called: seats[pool].Called}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tiers of a pool's reserve.
+func (s *session) tiers(pool string) []protocol.ReserveFigures {
+	views := s.desk.Reserve(pool)
+	tiers := make([]protocol.ReserveFigures, 0, len(views))
+	for _, t := range views {
+		f := protocol.ReserveFigures{Name: t.Name, Seats: t.Seats, Present: t.Present}
+		if c := t.Call; c != nil {
+			f.Called, f.Since, f.Until, f.By, f.Reason = true, c.Since, c.Until, c.By, c.Reason
+		}
+		tiers = append(tiers, f)
+	}
+	return tiers
+}
+
+// reserve lists the tiers of all pools that have any.
+func (s *session) reserve() []protocol.PoolReserve {
+	var all []protocol.PoolReserve
+	for _, p := range s.desk.Pools() {
+		if tiers := s.tiers(p.Name); len(tiers) > 0 {
+			all = append(all, protocol.PoolReserve{Pool: p.Name, Tiers: tiers})
+		}
+	}
+	return all
 }

@@ -146,7 +146,7 @@ func (d *Desk) join(a *agent) {
 	if a.profile = d.profileOf(a); a.profile != nil {
 		a.profile.agents++
 	}
-	a.duty = duty{shifts: shiftsOf(a)}
+	a.duty = d.dutyOf(a)
 	a.weigh()
 	d.file(a)
 }
@@ -220,6 +220,10 @@ func (d *Desk) foldAgent(e conversation.Event) {
 		d.foldHeld(b.Queue, b.HeldStep)
 	case *conversation.StepReleased:
 		d.foldReleased(b.Queue, b.Step)
+	case *conversation.ReserveCalled:
+		d.foldReserveCalled(b.ReserveCall, e.At)
+	case *conversation.ReserveReleased:
+		d.foldReserveReleased(tierKey{b.Pool, b.Tier}, e.At)
 	case *conversation.PresenceSet:
 		d.change(b.Agent, func(a *agent) { a.appear(b.Presence, e.At) })
 	case *conversation.DrainSet:

@@ -175,6 +175,10 @@ type Pool struct {
 	Weights  []Weight
 	// Shifts of the members; none is no limit.
 	Shifts []Shift
+	// Reserve tiers, in the order in which they are called in.
+	Reserve []Tier
+	// ShiftEndGrace after the end of a member's time on duty what is still in progress is handed over; nil for never.
+	ShiftEndGrace *time.Duration
 }
 
 // Override of a pool's settings for one member.
@@ -203,6 +207,8 @@ type Shift struct {
 	Name    string
 	Hours   Hours
 	Members []string
+	// Whole is Hours with the breaks; nil for the same. A break hands nothing over.
+	Whole Hours
 }
 
 // Times after which something happens by itself.

@@ -33,6 +33,7 @@ func (in Configure) decide(d *Desk, at time.Time) error {
 	for _, c := range d.inQueues() {
 		d.reconsider(c, at)
 	}
+	d.overReserve(at)
 	for _, a := range d.sortedAgents() {
 		d.watchShift(a, at)
 		d.matchAgent(a, at)

@@ -36,6 +36,8 @@ type Desk struct {
 	pins map[string][]*entry
 	// held are the steps that people hold, by queue, also of queues that this replica does not know yet.
 	held map[string][]conversation.HeldStep
+	// reserve are the tiers that are called in, also of pools that this replica does not know yet.
+	reserve map[tierKey]conversation.ReserveCall
 	// hashes of the configuration's texts, see saidHash.
 	hashes   map[string]uint64
 	loosened bool
@@ -107,7 +109,7 @@ func newDesk() *Desk {
 	return &Desk{
 		queues: map[string]*queue{}, pools: map[string]*pool{},
 		agents: map[string]*agent{}, convs: map[conversation.ID]*entry{}, pins: map[string][]*entry{},
-		held: map[string][]conversation.HeldStep{},
+		held: map[string][]conversation.HeldStep{}, reserve: map[tierKey]conversation.ReserveCall{},
 	}
 }
 

@@ -35,6 +35,9 @@ func (d *Desk) Snapshot(now time.Time) []conversation.Event {
 			add("", &conversation.StepHeld{Queue: queue, HeldStep: h})
 		}
 	}
+	for _, key := range d.sortedReserve() {
+		add("", &conversation.ReserveCalled{ReserveCall: d.reserve[key]})
+	}
 	for _, id := range d.Conversations() {
 		if s := d.convs[id].state; s.Status != conversation.StatusNone {
 			add(id, &conversation.Restored{State: s})

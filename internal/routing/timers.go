@@ -22,6 +22,8 @@ const (
 	timerShift                    // an agent's shift begins or ends
 	timerPending                  // what was put aside goes on
 	timerHeld                     // a step of a queue is held no longer
+	timerReserve                  // a reserve tier is called in no longer
+	timerOverdue                  // an agent's time to finish after a shift is over
 )
 
 // timer is a time at which something may be due. What is really due is decided by the state then: a
@@ -225,6 +227,11 @@ func (d *Desk) Rearm() {
 			d.arm(timer{at: h.Until, kind: timerHeld, of: queue})
 		}
 	}
+	for _, call := range d.reserve {
+		if !call.Until.IsZero() {
+			d.arm(timer{at: call.Until, kind: timerReserve})
+		}
+	}
 }
 
 // Tick decides what has become due.
@@ -243,6 +250,12 @@ func (Tick) decide(d *Desk, now time.Time) error {
 			continue
 		case timerHeld:
 			d.overHeld(due.of, now)
+			continue
+		case timerReserve:
+			d.overReserve(now)
+			continue
+		case timerOverdue:
+			d.dueOverdue(due, now)
 			continue
 		default:
 		}
@@ -277,7 +290,7 @@ func (d *Desk) dueConversation(due timer, c *entry, now time.Time) {
 		if s.Status == conversation.StatusWrapUp && !s.Deadline.After(now) {
 			d.endWrapUp(c, now)
 		}
-	case timerLost, timerShift, timerHeld: // they concern an agent or a queue
+	case timerLost, timerShift, timerHeld, timerReserve, timerOverdue: // they concern an agent, a queue or a pool
 	}
 }
 

@@ -105,7 +105,11 @@ agent.addEventListener('figures', ({ detail: f }) => {
       li.title = (q.held ?? []).map((h) => `${h.step} ${h.action}: ${words.heldBy(h.by, clock(h.until), h.reason)}`).join('\n');
     }
     return li;
-  }));
+  }), ...(f.pools ?? []).flatMap((p) => (p.reserve ?? []).filter((r) => r.called).map((r) => {
+    const li = element('li', 'busy', `${p.name} · ${words.reserveCalled(r.name)}`);
+    if (r.by) li.title = words.heldBy(r.by, clock(r.until), r.reason);
+    return li;
+  })));
 });
 
 agent.addEventListener('connection', ({ detail: { online } }) => {

@@ -1,4 +1,5 @@
-// The degradation ladders of the queues, for supervisors: which steps apply, and holding and releasing them by hand.
+// The degradation ladders of the queues and the reserve of the pools, for supervisors: which steps apply and which tiers are
+// called in, and holding, calling and releasing them by hand.
 import { $, button, clock, dialog, element, get, option, setDialog } from './dom.js';
 
 const minutes = [15, 30, 60, 120, 240, 480, 1440];
@@ -17,19 +18,35 @@ export function setUpLadder(d) {
     $('steps').replaceChildren(...reply.queues.filter((q) => !chosen || q.name === chosen)
       .flatMap((q) => (q.steps ?? []).map((s) => row(q, s))));
   };
-  const change = async (q, s, method, body) => {
-    const r = await fetch(`/console/v1/queues/${encodeURIComponent(q.name)}/steps/${s.step}`, {
+  const showReserve = (reply) => {
+    if (!reply.pools) { $('tiers').replaceChildren(element('li', '', [reply.detail || reply.title, reply.remedy].filter(Boolean).join(': '))); return; }
+    $('tiers').replaceChildren(...reply.pools.flatMap((p) => p.tiers.map((t) => tier(p, t))));
+  };
+  const send = async (path, method, body) => {
+    const r = await fetch(path, {
       method, body: body && JSON.stringify(body), headers: { Authorization: `Bearer ${agent.token}`, ...(body && { 'Content-Type': 'application/json' }) },
     }).catch(() => undefined);
-    show(r ? await r.json() : { title: words.offline });
+    return r ? r.json() : { title: words.offline };
   };
-  const hold = (q, s) => {
-    $('holding-what').textContent = `${q.name}: ${named(words, s)}`;
+  const change = async (q, s, method, body) => show(await send(`/console/v1/queues/${encodeURIComponent(q.name)}/steps/${s.step}`, method, body));
+  const call = async (p, t, method, body) => showReserve(await send(`/console/v1/pools/${encodeURIComponent(p.pool)}/reserve/${encodeURIComponent(t.name)}`, method, body));
+  const ask = (what, reason, act) => {
+    $('holding-what').textContent = what;
     $('holding-for').value = 60;
-    $('holding-reason').value = s.held?.reason ?? '';
-    dialog('holding', () => change(q, s, 'PUT', {
+    $('holding-reason').value = reason ?? '';
+    dialog('holding', () => act({
       until: new Date(Date.now() + $('holding-for').value * 60_000).toISOString(), reason: $('holding-reason').value,
     }));
+  };
+  const hold = (q, s) => ask(`${q.name}: ${named(words, s)}`, s.held?.reason, (body) => change(q, s, 'PUT', body));
+  const tier = (p, t) => {
+    const li = element('li');
+    const about = element('div');
+    const state = t.by ? words.heldBy(t.by, clock(t.until), t.reason) : t.called ? words.reserveCalled(t.name) : words.reserveFree(t.seats);
+    about.append(`${p.pool}: ${t.name}`, element('br'), element('small', t.called ? 'on' : '', state));
+    li.append(about, button('quiet', words.callReserve, () => ask(`${p.pool}: ${t.name}`, t.reason, (body) => call(p, t, 'PUT', body))));
+    if (t.by) li.append(button('quiet strong', words.releaseStep, () => call(p, t, 'DELETE')));
+    return li;
   };
   const row = (q, s) => {
     const li = element('li');
@@ -41,7 +58,12 @@ export function setUpLadder(d) {
     return li;
   };
   // load shows the ladders as they are now.
-  return async () => show(await get(agent, '/console/v1/queues').catch(() => ({ title: words.offline })));
+  return async () => {
+    const failed = () => ({ title: words.offline });
+    const [queues, reserve] = await Promise.all(['queues', 'reserve'].map((what) => get(agent, `/console/v1/${what}`).catch(failed)));
+    show(queues);
+    showReserve(reserve);
+  };
 }
 
 function named(words, s) { return `${s.step} ${words.stepActions[s.action] ?? s.action}${s.target ? ` ${s.target}` : ''}`; }

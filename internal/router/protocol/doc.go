@@ -40,6 +40,10 @@
 //	agents       agent       —                                       reply: agents, the people who are signed on
 //	open         agent       filter?                                 reply: conversations, more
 //	staffing     agent       pool                                    reply: staffing, the plan of a pool of people
+//	callReserve  agent       pool, tier, until, reason               a declared reserve tier is called in until then; the console lets those do so
+//	                                                                 who may. Reply: reserve
+//	releaseReserve agent     pool, tier                              ends that; what the operator calls in stays. Reply: reserve
+//	reserve      agent       —                                       reply: reserve, the tiers of all pools
 //	show         any         conversation                            reply: conversation with its position, for who resumes
 //
 //	{"v":1,"ok":true,"conversation":{…},"agent":{…},"conversations":[{…}]}

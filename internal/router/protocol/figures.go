@@ -153,8 +153,25 @@ type PoolFigures struct {
 	Workers []WorkerFigures `json:"-"`
 	// Flow through the pool; nil where it is not known. It is for the managers alone.
 	Flow *FlowFigures `json:"-"`
+	// Reserve tiers of a pool of people, in their order.
+	Reserve []ReserveFigures `json:"reserve,omitempty"`
 	// Staffing is the revision of the plan that is known of a pool of people. It is for the managers alone.
 	Staffing string `json:"-"`
+}
+
+// ReserveFigures of one reserve tier.
+type ReserveFigures struct {
+	Name string `json:"name"`
+	// Seats that the tier brings.
+	Seats int `json:"seats"`
+	// Called in, since when. Until, By and Reason are of a call by hand.
+	Called bool      `json:"called"`
+	Since  time.Time `json:"since,omitzero"`
+	Until  time.Time `json:"until,omitzero"`
+	By     string    `json:"by,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+	// Present are its members who are signed on and not away.
+	Present int `json:"present"`
 }
 
 // FlowFigures say how conversations flow through the bots of a desk. The counters only rise within one

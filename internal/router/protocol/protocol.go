@@ -58,6 +58,10 @@ const (
 	Open   RequestType = "open"
 	// Staffing asks for the plan of a pool of people.
 	Staffing RequestType = "staffing"
+	// CallReserve and ReleaseReserve are for consoles that know who may; Reserve lists the reserve tiers of all pools.
+	CallReserve    RequestType = "callReserve"
+	ReleaseReserve RequestType = "releaseReserve"
+	Reserve        RequestType = "reserve"
 )
 
 // Bounds of lists.
@@ -105,8 +109,9 @@ type Request struct {
 	// Disposition and Comment for close.
 	Disposition string `json:"disposition,omitempty"`
 	Comment     string `json:"comment,omitempty"`
-	// Pool for staffing.
+	// Pool for staffing, callReserve and releaseReserve; Tier for the latter two, Until and Reason for callReserve.
 	Pool string `json:"pool,omitempty"`
+	Tier string `json:"tier,omitempty"`
 }
 
 // Filter of open conversations; empty fields stand for any.
@@ -137,23 +142,10 @@ type Reply struct {
 	Agents []Agent `json:"agents,omitempty"`
 	// Queues of people, by queues, holdStep and releaseStep.
 	Queues []Queue `json:"queues,omitempty"`
+	// Reserve tiers of all pools, by reserve, callReserve and releaseReserve.
+	Reserve []PoolReserve `json:"reserve,omitempty"`
 	// Staffing of the pool that staffing asks for.
 	Staffing *Plan `json:"staffing,omitempty"`
-}
-
-// Plan is what a pool of people needs in the next days, step by step, as the managers have worked it out last.
-type Plan struct {
-	// Start of the first step, and the length of each.
-	Start       time.Time `json:"start"`
-	StepSeconds int       `json:"stepSeconds"`
-	// ShrinkagePercent of the scheduled time in which people are not there.
-	ShrinkagePercent float64 `json:"shrinkagePercent"`
-	// Arrivals that are expected; Required seats that must be there, Scheduled ones that must be on the roster for that,
-	// and Rostered ones that are. -1 is not known. All lists are of one length.
-	Arrivals  []float64 `json:"arrivals"`
-	Required  []int     `json:"required"`
-	Scheduled []int     `json:"scheduled"`
-	Rostered  []int     `json:"rostered"`
 }
 
 // Code groups refusals for programs.
