@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/deskfleet/deskfleet/internal/scaling"
+	"github.com/deskfleet/deskfleet/internal/scaling/erlang"
 	"github.com/deskfleet/deskfleet/internal/simulation/whatif"
 	"github.com/deskfleet/deskfleet/internal/simulation/world"
 )
@@ -77,6 +78,7 @@ func TestADayThatHolds(t *testing.T) {
 
 // Each limit is found, with its cost: without it the customers are served as well as by a desk that never had it.
 func TestLimits(t *testing.T) {
+	free := ask(t, 3000, 1, nil)
 	for name, change := range map[whatif.LimitName]func(*whatif.Question){
 		whatif.LimitMax:    func(q *whatif.Question) { q.Desk.Bots[0].Scaling.Max = 2 },
 		whatif.LimitBudget: func(q *whatif.Question) { q.Desk.Bots[0].Scaling.Budget = &scaling.Budget{AgentHours: 20} },
@@ -88,7 +90,7 @@ func TestLimits(t *testing.T) {
 		whatif.LimitSeats:    func(q *whatif.Question) { q.Desk.People[0].Seats = func(time.Time) int { return 5 } },
 	} {
 		t.Run(string(name), func(t *testing.T) {
-			free, a := ask(t, 3000, 1, nil), ask(t, 3000, 1, change)
+			a := ask(t, 3000, 1, change)
 			i := 0
 			if name == whatif.LimitSeats {
 				i = 1
@@ -243,5 +245,33 @@ func TestCSV(t *testing.T) {
 	rows, err := csv.NewReader(&b).ReadAll()
 	if err != nil || len(rows) != 1+2*96 || rows[1][0] != "2026-11-18T00:00:00Z" || rows[1][1] != "bots" || rows[97][2] != "Human" {
 		t.Errorf("%d rows, %v: %v", len(rows), err, rows[1])
+	}
+}
+
+// Where a formula knows the answer, the simulation finds it: customers who come at one rate, handle times and patience that are
+// exponential, and a number of slots that does not change, are Erlang A.
+func TestAgreesWithErlangA(t *testing.T) {
+	const perDay, service, patience, slots = 8640, 300, 240, 30
+	counts := make([]float64, 7*288)
+	for i := range counts {
+		counts[i] = perDay / 288.0
+	}
+	trace, err := world.Counts(wednesday, 300, counts, true, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := &whatif.Question{
+		Trace: trace, Start: wednesday, Draws: 4, Seed: 1, BotHandle: whatif.Exponential(service), Patience: whatif.Exponential(patience), HumanHandle: whatif.Exponential(service),
+		Desk: whatif.Desk{Location: time.UTC, Bots: []whatif.Bots{{Name: "bots", Concurrency: 5, Replicas: slots / 5, Objective: scaling.DefaultObjective}}},
+	}
+	a, err := whatif.Ask(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := erlang.System{Load: perDay * service / 86400, Service: service, Patience: patience}.Serve(slots, 20)
+	got := a.Pools[0]
+	// It begins empty, and there is chance.
+	if math.Abs(got.ServiceLevel.Mean-want.ServiceLevel) > 0.02 || math.Abs(got.Abandonment.Mean-want.Abandonment) > 0.01 {
+		t.Errorf("simulated %.4f in time and %.4f abandoned, by the formula %.4f and %.4f", got.ServiceLevel.Mean, got.Abandonment.Mean, want.ServiceLevel, want.Abandonment)
 	}
 }

@@ -24,7 +24,7 @@ func (q *Question) assumed() []string {
 		list = append(list, fmt.Sprintf("the %d pools of people share what is handed off by their slots, whatever queue it is for", n))
 	}
 	if len(q.Desk.People) > 0 {
-		list = append(list, "people take any conversation at once when they have a slot: skills, offers that are missed and breaks are left out")
+		list = append(list, "people take any conversation at once when they have a slot: skills, overflow and offers that are missed are left out")
 	}
 	for i := range q.Desk.Bots {
 		if p := &q.Desk.Bots[i]; p.Scaling != nil {

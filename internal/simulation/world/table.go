@@ -26,6 +26,8 @@ var (
 		{"arrival_s", "arrival", "arrival_time", "arrived_at"}, {"service_s", "service", "service_time", "handle_s", "handle_time"},
 		{"patience_s", "patience"}, {"priority"},
 	}
+	// logColumns are those of a log without counts.
+	logColumns   = [][]string{{"timestamp", "time", "datetime"}}
 	countColumns = [][]string{
 		{"interval_start", "interval", "start", "timestamp", "time", "datetime", "date"},
 		{"count", "arrivals", "value", "calls", "conversations", "volume"},
@@ -78,7 +80,10 @@ func (t *table) understand(header []string) error {
 		names[i] = strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(strings.TrimSpace(cell)))
 	}
 	columns := conversationColumns
-	if t.at = places(columns, names); t.at[columnArrival] < 0 {
+	if t.at = places(columns, names); t.at[columnArrival] < 0 && len(names) > 1 && places(countColumns, names)[columnCount] < 0 {
+		t.at[columnArrival] = places(logColumns, names)[0] // a log: its time is that of one conversation
+	}
+	if t.at[columnArrival] < 0 {
 		columns = countColumns
 		if t.at = places(columns, names); t.at[columnStart] < 0 {
 			return fmt.Errorf("the first line begins with %.60q: begin it with arrival_s or interval_start", names[0])

@@ -2,8 +2,11 @@ package world_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +59,7 @@ func TestTracesAsTheyCome(t *testing.T) {
 		"conversations":            {"arrival_s,service_s,patience_s,priority\n7,30,,2\n1.5,,60,\n", world.Reading{}, 2, time.Time{}, 8},
 		"a header that is cut":     {"arrival_s\n1,30\n2\n", world.Reading{}, 2, time.Time{}, 3},
 		"conversations with dates": {"arrival_time,handle_time\n2026-11-18 12:20:00,30\n2026-11-18 12:16:00,40\n", world.Reading{}, 2, noon.Add(15 * time.Minute), 301},
+		"a log":                    {"TIMESTAMP,tokens\n2026-11-18 12:15:46.6805900,374\n2026-11-18 12:15:50.9951690,396\n", world.Reading{}, 2, noon.Add(15 * time.Minute), 51.995169},
 		"twice as many":            {"interval_start,count\n0,50\n300,50\n", world.Reading{Scale: 2}, 200, time.Time{}, 600},
 		"twice as many customers":  {"arrival_s,service_s\n1,30\n2,40\n300,50\n", world.Reading{Scale: 2}, 6, time.Time{}, 301},
 	} {
@@ -203,4 +207,22 @@ func FuzzTrace(f *testing.F) {
 			before = c.Arrival
 		}
 	})
+}
+
+// Traces of strangers, as they were published.
+func TestPublishedTraces(t *testing.T) {
+	for name, want := range map[string]int{"azure-llm-conv-2023.csv": 19366, "nab_twitter_volume_UPS.csv": 0, "nab_nyc_taxi.csv": 0} {
+		file, err := os.Open(filepath.Join("..", "..", "..", "..", "shared", "data", "arrivals", name))
+		if err != nil {
+			t.Skipf("the published traces are not here: %v", err)
+		}
+		trace, err := world.ParseTrace(file, world.Reading{Scale: 0.02})
+		if err := errors.Join(err, file.Close()); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if n := trace.Expected() / 0.02; trace.Start.IsZero() || want > 0 && math.Abs(n-float64(want)) > 0.3*float64(want) || n < 1000 {
+			t.Errorf("%s: about %.0f arrivals from %s for %g s", name, n, trace.Start, trace.Seconds)
+		}
+	}
 }
