@@ -115,20 +115,21 @@ func (k *Knowledge) staffing(o erlang.Objective) *erlang.Table {
 func off(a, b float64) bool { return math.Abs(math.Log(a/b)) > 0.05 }
 
 // MaxEncodedKnowledge is the greatest number of bytes of stored knowledge.
-const MaxEncodedKnowledge = forecast.MaxEncoded + 2*(survival.Buckets*4+2) + 32
+const MaxEncodedKnowledge = forecast.MaxEncoded + 2*(survival.Buckets*4+2) + 32 + 2*surpriseBytes
 
-const knowledgeVersion = 1
+// Version 1 did not have surprises.
+const knowledgeVersion = 2
 
 // errKnowledge says that stored bytes are no knowledge.
 var errKnowledge = errors.New("what was stored of a pool cannot be read: remove it, and it is learned again")
 
-// MarshalBinary encodes the knowledge: a version, patience, two sketches, the arrivals, which end with a checksum.
+// MarshalBinary encodes the knowledge: a version, patience, two sketches, two surprises, the arrivals, which end with a checksum.
 func (k *Knowledge) MarshalBinary() ([]byte, error) {
 	to := []byte{knowledgeVersion}
 	to = binary.BigEndian.AppendUint64(to, math.Float64bits(k.hangUps))
 	to = binary.BigEndian.AppendUint64(to, math.Float64bits(k.waited))
 	var err error
-	for _, part := range []interface{ AppendBinary([]byte) ([]byte, error) }{&k.handle, &k.cold, k.history} {
+	for _, part := range []interface{ AppendBinary([]byte) ([]byte, error) }{&k.handle, &k.cold, &k.load, &k.expected, k.history} {
 		if to, err = part.AppendBinary(to); err != nil {
 			return nil, fmt.Errorf("encode what was learned of a pool: %w", err)
 		}
@@ -141,8 +142,8 @@ func (k *Knowledge) UnmarshalBinary(from []byte) error {
 	if len(from) > MaxEncodedKnowledge {
 		return fmt.Errorf("%w: %d bytes are more than %d", errKnowledge, len(from), MaxEncodedKnowledge)
 	}
-	if len(from) < 17 || from[0] != knowledgeVersion {
-		return fmt.Errorf("%w: the first byte is not that of version %d", errKnowledge, knowledgeVersion)
+	if len(from) < 17 || from[0] < 1 || from[0] > knowledgeVersion {
+		return fmt.Errorf("%w: the first byte is not that of version 1 to %d", errKnowledge, knowledgeVersion)
 	}
 	read := NewKnowledge()
 	read.hangUps = math.Float64frombits(binary.BigEndian.Uint64(from[1:]))
@@ -157,6 +158,11 @@ func (k *Knowledge) UnmarshalBinary(from []byte) error {
 	if rest, err = read.cold.Read(rest); err != nil {
 		return fmt.Errorf("%w: cold starts: %w", errKnowledge, err)
 	}
+	if from[0] > 1 {
+		if rest, err = readSurprises(rest, &read.load, &read.expected); err != nil {
+			return fmt.Errorf("%w: %w", errKnowledge, err)
+		}
+	}
 	if err := read.history.UnmarshalBinary(rest); err != nil {
 		return fmt.Errorf("%w: %w", errKnowledge, err)
 	}
@@ -164,7 +170,7 @@ func (k *Knowledge) UnmarshalBinary(from []byte) error {
 	return nil
 }
 
-// join adds what was known before. Of durations and patience whichever rests on more is kept: the two may have seen the same.
+// join adds what was known before. Of durations, surprises and patience whichever rests on more is kept: the two may have seen the same.
 func (k *Knowledge) join(former *Knowledge) {
 	k.history.Merge(former.history)
 	if k.forecast != nil {
@@ -176,6 +182,8 @@ func (k *Knowledge) join(former *Knowledge) {
 	if former.cold.Weight() > k.cold.Weight() {
 		k.cold = former.cold
 	}
+	k.load.join(&former.load)
+	k.expected.join(&former.expected)
 	if former.hangUps > k.hangUps {
 		k.hangUps, k.waited = former.hangUps, former.waited
 	}

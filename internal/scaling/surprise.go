@@ -1,6 +1,8 @@
 package scaling
 
 import (
+	"encoding/binary"
+	"errors"
 	"math"
 	"time"
 )
@@ -70,10 +72,46 @@ func (s *surprise) observe(now time.Time, announced bool, handle float64, e expe
 			s.sum *= (surpriseMemory - worth) / (s.weight - worth)
 			s.weight = surpriseMemory
 		}
-		s.sum += worth * seen
+		s.sum = min(s.sum+worth*seen, mostFigures)
 	}
 	if ahead := float64(e.ahead); ahead > 0 && ahead <= mostAhead {
 		e.slot = slot + int64(math.Round(ahead/surpriseSlot.Seconds()))
 		*s.at(e.slot) = e
+	}
+}
+
+// surpriseBytes are those of a stored surprise: what is expected right now is not among them.
+const surpriseBytes = 8
+
+// errSurprise says that stored bytes are no surprise.
+var errSurprise = errors.New("how surprising arrivals were is no number that they can be")
+
+// AppendBinary appends what was learned.
+func (s *surprise) AppendBinary(to []byte) ([]byte, error) {
+	to = binary.BigEndian.AppendUint32(to, math.Float32bits(float32(s.sum)))
+	return binary.BigEndian.AppendUint32(to, math.Float32bits(float32(s.weight))), nil
+}
+
+// readSurprises takes surprises from the beginning of stored bytes and returns the rest.
+func readSurprises(from []byte, into ...*surprise) ([]byte, error) {
+	for _, s := range into {
+		if len(from) < surpriseBytes {
+			return nil, errSurprise
+		}
+		s.sum = float64(math.Float32frombits(binary.BigEndian.Uint32(from)))
+		s.weight = float64(math.Float32frombits(binary.BigEndian.Uint32(from[4:])))
+		if !(s.weight >= 0 && s.weight <= surpriseMemory+1e-3 && s.sum >= 0 && s.sum <= mostFigures) { // also NaN
+			return nil, errSurprise
+		}
+		s.weight = min(s.weight, surpriseMemory)
+		from = from[surpriseBytes:]
+	}
+	return from, nil
+}
+
+// join takes what was known before if that rests on more.
+func (s *surprise) join(former *surprise) {
+	if former.weight > s.weight {
+		s.sum, s.weight = former.sum, former.weight
 	}
 }

@@ -132,3 +132,44 @@ func TestStricterMeansMoreWhereArrivalsComeInBursts(t *testing.T) {
 		t.Errorf("%d, %d and %d workers for 80, 90 and 98 %% of a load of %d", a, b, c, mean)
 	}
 }
+
+// A pool whose arrivals come in bursts is staffed for them after a restart, too; what was stored before there were surprises can be read.
+func TestSurprisesAreStored(t *testing.T) {
+	k := NewKnowledge()
+	k.load.sum, k.load.weight, k.expected.sum, k.expected.weight = 400, surpriseMemory, 20, 10
+	stored, err := k.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := NewKnowledge()
+	if err := read.UnmarshalBinary(stored); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := read.load.factor(), k.load.factor(); math.Abs(got-want) > 1e-3 {
+		t.Errorf("a factor of %g was stored as %g", want, got)
+	}
+	if got, want := read.expected.factor(), k.expected.factor(); math.Abs(got-want) > 1e-3 {
+		t.Errorf("a factor of %g was stored as %g", want, got)
+	}
+	own := NewMemory(nil)
+	own.knowledge = NewKnowledge()
+	if err := own.Recall(stored); err != nil || own.knowledge.load.factor() < 2 {
+		t.Errorf("a factor of %g is recalled: %v", own.knowledge.load.factor(), err)
+	}
+	at := 17
+	for _, sketch := range []interface{ AppendBinary([]byte) ([]byte, error) }{&k.handle, &k.cold} {
+		part, err := sketch.AppendBinary(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at += len(part)
+	}
+	older := append(append([]byte{1}, stored[1:at]...), stored[at+2*surpriseBytes:]...)
+	if err := NewKnowledge().UnmarshalBinary(older); err != nil {
+		t.Errorf("what version 1 stored: %v", err)
+	}
+	stored[at] = 0xff // no number
+	if err := NewKnowledge().UnmarshalBinary(stored); err == nil {
+		t.Error("what is no number was read")
+	}
+}
