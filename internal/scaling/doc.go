@@ -16,13 +16,15 @@
 //   - calendar: the same with what peaks announce, so early that it stands in time.
 //
 // A load becomes workers by Erlang A (package erlang) for an objective of two parts: a
-// share answered within a time, and a ceiling on abandonment. Without a [Flow] in
-// the figures there is the feedback alone.
+// share answered within a time, and a ceiling on abandonment. What is not by chance
+// is added: by how much arrivals have surprised before, and the error of their rate,
+// at the quantile of that share. Without a [Flow] in the figures there is the feedback alone.
 //
 // The need is lifted to what was declared (min, the floor of a peak) and cut to
 // max, the cap of a peak and the budget. More is done at once. Less is done when
 // the need has been lower for the hold, step by step, and never in a burst, in a
-// rollout or shortly before a peak: a lull between two waves takes nobody away.
+// rollout, shortly before a peak, before arrivals were watched for a while, or while
+// the cluster refuses workers: a lull between two waves takes nobody away.
 //
 // Figures older than [StaleAfter], figures that cannot be true, and figures that
 // contradict the ones before hold: they neither shrink nor grow a pool. Missing is
