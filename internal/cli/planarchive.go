@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -12,6 +15,7 @@ import (
 	archive "github.com/deskfleet/deskfleet/internal/archive/protocol"
 	"github.com/deskfleet/deskfleet/internal/console/reader"
 	"github.com/deskfleet/deskfleet/internal/simulation/whatif"
+	"github.com/deskfleet/deskfleet/internal/web/problem"
 )
 
 // parseDays reads 28d.
@@ -54,11 +58,11 @@ type archivedLoad struct {
 }
 
 func (l *archivedLoad) read(cmd *cobra.Command, console *reader.Console) error {
-	query := url.Values{"from": {l.recorded.From.Format(time.RFC3339)}, "to": {l.recorded.To.Format(time.RFC3339)}}
-	if err := console.Get(cmd.Context(), "/console/v1/reports/load", query, &l.load); err != nil {
+	load, err := loadOf(cmd.Context(), console, l.recorded.From, l.recorded.To)
+	if err != nil {
 		return fmt.Errorf("--from-archive: %w", err)
 	}
-	l.recorded.Counts = l.load.Arrivals
+	l.load, l.recorded.Counts = *load, load.Arrivals
 	trimmed, ok := l.recorded.Trim()
 	if !ok {
 		return fmt.Errorf("--from-archive: the archive has no conversations that ended from %s to %s: give --arrivals-per-day or --trace",
@@ -66,6 +70,27 @@ func (l *archivedLoad) read(cmd *cobra.Command, console *reader.Console) error {
 	}
 	l.recorded = trimmed
 	return nil
+}
+
+// loadOf asks for the load of whole days. An archive answers within seconds: of a large desk it is asked for a part after the other.
+func loadOf(ctx context.Context, console *reader.Console, from, to time.Time) (*archive.Load, error) {
+	load := &archive.Load{}
+	query := url.Values{"from": {from.Format(time.RFC3339)}, "to": {to.Format(time.RFC3339)}}
+	err := console.Get(ctx, "/console/v1/reports/load", query, load)
+	days := daysBetween(from, to)
+	if p, refused := errors.AsType[*problem.Problem](err); !refused || p.Status != http.StatusConflict || days < 2 {
+		return load, err
+	}
+	middle := from.AddDate(0, 0, days/2)
+	first, err := loadOf(ctx, console, from, middle)
+	if err != nil {
+		return nil, err
+	}
+	second, err := loadOf(ctx, console, middle, to)
+	if err != nil {
+		return nil, err
+	}
+	return first.Plus(second), nil
 }
 
 // ask fills in what the archive knows. What was given by hand goes before it.
