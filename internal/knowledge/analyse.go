@@ -27,12 +27,14 @@ type analyser struct {
 	normal []byte
 	text   []byte
 	units  []unit
+	meant  []uint32  // the known English words, in words()
+	mean   []float32 // see meaning
 }
 
 // run analyses text and leaves the result in a.units and a.text until the next run. At most limit units are taken.
 func (a *analyser) run(text string, limit int) {
 	a.normal = appendNormal(a.normal[:0], text)
-	a.text, a.units = a.text[:0], a.units[:0]
+	a.text, a.units, a.meant = a.text[:0], a.units[:0], a.meant[:0]
 	joined := false
 	for i := 0; i < len(a.normal) && len(a.units) < limit; {
 		r, size := utf8.DecodeRune(a.normal[i:])
@@ -88,6 +90,9 @@ func (a *analyser) emit(piece []byte, kind unitKind, joined bool) {
 		}
 		ascii = ascii && c < utf8.RuneSelf
 		a.text = append(a.text, c)
+	}
+	if id, ok := words().ids[string(a.text[start:])]; ok {
+		a.meant = append(a.meant, id)
 	}
 	stop := stopWords[string(a.text[start:])]
 	if ascii && !stop {

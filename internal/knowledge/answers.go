@@ -4,10 +4,10 @@ import (
 	"encoding/binary"
 )
 
-// BM25 parameters of the answer field: answers are long and differ in length for good reasons, so length counts less than usual.
+// BM25 parameters of the answer field, the usual ones.
 const (
-	answerK1 = 0.8
-	answerB  = 0.5
+	answerK1 = 1.2
+	answerB  = 0.75
 )
 
 // answerField is the inverted index over the answers. Its postings are bytes, gap to the previous entry as a varint and then the frequency,

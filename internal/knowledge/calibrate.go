@@ -6,15 +6,17 @@ import "math"
 type signals [signalCount]float64
 
 const (
-	signalBias     = iota // always 1
-	signalCosine          // similarity of the closest variant
-	signalSupport         // mean similarity of the three closest variants
-	signalLead            // cosine less the best cosine of another entry
-	signalMargin          // distance of the second score to the first, as a share of the first
-	signalCovered         // share of the query's content that the entry has
-	signalUnknown         // share of the query's content that no entry has
-	signalFullness        // score as a share of what a perfect entry would get
-	signalBrevity         // 1 / (1 + content words): short queries say little
+	signalBias        = iota // always 1
+	signalCosine             // similarity of the closest variant
+	signalSupport            // mean similarity of the three closest variants
+	signalLead               // cosine less the best cosine of another entry
+	signalMargin             // distance of the second score to the first, as a share of the first
+	signalCovered            // share of the query's content that the entry has
+	signalUnknown            // share of the query's content that no entry has
+	signalFullness           // score as a share of what a perfect entry would get
+	signalBrevity            // 1 / (1 + content words): short queries say little
+	signalMeaning            // closeness of what query and entry mean, 0 where no English word is known
+	signalMeaningLead        // the same, less that of the entry that is closest but for it
 	signalCount
 )
 
@@ -30,6 +32,7 @@ func (ix *Index) signals(s *scratch) signals {
 		other = max(other, c.cosine)
 	}
 	out[signalLead] = float64(top.cosine - other)
+	out[signalMeaning], out[signalMeaningLead] = s.meaning()
 	var mass, covered, unknown float32
 	for _, c := range q.content {
 		mass += c.mass
@@ -49,8 +52,8 @@ func (ix *Index) signals(s *scratch) signals {
 		perfect = q.bound * (questionK1 + 1)
 	}
 	var second float32
-	if len(s.candidates) > 1 {
-		second = s.candidates[1].score
+	for _, c := range s.candidates[1:] {
+		second = max(second, c.score) // which may be above the first's, when that one leads by its meaning
 	}
 	out[signalMargin] = float64((top.score - second) / (top.score + marginFloor*perfect))
 	if perfect > 0 {
@@ -58,6 +61,16 @@ func (ix *Index) signals(s *scratch) signals {
 	}
 	out[signalBrevity] = 1 / (1 + float64(q.units))
 	return out
+}
+
+// meaning of the first candidate as the signals have it.
+func (s *scratch) meaning() (share, lead float64) {
+	var other float32
+	for i := range s.candidates[1:] {
+		other = max(other, s.candidates[1+i].meaning.share())
+	}
+	first := s.candidates[0].meaning.share()
+	return float64(first / mostMeaning), float64((first - other) / mostMeaning)
 }
 
 // covers reports whether the entry has the content term, in a variant or in the answer.
@@ -94,8 +107,8 @@ type calibration struct {
 // 0.03 to 0.08, and 0.16 for the only Chinese questions among them.
 var (
 	priorVariants = coefficients{
-		signalBias: -1.8, signalCosine: 2.35, signalSupport: 2.6, signalLead: 0.8, signalMargin: 5.35,
-		signalCovered: 0.05, signalUnknown: -0.1, signalFullness: 0.2, signalBrevity: -1.25,
+		signalBias: -1.55, signalCosine: 1.85, signalSupport: 2.4, signalLead: 0.25, signalMargin: 4.5,
+		signalCovered: 0.2, signalUnknown: 0.1, signalFullness: -0.2, signalBrevity: -1.65, signalMeaning: 0.6, signalMeaningLead: 0.6,
 	}
 	priorPassages = coefficients{
 		signalBias: -1.45, signalMargin: 5.7, signalCovered: 2.15, signalUnknown: -1.6, signalFullness: 2.4, signalBrevity: -0.75,
@@ -115,7 +128,7 @@ func (c *calibration) apply(x signals, candidates []candidate, hits []Hit) {
 	hits[0].Confidence = p
 	var sum float64
 	for _, cand := range candidates[1:] {
-		sum += float64(cand.score)
+		sum += float64(cand.rank)
 	}
 	for i := 1; i < len(hits); i++ {
 		hits[i].Confidence = min(p, (1-p)*rankShare*hits[i].Score/sum)

@@ -16,6 +16,8 @@
 // variant against the base without it (train.go). The answer text is a second, weaker field. The best few entries are then compared with
 // the query variant by variant, which names the variant that matched and feeds the confidence.
 //
+// For English the candidates are ordered anew with what words mean (meaning.go): "my money back" is close to "refund" without a letter in common.
+//
 // Confidence is a logistic model over a handful of features of the result (calibrate.go). It starts from coefficients fitted on public
 // question sets of several domains, and moves towards the base's own leave-one-out results the more variants it has.
 //

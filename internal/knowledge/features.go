@@ -29,7 +29,7 @@ const (
 // trigrams of answers cost more memory than they find.
 var (
 	questionWeights = [classes]float32{1, 0.6, 0.3, 0.18, 0.7, 0.35, 0.7, 0.4, 1, 0.2, 0.4}
-	answerWeights   = [classes]float32{1, 0.3, 0.15, 0.05, 0.3, 0.1, 1, 0.3, 1, 0, 0}
+	answerWeights   = [classes]float32{1, 0.1, 0.15, 0.05, 0.3, 0.1, 1, 0.3, 1, 0, 0}
 )
 
 // content reports whether features of the class carry what is asked, as opposed to grammar and spelling.

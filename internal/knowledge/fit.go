@@ -11,6 +11,9 @@ const (
 	minCalibrationSamples = 30
 	// outOfScopeShare of the queries are assumed to ask for what no entry answers. It weighs the samples that are asked without their entry.
 	outOfScopeShare = 0.1
+	// gainOfDoubling is by how much the logarithm of the odds of a right answer grows with twice as many variants: 0.3 to 0.5 on a
+	// public intent set between 3 and 50 variants.
+	gainOfDoubling = 0.6
 	// priorStrength is the precision of the prior on each coefficient, in units of samples' information.
 	priorStrength = 5.0
 )
@@ -47,9 +50,20 @@ func (ix *Index) learn(stats *fieldStats) {
 			}
 		}
 		ix.calibration.variants = fit(examples, priorVariants)
+		ix.calibration.variants[signalBias] += ix.questions.completion(all)
 	}
 	t.reset()
 	t.train(all)
+}
+
+// completion is what the logarithm of the odds gains because a customer asks the whole base, while each variant asked it without itself.
+func (f *questionField) completion(all []sample) float64 {
+	sum := 0.0
+	for _, sm := range all {
+		n := float64(f.variants[sm.entry+1] - f.variants[sm.entry])
+		sum += math.Log2(n / (n - 1))
+	}
+	return gainOfDoubling * sum / float64(len(all))
 }
 
 // ask appends the outcomes of asking for a variant without it, and without its entry.

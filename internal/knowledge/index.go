@@ -137,7 +137,7 @@ func (ix *Index) Search(query, language string, k int) []Hit {
 	hits := make([]Hit, min(k, len(s.candidates)))
 	for i := range hits {
 		c := &s.candidates[i]
-		hits[i] = Hit{Entry: &ix.entries[c.entry], Score: float64(c.score)}
+		hits[i] = Hit{Entry: &ix.entries[c.entry], Score: float64(c.rank)}
 		if c.variant != unknownTerm {
 			hits[i].Question = ix.questions.vtext[c.variant]
 		}

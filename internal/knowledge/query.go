@@ -60,6 +60,9 @@ type query struct {
 	bound       float32       // sum of the weighted idf in the question field, unknown words included
 	answerBound float32       // the same in the answer field
 	exact       uint64
+	meant       []float32 // what the query means; nil where no English word is known
+	english     float32   // share of the query that meant rests on
+	centre      []float32 // for meaningOf
 }
 
 // prepare analyses text against the index.
@@ -71,6 +74,10 @@ func (q *query) prepare(ix *Index, text string, ex exclusion) {
 	}
 	feats := q.extract(text, maxQueryUnits)
 	q.exact = q.exactKey()
+	q.english = q.extractor.english()
+	if q.meant = q.meaning(); q.meant != nil && q.centre == nil {
+		q.centre = make([]float32, len(q.meant))
+	}
 	q.questions, q.answers, q.content = q.questions[:0], q.answers[:0], q.content[:0]
 	q.norm, q.units, q.bound, q.answerBound = 0, 0, 0, 0
 	for _, ft := range feats {

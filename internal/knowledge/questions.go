@@ -32,6 +32,7 @@ type questionField struct {
 	vnorm    []float32 // Euclidean norm of the weighted variant
 	vkey     []uint64  // exactKey
 	vtext    []string
+	vmeaning []int8            // by variant: its meaning, of length meaningScale
 	exact    map[uint64]uint32 // exactKey → first variant that has it
 }
 
@@ -56,6 +57,7 @@ func newQuestionField(x *extractor, entries []Entry) (*questionField, *fieldStat
 				continue
 			}
 			f.addVariant(feats, key, q, st)
+			f.vmeaning = appendMeaning(f.vmeaning, x.meaning())
 		}
 		f.variants = append(f.variants, uint32(len(f.vkey)))
 	}

@@ -11,7 +11,7 @@ const (
 	// otherLanguage scales the score of entries in another language than the customer's: they are better than nothing, if nothing else fits.
 	otherLanguage = 0.85
 	// minCandidates entries are compared variant by variant.
-	minCandidates = 24
+	minCandidates = 48
 )
 
 // candidate is one of the best entries for a query.
@@ -21,6 +21,8 @@ type candidate struct {
 	variant uint32  // the closest variant, or unknownTerm where the entry has none
 	cosine  float32 // of that variant
 	support float32 // mean cosine of the three closest variants
+	meaning closeness
+	rank    float32 // score with meaning: it orders the candidates
 }
 
 // scratch holds what one search needs, for reuse.
@@ -92,13 +94,28 @@ func (ix *Index) choose(s *scratch, language string, k int) {
 	if len(s.candidates) > 1 {
 		s.candidates[0].score = max(s.candidates[0].score, s.candidates[1].score) // an exact match may score less than a chatty entry
 	}
+	perfect := s.query.bound * (questionK1 + 1)
 	for i := range s.candidates {
-		ix.compare(&s.query, &s.candidates[i])
+		c := &s.candidates[i]
+		ix.compare(&s.query, c)
+		c.meaning = ix.questions.meaningOf(&s.query, c.entry)
+		c.rank = c.score + perfect*c.meaning.share()
 	}
+	s.order(exact, func(c *candidate) float32 { return c.rank })
 }
 
 // keep cuts the candidates to the n best, the exact one first in any case, and returns the score of the last.
 func (s *scratch) keep(n int, exact uint32) float32 {
+	s.order(exact, func(c *candidate) float32 { return c.score })
+	s.candidates = s.candidates[:min(n, len(s.candidates))]
+	if len(s.candidates) < n {
+		return 0
+	}
+	return s.candidates[n-1].score
+}
+
+// order sorts the candidates, the greatest first, but the exact one before all.
+func (s *scratch) order(exact uint32, by func(*candidate) float32) {
 	slices.SortFunc(s.candidates, func(a, b candidate) int {
 		if (a.entry == exact) != (b.entry == exact) {
 			if a.entry == exact {
@@ -106,16 +123,11 @@ func (s *scratch) keep(n int, exact uint32) float32 {
 			}
 			return 1
 		}
-		if c := cmp.Compare(b.score, a.score); c != 0 {
+		if c := cmp.Compare(by(&b), by(&a)); c != 0 {
 			return c
 		}
 		return cmp.Compare(a.entry, b.entry)
 	})
-	s.candidates = s.candidates[:min(n, len(s.candidates))]
-	if len(s.candidates) < n {
-		return 0
-	}
-	return s.candidates[n-1].score
 }
 
 // exactEntry returns the entry one of whose variants reads like the query, or unknownTerm.

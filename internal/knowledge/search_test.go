@@ -263,3 +263,28 @@ func TestSearchConcurrently(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// What the table of words is for: a question that shares no content word with any variant finds the one that means the same.
+func TestMeaningFindsWhatSpellingDoesNot(t *testing.T) {
+	ix := compile(t, Options{},
+		Entry{ID: "refund", Questions: []string{"How do I get a refund?", "I want to be reimbursed"}, Answer: "x"},
+		Entry{ID: "parcel", Questions: []string{"How do I track a parcel?", "I want to see where the shipment is"}, Answer: "x"},
+		Entry{ID: "password", Questions: []string{"How do I change my password?", "I want to be logged in again"}, Answer: "x"},
+	)
+	for query, want := range map[string]string{"how do i get cash back": "refund", "how do i follow a delivery": "parcel", "how do i reset a login": "password"} {
+		if hits := ix.Search(query, "", 3); len(hits) == 0 || hits[0].Entry.ID != want {
+			t.Errorf("%q finds %v, expected %s", query, hits, want)
+		}
+	}
+}
+
+func TestBrokenTableOfWords(t *testing.T) {
+	for _, packed := range [][]byte{nil, []byte("no gzip"), wordVectors[:len(wordVectors)/2]} {
+		if _, err := readWords(packed); err == nil {
+			t.Errorf("a table of %d bytes is taken", len(packed))
+		}
+	}
+	if table := words(); table.dimensions < 1 || len(table.ids) != len(table.weights) || len(table.vectors) != len(table.weights)*table.dimensions {
+		t.Errorf("%d words, %d weights, %d bytes of %d dimensions", len(table.ids), len(table.weights), len(table.vectors), table.dimensions)
+	}
+}
