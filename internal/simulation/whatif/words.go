@@ -101,6 +101,9 @@ func (l *Limit) words() string {
 	case LimitReplicas:
 		return fmt.Sprintf("replicas %g", l.Value)
 	default:
+		if l.Value == 1 {
+			return "1 seat"
+		}
 		return fmt.Sprintf("%g seats", l.Value)
 	}
 }
