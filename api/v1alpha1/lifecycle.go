@@ -165,6 +165,9 @@ func (d *ServiceDesk) WithoutFigures() any {
 		}
 	}
 	s.Queues = held
+	for i := range s.Roles {
+		s.Roles[i].Load, s.Roles[i].Reason = nil, ""
+	}
 	s.Conditions = slices.DeleteFunc(s.Conditions, func(c metav1.Condition) bool {
 		return c.Type == ConditionLinked || c.Type == ConditionServiceLevelMet
 	})

@@ -219,6 +219,7 @@ type Retention struct {
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.profile) || !has(oldSelf.profile) || self.profile == oldSelf.profile",messageExpression="'profile cannot change from ' + oldSelf.profile + ' to ' + self.profile + ': make a new desk and move the customers there'",message="profile is immutable",fieldPath=".profile"
 // +kubebuilder:validation:XValidation:rule="!has(self.profile) || self.profile != 'Compact' || !has(self.bus) || ((!has(self.bus.replicas) || self.bus.replicas == 1) && !has(self.bus.external))",message="profile is Compact but bus.replicas is 3 or bus.external is set: the one pod runs its own bus; remove them or use profile Distributed",fieldPath=".bus"
+// +kubebuilder:validation:XValidation:rule="!has(self.profile) || self.profile != 'Compact' || !(has(self.gateway) && has(self.gateway.scaling) || has(self.console) && has(self.console.scaling) || has(self.knowledge) && has(self.knowledge.scaling))",message="profile is Compact but gateway.scaling, console.scaling or knowledge.scaling is set: one pod runs all roles; remove them or use profile Distributed",fieldPath=".profile"
 // +kubebuilder:validation:XValidation:rule="has(self.bus) && has(self.bus.external) == (has(oldSelf.bus) && has(oldSelf.bus.external)) || !has(self.bus) && !(has(oldSelf.bus) && has(oldSelf.bus.external))",message="bus.external cannot be added to or removed from a running desk, as its open conversations are on the bus: make a new desk",fieldPath=".bus"
 // +kubebuilder:validation:XValidation:rule="(has(self.archive) && has(self.archive.postgres)) == (has(oldSelf.archive) && has(oldSelf.archive.postgres))",message="archive.postgres cannot be added to or removed from a running desk, as its closed conversations are in the other database: change it back, or make a new desk",fieldPath=".archive"
 // +kubebuilder:validation:XValidation:rule="!has(self.defaultQueue) || !has(self.queues) || self.queues.exists(q, q.name == self.defaultQueue)",messageExpression="'defaultQueue is ' + self.defaultQueue + ', which is not among queues: add it there or name one of them'",message="defaultQueue must be one of queues",fieldPath=".defaultQueue"
@@ -282,7 +283,7 @@ type ServiceDeskSpec struct {
 	// gateway: the role that customers connect to. Default: two pods.
 	// +optional
 	// +kubebuilder:default={}
-	Gateway *ReplicatedRoleSpec `json:"gateway,omitempty"`
+	Gateway *GatewayRole `json:"gateway,omitempty"`
 	// router: the role that decides who answers; one leads, the others stand by warm. Default: two pods.
 	// +optional
 	// +kubebuilder:default={}
@@ -290,11 +291,11 @@ type ServiceDeskSpec struct {
 	// console: the role that agents connect to. Default: two pods.
 	// +optional
 	// +kubebuilder:default={}
-	Console *ReplicatedRoleSpec `json:"console,omitempty"`
+	Console *ConsoleRole `json:"console,omitempty"`
 	// knowledge: the role that searches the knowledge bases of the desk's bot pools. Default: two pods.
 	// +optional
 	// +kubebuilder:default={}
-	Knowledge *ReplicatedRoleSpec `json:"knowledge,omitempty"`
+	Knowledge *KnowledgeRole `json:"knowledge,omitempty"`
 	// archive: the role that keeps closed conversations and the audit table. Default: one pod with a volume of 4Gi.
 	// +optional
 	// +kubebuilder:default={}

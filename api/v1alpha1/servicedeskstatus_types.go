@@ -99,6 +99,12 @@ type ServiceDeskStatus struct {
 	// agents: the people of the desk. Bot workers are in the status of their pools. Absent while it is not known.
 	// +optional
 	Agents *AgentsStatus `json:"agents,omitempty"`
+	// roles that scale, with what was decided about each. Absent where none does.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=8
+	Roles []RoleStatus `json:"roles,omitempty"`
 	// endpoints of the desk: outside the cluster where exposure asks for it, else inside.
 	// +optional
 	Endpoints *DeskEndpoints `json:"endpoints,omitempty"`

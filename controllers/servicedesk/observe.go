@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -12,6 +13,7 @@ import (
 	"github.com/deskfleet/deskfleet/api/v1alpha1"
 	"github.com/deskfleet/deskfleet/controllers/internal/references"
 	"github.com/deskfleet/deskfleet/internal/apply"
+	"github.com/deskfleet/deskfleet/internal/capacity"
 	"github.com/deskfleet/deskfleet/internal/credentials"
 	"github.com/deskfleet/deskfleet/internal/plan"
 	"github.com/deskfleet/deskfleet/internal/render"
@@ -33,9 +35,13 @@ type scope struct {
 	planned     *render.Desk
 	revision    string
 	problems    []plan.Problem
+	// decided about the roles that scale.
+	decided []capacity.RoleView
 	// wanted workloads, of which available are.
 	wanted    int
 	available status.Availability
+	// rest is how long the roles to which scaling adds pods may take; 0 when it adds none.
+	rest time.Duration
 }
 
 // observe reads everything that the desk depends on, from the cache.

@@ -98,8 +98,13 @@ func (s *scope) apply(ctx context.Context) error {
 	for name := range s.credentials.Set {
 		keep = append(keep, apply.Key{Kind: "Secret", Name: name})
 	}
-	err := s.Applier.Apply(ctx, s.owner, s.kinds, s.live, children, keep...)
-	return errors.Join(err, s.configured())
+	if err := s.roles(ctx); err != nil {
+		return err // without its own owner a number would fall to one with the next line
+	}
+	if err := s.Applier.Apply(ctx, s.owner, s.kinds, s.live, children, keep...); err != nil {
+		return errors.Join(err, s.configured())
+	}
+	return errors.Join(s.roles(ctx), s.configured())
 }
 
 // configured remembers the configuration that the desk's ConfigMap has now, and
@@ -130,6 +135,8 @@ func (s *scope) report() {
 		children = append(children, child)
 	}
 	s.available = status.Count(children)
+	s.rest = s.growing()
+	s.reportRoles()
 	endpoints := render.Endpoints(s.desk.Namespace, s.desk.Name, &s.desk.Spec)
 	s.desk.Status.Endpoints = &endpoints
 	s.desk.Status.ConfigurationRevision = s.revision
@@ -146,9 +153,10 @@ func (s *scope) verdict() error {
 
 // renewal is when the next certificate is due.
 func (s *scope) renewal() ctrl.Result {
+	again := ctrl.Result{RequeueAfter: s.rest}
 	if s.credentials == nil || s.credentials.RenewAt.IsZero() {
-		return ctrl.Result{}
+		return again
 	}
 	// At least a moment: 0 would mean never, and the time may have come since it was looked at.
-	return ctrl.Result{RequeueAfter: max(time.Second, s.credentials.RenewAt.Sub(s.Now()))}
+	return status.Sooner(again, ctrl.Result{RequeueAfter: max(time.Second, s.credentials.RenewAt.Sub(s.Now()))})
 }

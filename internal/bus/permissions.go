@@ -45,7 +45,7 @@ func grantsFor(role runtimeconfig.Role, s Subjects) grants {
 	case runtimeconfig.RoleGateway:
 		return grants{
 			publish: append(readLog(s), s.AllMessages(), s.Claims(), s.intents(PartyCustomer), s.AllLive(),
-				s.Audit(), s.Request(ServiceArchiveTranscript)),
+				s.Audit(), s.Request(ServiceArchiveTranscript), s.loadsOf(role)+"*"),
 			subscribe: []string{s.Conversations(), s.AllLive(), s.Figures()},
 		}
 	case runtimeconfig.RoleRouter:
@@ -54,7 +54,7 @@ func grantsFor(role runtimeconfig.Role, s Subjects) grants {
 				s.Offers("*"), s.AllLive(), s.Figures(), s.Leader(), s.Config(), s.Audit(), s.AllLearned(),
 				s.Request(ServiceArchiveStatus)),
 			subscribe: []string{s.Conversations(), s.Decisions(), s.Claims(), s.Intents(), s.Heartbeats(),
-				s.Leader(), s.ConfigGet()},
+				s.Leader(), s.ConfigGet(), s.Loads()},
 			replies: true,
 		}
 	case runtimeconfig.RoleBot:
@@ -74,7 +74,7 @@ func grantsFor(role runtimeconfig.Role, s Subjects) grants {
 			subscribe: []string{s.Conversations(), s.Offers(PartyAgent), s.AllLive(), s.Figures()},
 		}
 	case runtimeconfig.RoleKnowledge:
-		return grants{subscribe: []string{s.Request(ServiceKnowledgeSearch)}, replies: true}
+		return grants{publish: []string{s.loadsOf(role) + "*"}, subscribe: []string{s.Request(ServiceKnowledgeSearch)}, replies: true}
 	case runtimeconfig.RoleArchive:
 		return grants{
 			publish: append(readLog(s), purgeLog(s)),

@@ -24,6 +24,7 @@ func TestSubjectNames(t *testing.T) {
 		{s.Live("c1"), "lv.shop.web_chat.c1"},
 		{s.Figures(), "fg.shop.web_chat"},
 		{s.Leader(), "ld.shop.web_chat"},
+		{s.Load("gateway", "web-gateway-5f.1"), "rl.shop.web_chat.gateway.web-gateway-5f_2e1"},
 		{s.Config(), "cf.shop.web_chat"},
 		{s.ConfigGet(), "cf.shop.web_chat.get"},
 		{s.Request(ServiceKnowledgeSearch), "rq.shop.web_chat.knowledge.search"},

@@ -22,6 +22,8 @@ type desk struct {
 	// looked says that the controller has looked at it; queues are those that it declares.
 	looked bool
 	queues []string
+	// roles that scale.
+	roles []*role
 	// told is the view that the controller was last told of, at toldAt.
 	told   DeskView
 	toldAt time.Time
@@ -74,7 +76,7 @@ func (l *Loop) ForgetDesk(namespace, name string) {
 	defer l.mu.Unlock()
 	key := server.Key{Namespace: namespace, Desk: name}
 	if d := l.desks[key]; d != nil {
-		d.wanted, d.looked = Configuration{}, false
+		d.wanted, d.looked, d.roles = Configuration{}, false, nil
 		l.drop(key, d)
 	}
 }
@@ -129,6 +131,8 @@ func (l *Loop) deskNews(now time.Time, key server.Key, d *desk) bool {
 	v := l.viewOf(now, key, d)
 	news := v.Fresh != d.told.Fresh || v.Young != d.told.Young || low(v.Archive) != low(d.told.Archive) || low(v.Bus) != low(d.told.Bus) ||
 		behind(v.ArchiveLag) != behind(d.told.ArchiveLag) || v.Fresh && (!v.Webhooks.Same(d.told.Webhooks) || !v.sameHeld(&d.told))
+	l.decideRoles(now, key, d)
+	news = d.roleNews(now) || news
 	if !news && (now.Sub(d.toldAt) < figuresEvery || v.sameFigures(&d.told)) {
 		return false
 	}

@@ -16,6 +16,7 @@ type collector struct {
 	history                                     *prometheus.Desc
 	pools                                       *poolMetrics
 	seats                                       *seatMetrics
+	roles                                       *roleMetrics
 }
 
 // NewCollector shows the figures of the desks in the table: at most 51 queues a desk, those that it declares. Of a desk
@@ -29,7 +30,7 @@ func NewCollector(l *Loop) prometheus.Collector {
 		history: prometheus.NewDesc("deskfleet_scaling_history_total",
 			"What became of what was learned of pools, by result: handed to the desk to keep, recalled from it, none kept there, discarded as it could not be read.",
 			[]string{"result"}, nil),
-		pools: newPoolMetrics(), seats: newSeatMetrics(),
+		pools: newPoolMetrics(), seats: newSeatMetrics(), roles: newRoleMetrics(),
 		linked:  describe("linked", "1 while a desk reports figures over the link, else 0."),
 		waiting: describe("waiting", "Conversations that wait, by queue.", "queue"),
 		oldest:  describe("oldest_wait_seconds", "How long the longest waiting conversation has waited, by queue; 0 when none waits.", "queue"),
@@ -54,11 +55,13 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	}
 	c.pools.describe(ch)
 	c.seats.describe(ch)
+	c.roles.describe(ch)
 }
 
 // Collect implements prometheus.Collector.
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	c.collectHistories(ch)
+	c.roles.collect(ch, c.loop.roleViews())
 	c.collectPools(ch)
 	for key, v := range c.loop.deskViews() {
 		gauge := func(d *prometheus.Desc, value float64, labels ...string) {

@@ -59,7 +59,11 @@ func runRender(o *renderOptions, stdin io.Reader, stdout, stderr io.Writer) erro
 	}
 	var objects []*unstructured.Unstructured
 	for _, desk := range plans.Desks {
-		objects = append(objects, settings.Children(desk)...)
+		children := settings.Children(desk)
+		if err := withRoles(children, desk); err != nil {
+			return err
+		}
+		objects = append(objects, children...)
 		for _, secret := range render.SecretsOf(desk.Owner.Namespace, desk.Owner.Name, &desk.Spec) {
 			objects = append(objects, secret.Outline(desk.Owner))
 		}
@@ -112,6 +116,22 @@ func withWorkers(children []*unstructured.Unstructured, pool *render.Pool) error
 		}
 		if err := unstructured.SetNestedField(child.Object, pool.Start(), "spec", "replicas"); err != nil {
 			return fmt.Errorf("set the replicas of %s: %w", child.GetName(), err)
+		}
+	}
+	return nil
+}
+
+// withRoles sets the number of pods that the roles which scale start with, as withWorkers does for pools.
+func withRoles(children []*unstructured.Unstructured, desk *render.Desk) error {
+	for _, child := range children {
+		for _, role := range render.ScaledRoles {
+			bounds := render.Scaled(&desk.Spec, role)
+			if bounds == nil || child.GetKind() != "Deployment" || child.GetName() != render.RoleName(desk.Owner.Name, role) {
+				continue
+			}
+			if err := unstructured.SetNestedField(child.Object, int64(max(1, bounds.Min)), "spec", "replicas"); err != nil {
+				return fmt.Errorf("set the replicas of %s: %w", child.GetName(), err)
+			}
 		}
 	}
 	return nil

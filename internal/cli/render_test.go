@@ -56,6 +56,7 @@ func TestRender(t *testing.T) {
 		{name: "another image", args: []string{"-f", "-", "--image", "not an image"}, stdin: string(minimal), status: 2, says: []string{`Error: --image: image is "not an image"`, "use one like"}},
 		{name: "a file without its flag", args: []string{"shop.yaml"}, status: 2, says: []string{`Error: "shop.yaml": deskfleet render takes no arguments`, "-f shop.yaml"}},
 		{name: "workers", args: []string{"-f", "-"}, stdin: strings.Replace(string(minimal), "type: Bot", "type: Bot\n  replicas: 3", 1), renders: []string{"replicas: 3"}},
+		{name: "roles that scale", args: []string{"-f", "-"}, stdin: strings.Replace(string(minimal), "escalationPolicyRef:", "gateway: {scaling: {min: 7, max: 9}}\n  escalationPolicyRef:", 1), renders: []string{"replicas: 7"}},
 		{name: "no file", status: 2, says: []string{"Error: -f is missing", "--help"}},
 		{name: "an unknown flag", args: []string{"--file", "x"}, status: 2, says: []string{"Error: unknown flag: --file", "--help"}},
 	} {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/bus"
 	"github.com/deskfleet/deskfleet/internal/gateway/contacttoken"
 	"github.com/deskfleet/deskfleet/internal/router/intake"
+	"github.com/deskfleet/deskfleet/internal/router/load"
 	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
 	"github.com/deskfleet/deskfleet/internal/web/ask"
 	"github.com/deskfleet/deskfleet/internal/web/limit"
@@ -130,9 +132,16 @@ func (g *Gateway) up(base *role.Link) (down func(), err error) {
 	}
 	l.attend = newAttendance(l, g.opts.Name, g.opts.LeftAfter, g.log)
 	g.link.Store(l)
+	teller := load.Teller{
+		Bus: base.Conn, Subjects: g.subjects, Role: runtimeconfig.RoleGateway, Replica: g.opts.Name, Source: g.opts.Source, Logger: g.log,
+		Load: func(time.Time) float64 { return float64(g.connections.Open()) },
+	}
+	var work sync.WaitGroup
+	work.Go(func() { teller.Run(base.Base) })
 	return func() {
 		g.link.Store(nil)
 		l.attend.wait()
+		work.Wait()
 	}, nil
 }
 

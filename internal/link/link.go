@@ -76,6 +76,8 @@ type Report struct {
 	ArchiveLag *Lag `json:"archiveLag,omitempty"`
 	// Webhooks that somebody has to look at; nil while the router does not know.
 	Webhooks *Webhooks `json:"webhooks,omitempty"`
+	// Roles whose replicas follow their load.
+	Roles []Role `json:"roles,omitempty"`
 	// Learned is what the desk keeps of the pools that the manager's last reply recalls, by name; empty of one of which
 	// nothing is kept.
 	Learned map[string][]byte `json:"learned,omitempty"`
@@ -229,6 +231,9 @@ func (r *Report) Validate() error {
 // validateDesk looks at what is of the whole desk.
 func (r *Report) validateDesk() error {
 	if err := r.validateSince(); err != nil {
+		return err
+	}
+	if err := validateRoles(r.Roles); err != nil {
 		return err
 	}
 	if a := r.Agents; a != nil {

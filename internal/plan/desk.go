@@ -70,6 +70,7 @@ func Desk(in *DeskInput) (*render.Desk, string, []Problem, error) {
 		Pools:       documentPools(spec, in.Pools, names(bases)),
 		Rules:       deskRules(in, &found),
 		Webhooks:    webhooks(spec),
+		Scaled:      scaled(spec),
 		Bus:         bus(in, spec),
 		Link:        in.Link,
 	}
@@ -126,6 +127,17 @@ func keepDocument(in *DeskInput) ([]byte, []map[string][]byte, error) {
 
 func ownerOf(kind string, object metav1.Object) render.Owner {
 	return render.Owner{Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName(), UID: object.GetUID()}
+}
+
+// scaled are the roles that tell their load.
+func scaled(spec *v1alpha1.ServiceDeskSpec) []runtimeconfig.Role {
+	var roles []runtimeconfig.Role
+	for _, role := range render.ScaledRoles {
+		if render.Scaled(spec, role) != nil {
+			roles = append(roles, role)
+		}
+	}
+	return roles
 }
 
 func byName(a, b *v1alpha1.AgentPool) int { return strings.Compare(a.Name, b.Name) }

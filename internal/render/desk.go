@@ -64,15 +64,15 @@ func (r *deskRenderer) distributed() {
 	spec := &r.desk.Spec
 	gateway := &pod{args: []string{listenFlag}, ports: httpPorts(), preStopSeconds: 5, graceSeconds: 60}
 	gateway.channelSecrets(spec)
-	r.deployment(runtimeconfig.RoleGateway, spec.Gateway, gateway)
+	r.deployment(runtimeconfig.RoleGateway, &spec.Gateway.ReplicatedRoleSpec, gateway)
 	r.deployment(runtimeconfig.RoleRouter, spec.Router, &pod{graceSeconds: 30})
 	console := &pod{args: []string{listenFlag}, ports: httpPorts(), preStopSeconds: 5, graceSeconds: 60}
 	if auth := spec.AgentsAuth; auth != nil {
 		console.mounts = append(console.mounts, tokensMount(auth))
 		console.args = append(console.args, "--tokens="+folderTokens+"/tokens.yaml")
 	}
-	r.deployment(runtimeconfig.RoleConsole, spec.Console, console)
-	r.deployment(runtimeconfig.RoleKnowledge, spec.Knowledge, &pod{
+	r.deployment(runtimeconfig.RoleConsole, &spec.Console.ReplicatedRoleSpec, console)
+	r.deployment(runtimeconfig.RoleKnowledge, &spec.Knowledge.ReplicatedRoleSpec, &pod{
 		args:   []string{"--knowledge=" + folderKnowledge},
 		mounts: []mount{knowledgeMount(r.name())}, graceSeconds: 30,
 	})
@@ -182,9 +182,14 @@ func (r *deskRenderer) deployment(role runtimeconfig.Role, spec *v1alpha1.Replic
 	p.resources, p.placement = spec.Resources, spec.Placement
 	template := r.settings.podTemplate(r.complete(role, p))
 	deployment := deploymentOf(RoleName(r.name(), role), r.desk.Owner, labels(r.name(), role), selector(r.name(), role), template)
-	deployment.Spec.WithReplicas(spec.Replicas)
+	most := spec.Replicas
+	if bounds := Scaled(&r.desk.Spec, role); bounds != nil {
+		most = bounds.Max // and whoever owns the replicas adds them
+	} else {
+		deployment.Spec.WithReplicas(spec.Replicas)
+	}
 	r.add(deployment)
-	if spec.Replicas > 1 {
+	if most > 1 {
 		r.add(disruptionBudget(RoleName(r.name(), role), r.desk.Owner, labels(r.name(), role), selector(r.name(), role)))
 	}
 }

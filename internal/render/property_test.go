@@ -86,7 +86,7 @@ func drawResources(t *rapid.T) *v1alpha1.Resources {
 // drawDesk changes what users change.
 func drawDesk(t *rapid.T, base *v1alpha1.ServiceDeskSpec) v1alpha1.ServiceDeskSpec {
 	spec := *base.DeepCopy()
-	for _, role := range []*v1alpha1.ReplicatedRoleSpec{spec.Gateway, spec.Router, spec.Console, spec.Knowledge} {
+	for _, role := range []*v1alpha1.ReplicatedRoleSpec{&spec.Gateway.ReplicatedRoleSpec, spec.Router, &spec.Console.ReplicatedRoleSpec, &spec.Knowledge.ReplicatedRoleSpec} {
 		role.Replicas, role.Resources = rapid.Int32Range(1, 50).Draw(t, "replicas"), drawResources(t)
 	}
 	spec.Archive.Resources, spec.Bus.Resources = drawResources(t), drawResources(t)

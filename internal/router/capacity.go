@@ -121,6 +121,9 @@ func ReportOf(f *protocol.Figures) *link.Report {
 			r.Webhooks.Troubled = append(r.Webhooks.Troubled, link.WebhookTrouble(t))
 		}
 	}
+	for _, role := range f.Roles {
+		r.Roles = append(r.Roles, link.Role(role))
+	}
 	for i := range f.Queues {
 		q := &f.Queues[i]
 		r.Queues = append(r.Queues, link.Queue{Name: q.Name, Waiting: q.Waiting, OldestSince: q.OldestArrival, Figures: queueFigures(q)})

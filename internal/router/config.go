@@ -20,6 +20,8 @@ type settings struct {
 	// data is the document as it travels over the bus.
 	data    []byte
 	routing routing.Config
+	// scaled are the roles whose replicas follow their load.
+	scaled []runtimeconfig.Role
 	// hoursProblem says which opening hours or shifts do not run as written; empty when all do.
 	hoursProblem string
 	policy       policy
@@ -42,7 +44,7 @@ func newSettings(config runtimeconfig.Snapshot, before policy, times routing.Tim
 	if err != nil {
 		return settings{}, err
 	}
-	s := settings{revision: config.Revision, data: data, routing: routingConfig(doc, times)}
+	s := settings{revision: config.Revision, data: data, routing: routingConfig(doc, times), scaled: doc.Scaled}
 	if err := s.routing.Validate(); err != nil {
 		return settings{}, fmt.Errorf("configuration %s: %w", s.revision, err)
 	}

@@ -197,6 +197,7 @@ func (s *session) report(now time.Time) protocol.Figures {
 		f.Pools = append(f.Pools, s.reportPool(p, agents))
 	}
 	s.reportFlow(&f, now)
+	f.Roles = s.reportLoads(agents)
 	for _, a := range agents {
 		if a.Kind == conversation.KindAgent {
 			f.Agents.Busy += min(1, a.Busy)

@@ -91,6 +91,7 @@ type Router struct {
 	link    *linkclient.Client
 	storage storage
 	learned *learned
+	loads   loads
 
 	mu       sync.Mutex
 	status   Status
@@ -284,6 +285,10 @@ func (r *Router) subscribe(ctx context.Context, conn bus.Conn) error {
 		if _, err := conn.Subscribe(ctx, s.subject, func(m *bus.Message) { r.put(input{kind: s.kind, message: m}) }); err != nil {
 			return err
 		}
+	}
+	if _, err := conn.Subscribe(ctx, r.subjects.Loads(), func(m *bus.Message) { r.loads.take(r.subjects, m, time.Now()) }); err != nil {
+		// A bus of the release before, or one of the author's, may not let us hear them. Only the scaling of roles waits for it.
+		r.log.WarnContext(ctx, "the loads of roles are not heard", "error", err)
 	}
 	_, err := conn.QueueSubscribe(ctx, r.subjects.ConfigGet(), "router", func(m *bus.Message) {
 		if err := m.Respond(r.current().data); err != nil {

@@ -59,6 +59,8 @@ type Document struct {
 	RetentionDays int `json:"retentionDays"`
 	// Webhooks that the archive role tells what happens, those of channels included.
 	Webhooks []Webhook `json:"webhooks,omitempty"`
+	// Scaled are the roles whose replicas follow their load: they tell it.
+	Scaled []Role `json:"scaled,omitempty"`
 	// Bus says how the roles reach the bus.
 	Bus Bus `json:"bus"`
 	// Link says how the routers reach the managers; nil where there are none.

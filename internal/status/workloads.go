@@ -73,6 +73,21 @@ func statefulSetAvailable(set *appsv1.StatefulSet) bool {
 		s.UpdatedReplicas >= *set.Spec.Replicas && s.AvailableReplicas >= *set.Spec.Replicas
 }
 
+// Growing counts a Deployment among those that are available, although scaling is just adding pods to it, when at least
+// so many run, and says for how long at most; 0 when it was not counted, or is available.
+func (a *Availability) Growing(d *appsv1.Deployment, least int32, now time.Time) time.Duration {
+	at := slices.Index(a.Missing, d.Name)
+	if at < 0 || d.Status.AvailableReplicas < least {
+		return 0
+	}
+	rest := Growth(d, now)
+	if rest > 0 {
+		a.Available++
+		a.Missing = slices.Delete(a.Missing, at, at+1)
+	}
+	return rest
+}
+
 // startLimit is how long new pods may take to become available, like the
 // progress deadline of a rollout, which does not count for scaling.
 const startLimit = 10 * time.Minute

@@ -50,6 +50,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.CommonStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ConfigMapKeyReference"):
 		return &apiv1alpha1.ConfigMapKeyReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ConsoleRole"):
+		return &apiv1alpha1.ConsoleRoleApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ConsoleScaling"):
+		return &apiv1alpha1.ConsoleScalingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ContactTier"):
 		return &apiv1alpha1.ContactTierApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DeskEndpoints"):
@@ -68,6 +72,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ExternalBusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GatewayReference"):
 		return &apiv1alpha1.GatewayReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GatewayRole"):
+		return &apiv1alpha1.GatewayRoleApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GatewayScaling"):
+		return &apiv1alpha1.GatewayScalingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HandOffAction"):
 		return &apiv1alpha1.HandOffActionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HeldStepStatus"):
@@ -84,6 +92,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.KnowledgeBaseSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("KnowledgeBaseStatus"):
 		return &apiv1alpha1.KnowledgeBaseStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("KnowledgeRole"):
+		return &apiv1alpha1.KnowledgeRoleApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("KnowledgeScaling"):
+		return &apiv1alpha1.KnowledgeScalingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("KnowledgeSources"):
 		return &apiv1alpha1.KnowledgeSourcesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LocalizedText"):
@@ -130,8 +142,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.RetentionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Ring"):
 		return &apiv1alpha1.RingApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RoleBounds"):
+		return &apiv1alpha1.RoleBoundsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RoleSpec"):
 		return &apiv1alpha1.RoleSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RoleStatus"):
+		return &apiv1alpha1.RoleStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Routing"):
 		return &apiv1alpha1.RoutingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Rule"):

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +15,8 @@ type metrics struct {
 	searches *prometheus.CounterVec
 	seconds  prometheus.Histogram
 	entries  *prometheus.GaugeVec
+	// answered searches since the start.
+	answered atomic.Uint64
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -44,6 +47,7 @@ func (m *metrics) search(reply protocol.Reply, took time.Duration) {
 		outcome = "nothing"
 	}
 	m.searches.WithLabelValues(outcome).Inc()
+	m.answered.Add(1)
 	m.seconds.Observe(took.Seconds())
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/deskfleet/deskfleet/internal/bus"
 	"github.com/deskfleet/deskfleet/internal/knowledge/protocol"
+	"github.com/deskfleet/deskfleet/internal/router/load"
 	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
 	"github.com/deskfleet/deskfleet/internal/telemetry"
 )
@@ -112,7 +113,15 @@ func Run(ctx context.Context, opts Options) error {
 	case err != nil:
 		return err
 	}
+	var rate load.Rate
+	teller := load.Teller{
+		Bus: conn, Subjects: subjects, Role: runtimeconfig.RoleKnowledge, Replica: opts.Name, Source: opts.Source, Logger: opts.Logger,
+		Load: func(now time.Time) float64 { return rate.Per(now, r.metrics.answered.Load()) },
+	}
+	var telling sync.WaitGroup
+	telling.Go(func() { teller.Run(ctx) })
 	r.follow(ctx)
+	telling.Wait()
 	stop()
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()

@@ -25,6 +25,8 @@ type Figures struct {
 	Counters      Counters       `json:"counters"`
 	// BotFlow is the flow through all pools of bots, where there are several. It is for the managers alone.
 	BotFlow *FlowFigures `json:"-"`
+	// Roles that scale, with their loads; they are for the managers alone.
+	Roles []RoleFigures `json:"-"`
 	// Draining are the agents that take nothing new, with what they still have.
 	Draining []DrainFigures `json:"draining,omitempty"`
 	// Agents are the people who are signed on.
@@ -37,6 +39,16 @@ type Figures struct {
 	ArchiveLag *LagFigures `json:"archiveLag,omitempty"`
 	// Webhooks that somebody has to look at, as it was heard last; nil while it is not known.
 	Webhooks *WebhookFigures `json:"webhooks,omitempty"`
+}
+
+// RoleFigures are the load of a role whose replicas follow it.
+type RoleFigures struct {
+	Name string
+	// Load of all replicas that told theirs, in connections, people or searches a second, and how many did.
+	Load     float64
+	Replicas int
+	// Complete says that the load is that of the whole role, whoever told it.
+	Complete bool
 }
 
 // WebhookFigures are the webhooks that somebody has to look at.

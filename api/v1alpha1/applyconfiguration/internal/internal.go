@@ -298,6 +298,36 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ObjectName
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.ConsoleRole
+  map:
+    fields:
+    - name: placement
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Placement
+    - name: replicas
+      type:
+        scalar: numeric
+      default: 2
+    - name: resources
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Resources
+    - name: scaling
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ConsoleScaling
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.ConsoleScaling
+  map:
+    fields:
+    - name: agentsPerReplica
+      type:
+        scalar: numeric
+      default: 200
+    - name: max
+      type:
+        scalar: numeric
+    - name: min
+      type:
+        scalar: numeric
+      default: 2
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.ContactTier
   map:
     fields:
@@ -457,6 +487,36 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: namespace
       type:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.DNSLabel
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.GatewayRole
+  map:
+    fields:
+    - name: placement
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Placement
+    - name: replicas
+      type:
+        scalar: numeric
+      default: 2
+    - name: resources
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Resources
+    - name: scaling
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.GatewayScaling
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.GatewayScaling
+  map:
+    fields:
+    - name: connectionsPerReplica
+      type:
+        scalar: numeric
+      default: 5000
+    - name: max
+      type:
+        scalar: numeric
+    - name: min
+      type:
+        scalar: numeric
+      default: 2
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.HandOffAction
   map:
     fields:
@@ -652,6 +712,36 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: revision
       type:
         scalar: string
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.KnowledgeRole
+  map:
+    fields:
+    - name: placement
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Placement
+    - name: replicas
+      type:
+        scalar: numeric
+      default: 2
+    - name: resources
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Resources
+    - name: scaling
+      type:
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.KnowledgeScaling
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.KnowledgeScaling
+  map:
+    fields:
+    - name: max
+      type:
+        scalar: numeric
+    - name: min
+      type:
+        scalar: numeric
+      default: 2
+    - name: queriesPerSecondPerReplica
+      type:
+        scalar: numeric
+      default: 50
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.KnowledgeSources
   map:
     fields:
@@ -1127,6 +1217,21 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: lowerLevelsBy
       type:
         scalar: numeric
+- name: com.github.deskfleet.deskfleet.api.v1alpha1.RoleStatus
+  map:
+    fields:
+    - name: load
+      type:
+        scalar: numeric
+    - name: name
+      type:
+        scalar: string
+    - name: reason
+      type:
+        scalar: string
+    - name: replicas
+      type:
+        scalar: numeric
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.Routing
   map:
     fields:
@@ -1344,7 +1449,7 @@ var schemaYAML = typed.YAMLObject(`types:
         webChat: {}
     - name: console
       type:
-        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ReplicatedRoleSpec
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ConsoleRole
       default: {}
     - name: defaultQueue
       type:
@@ -1364,14 +1469,14 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Exposure
     - name: gateway
       type:
-        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ReplicatedRoleSpec
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.GatewayRole
       default: {}
     - name: image
       type:
         scalar: string
     - name: knowledge
       type:
-        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.ReplicatedRoleSpec
+        namedType: com.github.deskfleet.deskfleet.api.v1alpha1.KnowledgeRole
       default: {}
     - name: languages
       type:
@@ -1453,6 +1558,14 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: com.github.deskfleet.deskfleet.api.v1alpha1.QueueStatus
+          elementRelationship: associative
+          keys:
+          - name
+    - name: roles
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.RoleStatus
           elementRelationship: associative
           keys:
           - name

@@ -37,13 +37,13 @@ type ServiceDeskSpecApplyConfiguration struct {
 	// request and when the bot does not know. No rollout.
 	EscalationPolicyRef *LocalObjectReferenceApplyConfiguration `json:"escalationPolicyRef,omitempty"`
 	// gateway: the role that customers connect to. Default: two pods.
-	Gateway *ReplicatedRoleSpecApplyConfiguration `json:"gateway,omitempty"`
+	Gateway *GatewayRoleApplyConfiguration `json:"gateway,omitempty"`
 	// router: the role that decides who answers; one leads, the others stand by warm. Default: two pods.
 	Router *ReplicatedRoleSpecApplyConfiguration `json:"router,omitempty"`
 	// console: the role that agents connect to. Default: two pods.
-	Console *ReplicatedRoleSpecApplyConfiguration `json:"console,omitempty"`
+	Console *ConsoleRoleApplyConfiguration `json:"console,omitempty"`
 	// knowledge: the role that searches the knowledge bases of the desk's bot pools. Default: two pods.
-	Knowledge *ReplicatedRoleSpecApplyConfiguration `json:"knowledge,omitempty"`
+	Knowledge *KnowledgeRoleApplyConfiguration `json:"knowledge,omitempty"`
 	// archive: the role that keeps closed conversations and the audit table. Default: one pod with a volume of 4Gi.
 	Archive *ArchiveRoleApplyConfiguration `json:"archive,omitempty"`
 	// bus: the role that carries and stores all messages of open conversations. Default: one server with a volume of 4Gi.
@@ -168,7 +168,7 @@ func (b *ServiceDeskSpecApplyConfiguration) WithEscalationPolicyRef(value *Local
 // WithGateway sets the Gateway field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Gateway field is set to the value of the last call.
-func (b *ServiceDeskSpecApplyConfiguration) WithGateway(value *ReplicatedRoleSpecApplyConfiguration) *ServiceDeskSpecApplyConfiguration {
+func (b *ServiceDeskSpecApplyConfiguration) WithGateway(value *GatewayRoleApplyConfiguration) *ServiceDeskSpecApplyConfiguration {
 	b.Gateway = value
 	return b
 }
@@ -184,7 +184,7 @@ func (b *ServiceDeskSpecApplyConfiguration) WithRouter(value *ReplicatedRoleSpec
 // WithConsole sets the Console field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Console field is set to the value of the last call.
-func (b *ServiceDeskSpecApplyConfiguration) WithConsole(value *ReplicatedRoleSpecApplyConfiguration) *ServiceDeskSpecApplyConfiguration {
+func (b *ServiceDeskSpecApplyConfiguration) WithConsole(value *ConsoleRoleApplyConfiguration) *ServiceDeskSpecApplyConfiguration {
 	b.Console = value
 	return b
 }
@@ -192,7 +192,7 @@ func (b *ServiceDeskSpecApplyConfiguration) WithConsole(value *ReplicatedRoleSpe
 // WithKnowledge sets the Knowledge field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Knowledge field is set to the value of the last call.
-func (b *ServiceDeskSpecApplyConfiguration) WithKnowledge(value *ReplicatedRoleSpecApplyConfiguration) *ServiceDeskSpecApplyConfiguration {
+func (b *ServiceDeskSpecApplyConfiguration) WithKnowledge(value *KnowledgeRoleApplyConfiguration) *ServiceDeskSpecApplyConfiguration {
 	b.Knowledge = value
 	return b
 }

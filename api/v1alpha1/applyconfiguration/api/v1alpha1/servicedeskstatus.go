@@ -25,6 +25,8 @@ type ServiceDeskStatusApplyConfiguration struct {
 	Queues []QueueStatusApplyConfiguration `json:"queues,omitempty"`
 	// agents: the people of the desk. Bot workers are in the status of their pools. Absent while it is not known.
 	Agents *AgentsStatusApplyConfiguration `json:"agents,omitempty"`
+	// roles that scale, with what was decided about each. Absent where none does.
+	Roles []RoleStatusApplyConfiguration `json:"roles,omitempty"`
 	// endpoints of the desk: outside the cluster where exposure asks for it, else inside.
 	Endpoints *DeskEndpointsApplyConfiguration `json:"endpoints,omitempty"`
 	// configurationRevision is the content hash of the configuration that the roles are given.
@@ -94,6 +96,19 @@ func (b *ServiceDeskStatusApplyConfiguration) WithQueues(values ...*QueueStatusA
 // If called multiple times, the Agents field is set to the value of the last call.
 func (b *ServiceDeskStatusApplyConfiguration) WithAgents(value *AgentsStatusApplyConfiguration) *ServiceDeskStatusApplyConfiguration {
 	b.Agents = value
+	return b
+}
+
+// WithRoles adds the given value to the Roles field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Roles field.
+func (b *ServiceDeskStatusApplyConfiguration) WithRoles(values ...*RoleStatusApplyConfiguration) *ServiceDeskStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithRoles")
+		}
+		b.Roles = append(b.Roles, *values[i])
+	}
 	return b
 }
 
