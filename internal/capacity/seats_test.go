@@ -229,3 +229,41 @@ deskfleet_pool_seats_shortfall{desk="web",namespace="shop",pool="people"} 0
 		t.Error(err)
 	}
 }
+
+// Two thousand pools of people in as many desks, whose arrivals are known: what a second of them costs.
+func BenchmarkTickPeople(b *testing.B) {
+	w := newWorld(b)
+	const desks = 2000
+	declared := &scaling.People{Concurrency: 3, Shrinkage: 0.3, Reserve: []scaling.Tier{{Name: "office", Seats: 2, Stay: time.Hour}}}
+	for i := range desks {
+		w.loop.Look(capacity.Pool{
+			Key: capacity.Key{Namespace: "shop", Name: fmt.Sprintf("people-%d", i)}, Desk: fmt.Sprintf("desk-%d", i), Human: true, Concurrency: 3,
+			Members: 20, Queues: []string{"general"}, People: func(time.Time) *scaling.People { return declared }, PeopleRevision: "1",
+		})
+	}
+	arrived := uint64(0)
+	second := func() {
+		w.now = w.now.Add(time.Second)
+		w.seq++
+		arrived++
+		for i := range desks {
+			w.desks.Keep(&link.Report{
+				V: 1, Namespace: "shop", Desk: fmt.Sprintf("desk-%d", i), Router: "r", Term: 1, Seq: w.seq,
+				Queues: []link.Queue{{Name: "general", Waiting: 2, Figures: &link.QueueFigures{Arrived: arrived / 5}}},
+				Pools: []link.Pool{{Name: fmt.Sprintf("people-%d", i), SignedOn: 9, Slots: 27, InProgress: 20, Figures: &link.PoolFigures{
+					Handled: arrived / 5, HandleSeconds: float64(arrived/5) * 200, HandleSecondsSquared: float64(arrived/5) * 45_000,
+				}}},
+			})
+		}
+	}
+	for range 60 {
+		second()
+		w.loop.Tick()
+	}
+	for b.Loop() {
+		b.StopTimer()
+		second()
+		b.StartTimer()
+		w.loop.Tick()
+	}
+}

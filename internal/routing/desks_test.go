@@ -45,6 +45,14 @@ func skilledDesk() routing.Config {
 	return c
 }
 
+// reserveDesk has ben in reserve, and hands over what cleo has not finished soon after her shift.
+func reserveDesk() routing.Config {
+	c := skilledDesk()
+	c.Pools[1].Reserve = []routing.Tier{{Name: "office", Seats: 1, Members: []string{"ben"}}, {Name: "agency", Seats: 2}}
+	c.Pools[2].ShiftEndGrace = new(5 * time.Second)
+	return c
+}
+
 // closedDesk is closed half of the time.
 func closedDesk() routing.Config {
 	c := skilledDesk()

@@ -24,6 +24,8 @@ type model struct {
 	steps map[string]int
 	// held are the steps that people hold, from 1, by queue.
 	held map[string]map[int]conversation.HeldStep
+	// called reserve tiers, by pool and tier.
+	called map[[2]string]bool
 	// handled are the mean handle times of the queues in seconds, and how many values count.
 	handled map[string][2]float64
 	// takenOver is a conversation that somebody is just taking over: no rule asks who should have it.
@@ -36,7 +38,7 @@ type modelAgent struct {
 }
 
 func newModel(config routing.Config) *model {
-	return &model{config: config, states: map[conversation.ID]conversation.State{}, agents: map[string]*modelAgent{}, steps: map[string]int{}, held: map[string]map[int]conversation.HeldStep{}, handled: map[string][2]float64{}}
+	return &model{config: config, states: map[conversation.ID]conversation.State{}, agents: map[string]*modelAgent{}, steps: map[string]int{}, held: map[string]map[int]conversation.HeldStep{}, called: map[[2]string]bool{}, handled: map[string][2]float64{}}
 }
 
 // pools that an agent serves in, by name.
@@ -210,27 +212,6 @@ func (m *model) before(a *modelAgent, x, y *conversation.State) bool {
 	return x.ID < y.ID
 }
 
-// shift of the agent at now: whether it is on, and until when; zero for no end.
-func (m *model) shift(a *modelAgent, now time.Time) (on bool, end time.Time) {
-	on = true
-	for _, p := range m.pools(a) {
-		for _, s := range p.Shifts {
-			if slices.Contains(s.Members, a.ID) {
-				on, end = s.Hours.At(now)
-			}
-		}
-	}
-	return on, end
-}
-
-// lasts says whether the agent's shift lasts for a conversation of the queue.
-func (m *model) lasts(a *modelAgent, queue string, now time.Time) bool {
-	on, end := m.shift(a, now)
-	// At most half of the shift, whose length is taken as 16 hours halved until it fits into the 40 seconds.
-	handle := min(time.Duration(m.handled[queue][0]*float64(time.Second)), 16*time.Hour>>11/2)
-	return on && (end.IsZero() || !now.Add(handle).After(end))
-}
-
 // first is the conversation that the agent should get next.
 func (m *model) first(a *modelAgent, now time.Time) conversation.ID {
 	var best *conversation.State
@@ -337,6 +318,13 @@ func (m *model) followAgent(t *rapid.T, body conversation.Body) {
 			m.held[b.Queue] = map[int]conversation.HeldStep{}
 		}
 		m.held[b.Queue][b.Step] = b.HeldStep
+	case *conversation.ReserveCalled:
+		m.called[[2]string{b.Pool, b.Tier}] = true
+	case *conversation.ReserveReleased:
+		if !m.called[[2]string{b.Pool, b.Tier}] {
+			t.Fatalf("tier %s of %s is released, which nobody called", b.Tier, b.Pool)
+		}
+		delete(m.called, [2]string{b.Pool, b.Tier})
 	case *conversation.StepReleased:
 		if _, held := m.held[b.Queue][b.Step]; !held {
 			t.Fatalf("step %d of %s is released, which nobody holds", b.Step, b.Queue)

@@ -250,7 +250,7 @@ func (d *driver) restart() {
 
 func (d *driver) step() {
 	conv := d.conversation()
-	switch event := rapid.IntRange(0, 26).Draw(d.t, "event"); event {
+	switch event := rapid.IntRange(0, 27).Draw(d.t, "event"); event {
 	case 0:
 		d.do(routing.Postpone{Agent: d.owner(conv), Conversation: conv, Until: d.now.Add(d.seconds())})
 	case 1:
@@ -289,6 +289,8 @@ func (d *driver) step() {
 		d.label(conv, event)
 	case 23:
 		d.holdSomehow()
+	case 24:
+		d.do(routing.SetReserve{Pool: "first", Called: rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"office", "agency", "gone"}), 0, 2, rapid.ID).Draw(d.t, "called")})
 	case 17:
 		d.do(routing.Back{Conversation: conv, Contact: "c-" + string(conv)})
 	default:
@@ -397,7 +399,7 @@ func TestInvariants(t *testing.T) {
 var lengths = []int{3, 10, 10, 20, 20, 20, 30, 30, 30, 40, 40, 60, 60, 80, 100, 250}
 
 func playSchedule(t *rapid.T) {
-	base := rapid.SampledFrom([]func() routing.Config{smallDesk, skilledDesk, closedDesk}).Draw(t, "desk")
+	base := rapid.SampledFrom([]func() routing.Config{smallDesk, skilledDesk, closedDesk, reserveDesk}).Draw(t, "desk")
 	desk, err := routing.New(base())
 	if err != nil {
 		t.Fatal(err)

@@ -124,8 +124,8 @@ func (k *Knowledge) seats(p *People, load, relativeError float64) int {
 	for _, o := range p.objectives() {
 		t := k.seatTable(o)
 		slots := float64(t.Slots(load))
-		if margin := t.Margin(load); margin > 0 {
-			slots += margin * (math.Sqrt(load+relativeError*relativeError*load*load) - math.Sqrt(load))
+		if margin := slots - load; relativeError > 0 && margin > 0 {
+			slots += margin / math.Sqrt(load) * (math.Sqrt(load+relativeError*relativeError*load*load) - math.Sqrt(load))
 		}
 		most = max(most, slots)
 	}
