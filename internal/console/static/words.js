@@ -37,7 +37,7 @@ const words = {
     mergeText: '本会话将结束，其内容会转入另一会话，并告知客户。', into: '合并到', mergeNone: '您没有其他会话。', colleague: '同事', anybody: '任意坐席', summaryLabel: '给接手坐席的备注',
     opened: '进行中的会话', ownOpened: '稍后处理', openedNone: '暂无。', allQueues: '所有队列', watch: '旁听', takeOver: '接管', unwatch: '停止旁听', watched: '正在旁听', has: '当前坐席', placeKept: '客户等待回拨，可能不在线。',
     statuses: { Queued: '排队中', Bot: '智能助手', Offered: '待接入', Active: '会话中', WrapUp: '整理中', Pending: '稍后处理', CallbackPending: '等待回拨' }, untilShort: (t) => `至 ${t}`,
-    overflow: (n, held) => [n && `溢出 ${n} 级`, held.length && `手动 ${held.join('、')}`].filter(Boolean).join('，'), holdStep: '手动启用', releaseStep: '取消手动', holdFor: '时长', holdReason: '原因（将写入审计日志）', holdSpan: (m) => (m < 60 ? `${m} 分钟` : `${m / 60} 小时`), heldBy: (n, t, r) => `${n} 手动启用至 ${t}：${r}`, stepReached: '正在生效', stepFrom: (t) => `预计等待达到 ${t} 时`, reserveCalled: (n) => `后备组 ${n} 已召集`, reserveFree: (n) => `后备 ${n} 席`, callReserve: '召集',
+    overflow: (n, held) => [n && `溢出 ${n} 级`, held.length && `手动 ${held.join('、')}`].filter(Boolean).join('，'), holdStep: '手动启用', releaseStep: '取消手动', holdFor: '时长', holdReason: '原因（将写入审计日志）', holdSpan: (m) => (m < 60 ? `${m} 分钟` : `${m / 60} 小时`), heldBy: (n, t, r) => `${n} 手动启用至 ${t}：${r}`, stepReached: '正在生效', stepFrom: (t) => `预计等待达到 ${t} 时`, reserveCalled: (n) => `后备梯队 ${n} 已召集`, reserveFree: (n) => `后备 ${n} 席`, callReserve: '召集',
     stepActions: { Pool: '增加坐席组', Queue: '转入队列', Bot: '机器人优先', Callback: '回拨', Message: '提示消息' },
     waiting: '排队', lost: '该会话已不属于您：', find: '搜索', findText: '关键词，顺序不限', findTag: '标签', findNone: '没有找到。', missedOffer: '您已被设为离开：', wrongToken: '令牌无效。',
   },
