@@ -151,6 +151,14 @@ type Calendar struct {
 	// holidays on which other hours hold. Default: none. No rollout.
 	// +optional
 	Holidays *Holidays `json:"holidays,omitempty"`
+	// peaks that are announced to every pool of bots of the desk, at most 64; floor and cap are workers of each of these
+	// pools, expectedArrivals come to all of them together. A peak of the same name in a pool's scaling takes its place
+	// there. Default: none. No rollout.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	Peaks []Peak `json:"peaks,omitempty"`
 	// closed: what happens outside the hours. Default: the conversation ends. No rollout.
 	// +optional
 	// +kubebuilder:default={}

@@ -15,7 +15,7 @@ const nameMessage = `Invalid value: metadata.name is longer than 63 characters o
 
 // ruleRows hold a pair for each x-kubernetes-validations rule of the four kinds.
 var ruleRows = map[string][]ruleRow{
-	v1alpha1.KindServiceDesk:      slices.Concat(deskRows, busRows, queueRows, calendarRows, webhookRows, roleScalingRows),
+	v1alpha1.KindServiceDesk:      slices.Concat(deskRows, busRows, queueRows, calendarRows, deskPeakRows, webhookRows, roleScalingRows),
 	v1alpha1.KindAgentPool:        slices.Concat(poolRows, scalingRows, seatRows, roleRows(`{deskRef: {name: shop}, type: Bot, bot: `, `}`, "spec.bot")),
 	v1alpha1.KindKnowledgeBase:    knowledgeRows,
 	v1alpha1.KindEscalationPolicy: policyRows,

@@ -86,3 +86,37 @@ var scalingRows = []ruleRow{
 		want:   []string{"spec.scaling.fallbackReplicas: Invalid value: fallbackReplicas is above max: lower it or raise max"},
 	},
 }
+
+// deskPeakRows: the peaks of a desk's calendar are of the same type as those of a pool.
+var deskPeakRows = []ruleRow{
+	{
+		name:   "of the desk: a peak ends after it begins, in whatever zone",
+		accept: `{spec: {calendar: {peaks: [{name: sale, start: "2026-11-11T00:00:00+08:00", end: "2026-11-10T16:00:01Z", floor: 2}]}}}`,
+		reject: `{spec: {calendar: {peaks: [{name: sale, start: "2026-11-11T00:00:00+08:00", end: "2026-11-10T16:00:00Z", floor: 2}]}}}`,
+		want:   []string{"spec.calendar.peaks[0].end: Invalid value: end of peak sale is not after its start: give the first instant after the peak"},
+	},
+	{
+		name:   "of the desk: a peak announces something",
+		accept: `{spec: {calendar: {peaks: [{name: sale, start: "2026-11-11T00:00:00+08:00", end: "2026-11-12T00:00:00+08:00", cap: 3}]}}}`,
+		reject: `{spec: {calendar: {peaks: [{name: sale, start: "2026-11-11T00:00:00+08:00", end: "2026-11-12T00:00:00+08:00"}]}}}`,
+		want:   []string{"spec.calendar.peaks[0]: Invalid value: peak sale announces nothing: set multiplierPercent, expectedArrivals, floor or cap"},
+	},
+	{
+		name:   "of the desk: a peak multiplies or counts",
+		accept: `{spec: {calendar: {peaks: [{name: sale, start: "2026-11-11T00:00:00+08:00", end: "2026-11-12T00:00:00+08:00", multiplierPercent: 400, floor: 2}]}}}`,
+		reject: `{spec: {calendar: {peaks: [{name: sale, start: "2026-11-11T00:00:00+08:00", end: "2026-11-12T00:00:00+08:00", multiplierPercent: 400, expectedArrivals: 9000}]}}}`,
+		want:   []string{"spec.calendar.peaks[0].expectedArrivals: Invalid value: peak sale has both multiplierPercent and expectedArrivals: say by what arrivals are multiplied, or how many come"},
+	},
+	{
+		name:   "of the desk: a peak's floor is at most its cap",
+		accept: `{spec: {calendar: {peaks: [{name: sale, start: "2026-11-11T00:00:00+08:00", end: "2026-11-12T00:00:00+08:00", floor: 3, cap: 3}]}}}`,
+		reject: `{spec: {calendar: {peaks: [{name: sale, start: "2026-11-11T00:00:00+08:00", end: "2026-11-12T00:00:00+08:00", floor: 4, cap: 3}]}}}`,
+		want:   []string{"spec.calendar.peaks[0].cap: Invalid value: peak sale has a cap below its floor: raise the cap or lower the floor"},
+	},
+	{
+		name:   "of the desk: only what recurs has exceptions",
+		accept: `{spec: {calendar: {peaks: [{name: sale, start: "2026-11-11T00:00:00+08:00", end: "2026-11-12T00:00:00+08:00", floor: 3, recurrence: FREQ=DAILY, except: ["2026-12-25"]}]}}}`,
+		reject: `{spec: {calendar: {peaks: [{name: sale, start: "2026-11-11T00:00:00+08:00", end: "2026-11-12T00:00:00+08:00", floor: 3, except: ["2026-12-25"]}]}}}`,
+		want:   []string{"spec.calendar.peaks[0].except: Invalid value: peak sale does not recur: remove except, or set recurrence"},
+	},
+}

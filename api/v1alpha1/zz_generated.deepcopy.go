@@ -309,6 +309,13 @@ func (in *Calendar) DeepCopyInto(out *Calendar) {
 		*out = new(Holidays)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.Peaks != nil {
+		in, out := &in.Peaks, &out.Peaks
+		*out = make([]Peak, len(*in))
+		for i := range *in {
+			(*in)[i].DeepCopyInto(&(*out)[i])
+		}
+	}
 	if in.Closed != nil {
 		in, out := &in.Closed, &out.Closed
 		*out = new(Closed)

@@ -88,7 +88,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pool *v1alpha1.AgentPool) (l
 		return loop.Outcome{}, errors.Join(r.withoutDesk(ctx, owner, pool, live), status.FromProblems(problems))
 	}
 	before := generation(pool, live)
-	view := r.look(pool, input.Desk, live, pods)
+	view := r.look(ctx, pool, input.Desk, live, pods)
 	defer r.report(pool, live, pods, &view) // also of what failed half-way
 	if err := r.Applier.Apply(ctx, owner, apply.PoolKinds(), live, r.Settings.PoolChildren(planned)); err != nil {
 		return loop.Outcome{}, err

@@ -15,6 +15,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/capacity"
 	"github.com/deskfleet/deskfleet/internal/plan"
 	"github.com/deskfleet/deskfleet/internal/render"
+	"github.com/deskfleet/deskfleet/internal/runtimeconfig"
 	"github.com/deskfleet/deskfleet/internal/scaling"
 )
 
@@ -22,7 +23,7 @@ import (
 const drainDeadline = 10 * time.Minute
 
 // look tells the loop about the pool, and asks what is wanted of it.
-func (r *Reconciler) look(pool *v1alpha1.AgentPool, desk *v1alpha1.ServiceDesk, live apply.Live, pods []corev1.Pod) capacity.View {
+func (r *Reconciler) look(ctx context.Context, pool *v1alpha1.AgentPool, desk *v1alpha1.ServiceDesk, live apply.Live, pods []corev1.Pod) capacity.View {
 	p := capacity.Pool{
 		Key: keyOf(pool), Desk: string(pool.Spec.DeskRef.Name), Human: pool.Spec.Type == v1alpha1.PoolTypeHuman,
 		Concurrency: int(pool.Spec.Concurrency), Replicas: replicas(pool, handOver(pool, r.Now())), DrainDeadline: drainDeadline, Live: -1,
@@ -31,8 +32,12 @@ func (r *Reconciler) look(pool *v1alpha1.AgentPool, desk *v1alpha1.ServiceDesk, 
 		p.Live, p.RollingOut = int(*deployment.Spec.Replicas), rollingOut(deployment)
 		p.Refused = refused(deployment)
 	}
-	if p.Scaling = plan.Scaling(pool, desk, r.Now()); p.Scaling == nil && !p.Human {
+	days := plan.Calendar(desk, r.holidays(ctx, desk), r.Now())
+	if p.Scaling = plan.Scaling(pool, desk, r.Now()); p.Scaling != nil {
+		p.Scaling.Calendar = days
+	} else if !p.Human {
 		p.Advice = plan.Advice(pool, desk, r.Now())
+		p.Advice.Calendar = days
 	}
 	if s := pool.Spec.Scaling; s != nil && s.ScaleDown != nil && s.ScaleDown.DrainDeadline != nil {
 		p.DrainDeadline = s.ScaleDown.DrainDeadline.Span()
@@ -49,6 +54,26 @@ func (r *Reconciler) look(pool *v1alpha1.AgentPool, desk *v1alpha1.ServiceDesk, 
 		tellPeople(&p, pool, desk)
 	}
 	return r.Capacity.Look(p)
+}
+
+// holidays is the text of the desk's feed as the desk has it: the last good one. What cannot be read is no reason to stop:
+// a holiday then compares with usual days.
+func (r *Reconciler) holidays(ctx context.Context, desk *v1alpha1.ServiceDesk) string {
+	if plan.HolidaysOf(desk) == "" {
+		return ""
+	}
+	var c corev1.ConfigMap
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: desk.Namespace, Name: render.ConfigMapName(desk.Name)}, &c)
+	if err == nil {
+		var document *runtimeconfig.Document
+		if document, err = runtimeconfig.Parse([]byte(c.Data[runtimeconfig.FileName])); err == nil && document.Calendar != nil {
+			return document.Calendar.ICalendar
+		}
+	}
+	if err != nil {
+		r.Log.DebugContext(ctx, "holidays of the desk are not known yet", "namespace", desk.Namespace, "desk", desk.Name, "error", err)
+	}
+	return ""
 }
 
 func keyOf(pool client.Object) capacity.Key {

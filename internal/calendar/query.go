@@ -161,3 +161,7 @@ func earliest(a, b time.Time) time.Time {
 	}
 	return b
 }
+
+// IsHoliday says that a holiday decides about the date that the clock shows at an instant, also one on which it is open
+// for some of the day.
+func (c *Calendar) IsHoliday(t time.Time) bool { return c.holidayOn(c.dayAt(t.Unix())) >= 0 }

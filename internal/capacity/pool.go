@@ -144,23 +144,23 @@ func (e *entry) look(now time.Time, report *link.Report, received time.Time, d *
 	if e.pool.Human {
 		planned = e.lookAtSeats(now, &v, figures, p, may)
 	} else {
-		e.lookAtWorkers(now, &v, figures)
+		e.lookAtWorkers(now, &v, figures, d.botShare(e))
 	}
 	e.view = v
 	return planned
 }
 
-func (e *entry) lookAtWorkers(now time.Time, v *View, figures scaling.Figures) {
+func (e *entry) lookAtWorkers(now time.Time, v *View, figures scaling.Figures, share float64) {
 	if managed := e.pool.Scaling != nil; managed != e.managed {
 		e.memory.Forget() // but for what was learned
 		e.managed, e.seeded = managed, false
 	}
 	if !e.managed {
-		e.advise(now, v, figures)
+		e.advise(now, v, figures, share)
 		return
 	}
 	in := &scaling.Input{
-		Now: now, Settings: *e.pool.Scaling, Figures: figures, Current: e.view.Wanted,
+		Now: now, Settings: shared(e.pool.Scaling, share), Figures: figures, Current: e.view.Wanted,
 		Running: max(e.pool.Live, len(v.Workers)), RollingOut: e.pool.RollingOut, Refused: e.pool.Refused,
 	}
 	if !e.seeded {
@@ -175,13 +175,13 @@ func (e *entry) lookAtWorkers(now time.Time, v *View, figures scaling.Figures) {
 }
 
 // advise recommends a number to whoever decides about the pool.
-func (e *entry) advise(now time.Time, v *View, figures scaling.Figures) {
+func (e *entry) advise(now time.Time, v *View, figures scaling.Figures, share float64) {
 	v.Wanted = e.pool.Replicas
 	if e.pool.Advice == nil {
 		return
 	}
 	d := scaling.Decide(&scaling.Input{
-		Now: now, Settings: *e.pool.Advice, Figures: figures, Current: e.pool.Replicas,
+		Now: now, Settings: shared(e.pool.Advice, share), Figures: figures, Current: e.pool.Replicas,
 		Running: max(e.pool.Live, len(v.Workers)), RollingOut: e.pool.RollingOut,
 	}, &e.memory)
 	v.Decision, v.Advice = &d, true

@@ -2,8 +2,10 @@ package capacity
 
 import (
 	"math"
+	"slices"
 
 	"github.com/deskfleet/deskfleet/internal/link"
+	"github.com/deskfleet/deskfleet/internal/scaling"
 )
 
 // told is the flow through a pool as a report tells it; its own, or its share of the desk's.
@@ -12,7 +14,7 @@ type told struct {
 	// term of the router that counted. Epoch tells counts apart that do not begin where others ended: of another router,
 	// or of another share.
 	term, epoch uint64
-	shared      bool
+	shared      bool // with other pools
 }
 
 // flowOf is the flow through a pool of bots.
@@ -68,4 +70,21 @@ func shareOf(f *link.Flow, share, busy float64) *link.Flow {
 		}
 	}
 	return s
+}
+
+// shared are the settings of a pool with its share of the arrivals that are announced to all pools of the desk.
+func shared(s *scaling.Settings, share float64) scaling.Settings {
+	settings := *s
+	copied := false
+	for i := range s.Peaks {
+		if p := &s.Peaks[i]; !p.OfDesk || p.ExpectedArrivals <= 0 || share >= 1 {
+			continue
+		}
+		if !copied {
+			settings.Peaks, copied = slices.Clone(s.Peaks), true
+		}
+		// Of a pool without room nothing is expected; 0 would mean that nothing is announced.
+		settings.Peaks[i].ExpectedArrivals = max(s.Peaks[i].ExpectedArrivals*share, math.SmallestNonzeroFloat64)
+	}
+	return settings
 }

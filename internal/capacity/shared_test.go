@@ -3,6 +3,7 @@ package capacity_test
 import (
 	"math"
 	"testing"
+	"time"
 
 	"github.com/deskfleet/deskfleet/internal/capacity"
 	"github.com/deskfleet/deskfleet/internal/link"
@@ -91,5 +92,35 @@ func TestSeveralPoolsShareTheFlow(t *testing.T) {
 	s.minutes(11)
 	if alone := term(s.loop.Look(s.small).Decision, scaling.TermLoad); alone == nil || math.Abs(alone.Rate-1) > 0.1 {
 		t.Errorf("alone it has %+v", alone)
+	}
+}
+
+// What the desk announces comes to all of its pools together; what a pool announces is its own.
+func TestAnnouncedArrivalsAreShared(t *testing.T) {
+	s := newShared(t)
+	peak := scaling.Peak{Name: "sale", Start: s.now.Add(13 * time.Minute), End: s.now.Add(73 * time.Minute), ExpectedArrivals: 14400, OfDesk: true}
+	s.small.Scaling.Peaks, s.large.Scaling.Peaks = []scaling.Peak{peak}, []scaling.Peak{peak}
+	s.loop.Look(s.small)
+	s.loop.Look(s.large)
+	s.minutes(12)
+	calendar := func(p capacity.Pool) float64 {
+		t.Helper()
+		found := term(s.loop.Look(p).Decision, scaling.TermCalendar)
+		if found == nil {
+			t.Fatalf("%s expects no peak: %+v", p.Name, s.loop.Look(p).Decision)
+		}
+		return found.Load
+	}
+	// Four a second for a minute each.
+	small, large := calendar(s.small), calendar(s.large)
+	if sum := small + large; sum < 180 || sum > 290 || math.Abs(3*small-large) > 0.2*large {
+		t.Errorf("a peak of 240 is divided into %.0f and %.0f", small, large)
+	}
+	if p := s.small.Scaling.Peaks[0]; p.ExpectedArrivals != 14400 {
+		t.Errorf("what was declared has become %+v", p)
+	}
+	s.small.Scaling.Peaks[0].OfDesk = false
+	if alone := calendar(s.small); alone < 180 {
+		t.Errorf("of a peak of its own the pool expects %.0f", alone)
 	}
 }

@@ -27,6 +27,9 @@ func TestCalendarProblems(t *testing.T) {
 	named := fmt.Sprintf(aDesk, "calendar: {holidays: {configMapRef: {name: days}}}") + people
 	checkProblems(t, []problemRow{
 		{name: "none", manifests: named + feed(newYear)},
+		{name: "a peak that nobody can read", manifests: fmt.Sprintf(aDesk, `calendar: {peaks: [{name: sale, start: "2026-11-11T00:00:00Z", end: "2026-11-12T00:00:00Z", floor: 3, recurrence: FREQ=HOURLY}]}`) + people, want: []string{
+			`ServiceDesk shop: spec.calendar.peaks[0].recurrence: FREQ=HOURLY is none of DAILY, WEEKLY, MONTHLY, YEARLY; use a rule such as FREQ=WEEKLY;BYDAY=MO,TH; until then the pools of bots go without this peak`,
+		}},
 		{name: "a zone that is none", manifests: fmt.Sprintf(aDesk, "timeZone: Asia/Shangai") + people, want: []string{
 			`ServiceDesk shop: spec.timeZone: "Asia/Shangai" is no known time zone; the desk goes by UTC; write an IANA name such as Asia/Shanghai or Europe/Berlin`,
 		}},

@@ -57,6 +57,7 @@ func Desk(in *DeskInput) (*render.Desk, string, []Problem, error) {
 		return nil, "", nil, err
 	}
 	zone, hours := deskCalendar(in, spec, &found)
+	deskPeakProblems(&found, in.Desk)
 	document := &runtimeconfig.Document{
 		Version:     runtimeconfig.Version,
 		Namespace:   in.Desk.Namespace,

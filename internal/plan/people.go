@@ -7,7 +7,6 @@ import (
 	"github.com/deskfleet/deskfleet/api/v1alpha1"
 	"github.com/deskfleet/deskfleet/internal/calendar"
 	"github.com/deskfleet/deskfleet/internal/scaling"
-	"github.com/deskfleet/deskfleet/internal/scaling/forecast"
 	"github.com/deskfleet/deskfleet/internal/scaling/roster"
 )
 
@@ -21,13 +20,9 @@ func People(pool *v1alpha1.AgentPool, desk *v1alpha1.ServiceDesk, now time.Time)
 	if human == nil {
 		return nil
 	}
-	location, err := time.LoadLocation(zoneOf(desk))
-	if err != nil {
-		location = time.UTC
-	}
 	p := &scaling.People{
 		Concurrency: int(pool.Spec.Concurrency), Objectives: promises(desk, human.Queues), Shrinkage: defaultShrinkagePercent / 100.0,
-		Calendar: forecast.Calendar{Location: location}, Roster: rosterOf(human, zoneOf(desk)),
+		Calendar: Calendar(desk, "", now), Roster: rosterOf(human, zoneOf(desk)),
 	}
 	if percent := human.ShrinkagePercent; percent != nil {
 		p.Shrinkage = float64(*percent) / 100

@@ -1,12 +1,12 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	"github.com/deskfleet/deskfleet/api/v1alpha1"
 	"github.com/deskfleet/deskfleet/internal/calendar"
 	"github.com/deskfleet/deskfleet/internal/scaling"
-	"github.com/deskfleet/deskfleet/internal/scaling/forecast"
 )
 
 // peaksAhead is how far ahead peaks that recur are looked up. A pool is looked at again long before that.
@@ -31,13 +31,9 @@ func Advice(pool *v1alpha1.AgentPool, desk *v1alpha1.ServiceDesk, now time.Time)
 }
 
 func settings(pool *v1alpha1.AgentPool, declared *v1alpha1.PoolScaling, desk *v1alpha1.ServiceDesk, now time.Time) *scaling.Settings {
-	location, err := time.LoadLocation(zoneOf(desk))
-	if err != nil {
-		location = time.UTC
-	}
 	s := &scaling.Settings{
 		Concurrency: int(pool.Spec.Concurrency), Min: 1, Max: int(declared.Max), Objective: objective(declared.Objective),
-		Forecast: scaling.ForecastMode(declared.Forecast), Calendar: forecast.Calendar{Location: location},
+		Forecast: scaling.ForecastMode(declared.Forecast), Calendar: Calendar(desk, "", now),
 		Lead: declared.LeadTime.Span(), Fallback: int(declared.FallbackReplicas),
 	}
 	if declared.Min != nil {
@@ -109,12 +105,33 @@ func peaksOf(pool *v1alpha1.AgentPool) (peaks []v1alpha1.Peak, field string) {
 
 func announcements(pool *v1alpha1.AgentPool, desk *v1alpha1.ServiceDesk) ([]scaling.Announced, []calendar.Problem) {
 	declared, _ := peaksOf(pool)
+	own, problems := announce(declared, desk, false)
+	desks, _ := announce(inherited(pool, desk, declared), desk, true) // their problems are the desk's
+	return append(own, desks...), problems
+}
+
+// inherited are the peaks of the desk's calendar that hold for a pool: for bots, those that the pool does not declare itself.
+func inherited(pool *v1alpha1.AgentPool, desk *v1alpha1.ServiceDesk, own []v1alpha1.Peak) []v1alpha1.Peak {
+	if pool.Spec.Type != v1alpha1.PoolTypeBot || desk.Spec.Calendar == nil {
+		return nil
+	}
+	var peaks []v1alpha1.Peak
+	for i := range desk.Spec.Calendar.Peaks {
+		p := &desk.Spec.Calendar.Peaks[i]
+		if !slices.ContainsFunc(own, func(o v1alpha1.Peak) bool { return o.Name == p.Name }) {
+			peaks = append(peaks, *p)
+		}
+	}
+	return peaks
+}
+
+func announce(declared []v1alpha1.Peak, desk *v1alpha1.ServiceDesk, ofDesk bool) ([]scaling.Announced, []calendar.Problem) {
 	list := make([]scaling.Announcement, 0, len(declared))
 	for i := range declared {
 		p := &declared[i]
 		a := scaling.Announcement{Recurrence: p.Recurrence, TimeZone: zoneOf(desk), Peak: scaling.Peak{
 			Name: string(p.Name), Start: p.Start.Time, End: p.End.Time, Floor: int(p.Floor), Cap: int(p.Cap),
-			Multiplier: float64(p.MultiplierPercent) / 100, ExpectedArrivals: float64(p.ExpectedArrivals),
+			Multiplier: float64(p.MultiplierPercent) / 100, ExpectedArrivals: float64(p.ExpectedArrivals), OfDesk: ofDesk,
 		}}
 		for _, day := range p.Except {
 			a.Except = append(a.Except, string(day))
@@ -122,6 +139,18 @@ func announcements(pool *v1alpha1.AgentPool, desk *v1alpha1.ServiceDesk) ([]scal
 		list = append(list, a)
 	}
 	return scaling.Announce(list)
+}
+
+// deskPeakProblems finds peaks of the desk's calendar that the schema takes and that cannot be read.
+func deskPeakProblems(found *problems, desk *v1alpha1.ServiceDesk) {
+	if desk.Spec.Calendar == nil {
+		return
+	}
+	_, bad := announce(desk.Spec.Calendar.Peaks, desk, true)
+	for _, p := range bad {
+		found.add(Terminal, v1alpha1.ReasonInvalidSpec, "spec.calendar."+p.Field,
+			p.Remedy+"; until then the pools of bots go without this peak", "%s", p.Message)
+	}
 }
 
 // peakProblems finds peaks that the schema takes and that cannot be read: rules of recurrence.

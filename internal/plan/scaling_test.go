@@ -83,3 +83,61 @@ func TestPeaksThatCannotBeRead(t *testing.T) {
 		t.Errorf("peaks %+v", s.Peaks)
 	}
 }
+
+// The peaks of the desk's calendar are those of its pools of bots, unless a pool has its own of that name.
+func TestPeaksOfTheDesk(t *testing.T) {
+	start := time.Date(2026, 11, 11, 0, 0, 0, 0, time.UTC)
+	peak := func(name string, floor int32) v1alpha1.Peak {
+		return v1alpha1.Peak{Name: v1alpha1.DNSLabel(name), Start: metav1.Time{Time: start}, End: metav1.Time{Time: start.Add(time.Hour)}, Floor: floor}
+	}
+	pool, desk := scaledPool(&v1alpha1.PoolScaling{Max: 9, Peaks: []v1alpha1.Peak{peak("own", 2), peak("sale", 3)}})
+	counted := v1alpha1.Peak{Name: "launch", Start: metav1.Time{Time: start}, End: metav1.Time{Time: start.Add(time.Hour)}, ExpectedArrivals: 6000}
+	unreadable := peak("never", 1)
+	unreadable.Recurrence = "FREQ=HOURLY"
+	desk.Spec.Calendar = &v1alpha1.Calendar{Peaks: []v1alpha1.Peak{peak("sale", 7), counted, unreadable}}
+	at := func(name string, floor int, arrivals float64, ofDesk bool) scaling.Peak {
+		return scaling.Peak{Name: name, Start: start, End: start.Add(time.Hour), Floor: floor, ExpectedArrivals: arrivals, OfDesk: ofDesk}
+	}
+	want := []scaling.Peak{at("launch", 0, 6000, true), at("own", 2, 0, false), at("sale", 3, 0, false)}
+	if diff := cmp.Diff(want, plan.Scaling(pool, desk, start).Peaks); diff != "" {
+		t.Error(diff)
+	}
+	pool.Spec.Scaling = nil
+	if diff := cmp.Diff([]scaling.Peak{at("launch", 0, 6000, true), at("sale", 7, 0, true)}, plan.Advice(pool, desk, start).Peaks); diff != "" {
+		t.Error(diff)
+	}
+	// What cannot be read is told by the desk, once.
+	if _, problems := plan.Pool(&plan.PoolInput{Pool: pool, Desk: desk}); len(problems) > 0 {
+		t.Errorf("the pool says %v", problems)
+	}
+}
+
+// A holiday of the desk is no usual day, by the desk's clock, whether it is written there or comes with the feed.
+func TestHolidaysOfTheDesk(t *testing.T) {
+	_, desk := scaledPool(nil)
+	now := time.Date(2026, 11, 11, 23, 30, 0, 0, time.UTC)
+	none := plan.Calendar(desk, "", now)
+	if none.Holiday != nil || none.Holidays != 0 || none.Location.String() != "Europe/Berlin" {
+		t.Errorf("without a calendar %+v", none)
+	}
+	desk.Spec.Calendar = &v1alpha1.Calendar{Holidays: &v1alpha1.Holidays{Dates: []v1alpha1.Holiday{{From: "11-01"}, {From: "2026-10-03"}}}}
+	written := plan.Calendar(desk, "", now)
+	feed := "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART;VALUE=DATE:20261109\r\nSUMMARY:Founders\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+	fed := plan.Calendar(desk, feed, now)
+	berlin := written.Location
+	for _, c := range []struct {
+		day, hour    int
+		written, fed bool
+	}{{1, 0, true, true}, {1, 23, true, true}, {2, 0, false, false}, {9, 12, false, true}, {10, 12, false, false}} {
+		at := time.Date(2026, 11, c.day, c.hour, 5, 0, 0, berlin).UTC()
+		if got := written.Holiday(at); got != c.written {
+			t.Errorf("%s is a holiday: %v", at, got)
+		}
+		if got := fed.Holiday(at); got != c.fed {
+			t.Errorf("with the feed %s is a holiday: %v", at, got)
+		}
+	}
+	if written.Holidays == fed.Holidays || written.Holidays == 0 || written.Holidays != plan.Calendar(desk, "", now.Add(time.Minute)).Holidays {
+		t.Error("sets of holidays are not told apart by their numbers")
+	}
+}

@@ -85,7 +85,7 @@ func (p *Peak) check(wrong func(field, message, remedy string)) {
 	if p.Cap > 0 && p.Cap < p.Floor {
 		wrong("cap", fmt.Sprintf("cap %d is below floor %d", p.Cap, p.Floor), "raise the cap or lower the floor")
 	}
-	if silent := (Peak{Name: p.Name, Start: p.Start, End: p.End}); *p == silent {
+	if silent := (Peak{Name: p.Name, Start: p.Start, End: p.End, OfDesk: p.OfDesk}); *p == silent {
 		wrong("name", "peak "+p.Name+" announces nothing", "set multiplier, expectedArrivals, floor, cap or freeze")
 	}
 }

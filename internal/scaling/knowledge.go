@@ -56,6 +56,7 @@ func (k *Knowledge) forecaster(c forecast.Calendar) *forecast.Forecaster {
 	if k.forecast == nil {
 		k.forecast = forecast.New(k.history, c)
 	}
+	k.forecast.Follow(c)
 	return k.forecast
 }
 

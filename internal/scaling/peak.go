@@ -15,6 +15,8 @@ type Peak struct {
 	Multiplier float64
 	// ExpectedArrivals from Start to End; 0 for none.
 	ExpectedArrivals float64
+	// OfDesk says that ExpectedArrivals come to all pools of bots of a desk together.
+	OfDesk bool
 	// Floor is the number of workers that stay throughout, however low the need is; they are there at Start.
 	Floor int
 	// Cap is the number of workers that are not exceeded; 0 for none.

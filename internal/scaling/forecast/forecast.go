@@ -33,6 +33,15 @@ type Calendar struct {
 	Location *time.Location
 	// Holiday says that a date, at any time of it, is one on which people act as on no usual day. Nil for none. It must be fast.
 	Holiday func(time.Time) bool
+	// Holidays tells one set of holidays from another: two calendars with the same number have the same ones.
+	Holidays uint64
+}
+
+func (c Calendar) location() *time.Location {
+	if c.Location == nil {
+		return time.UTC
+	}
+	return c.Location
 }
 
 // Forecaster expects arrivals. Make it with [New]; it is not safe for concurrent use.
@@ -62,9 +71,7 @@ func New(h *History, c Calendar) *Forecaster {
 	if h == nil {
 		h = &History{}
 	}
-	if c.Location == nil {
-		c.Location = time.UTC
-	}
+	c.Location = c.location()
 	return &Forecaster{history: h, calendar: c, level: 1, factor: 1, errors: firstError * firstError}
 }
 
@@ -84,6 +91,17 @@ func (f *Forecaster) Observe(from, to time.Time, count, factor float64) {
 	f.recent.add(from, to, count)
 	f.move(to)
 	f.correct(from, to, factor)
+}
+
+// Follow takes over another calendar, such as after a change of the time zone: what was counted stays, as it is kept by
+// the bins of UTC, and is compared anew.
+func (f *Forecaster) Follow(c Calendar) {
+	c.Location = c.location()
+	if c.Holidays == f.calendar.Holidays && c.Location.String() == f.calendar.Location.String() {
+		return
+	}
+	f.calendar = c
+	f.Refresh()
 }
 
 // Refresh works all expectations out anew with the next figures, after the history was merged with another.

@@ -250,6 +250,14 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.deskfleet.deskfleet.api.v1alpha1.OpeningHours
           elementRelationship: atomic
+    - name: peaks
+      type:
+        list:
+          elementType:
+            namedType: com.github.deskfleet.deskfleet.api.v1alpha1.Peak
+          elementRelationship: associative
+          keys:
+          - name
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.ChannelType
   scalar: string
 - name: com.github.deskfleet.deskfleet.api.v1alpha1.ChannelWeight

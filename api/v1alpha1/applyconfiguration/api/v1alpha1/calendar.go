@@ -12,6 +12,10 @@ type CalendarApplyConfiguration struct {
 	OpeningHours []OpeningHoursApplyConfiguration `json:"openingHours,omitempty"`
 	// holidays on which other hours hold. Default: none. No rollout.
 	Holidays *HolidaysApplyConfiguration `json:"holidays,omitempty"`
+	// peaks that are announced to every pool of bots of the desk, at most 64; floor and cap are workers of each of these
+	// pools, expectedArrivals come to all of them together. A peak of the same name in a pool's scaling takes its place
+	// there. Default: none. No rollout.
+	Peaks []PeakApplyConfiguration `json:"peaks,omitempty"`
 	// closed: what happens outside the hours. Default: the conversation ends. No rollout.
 	Closed *ClosedApplyConfiguration `json:"closed,omitempty"`
 }
@@ -40,6 +44,19 @@ func (b *CalendarApplyConfiguration) WithOpeningHours(values ...*OpeningHoursApp
 // If called multiple times, the Holidays field is set to the value of the last call.
 func (b *CalendarApplyConfiguration) WithHolidays(value *HolidaysApplyConfiguration) *CalendarApplyConfiguration {
 	b.Holidays = value
+	return b
+}
+
+// WithPeaks adds the given value to the Peaks field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Peaks field.
+func (b *CalendarApplyConfiguration) WithPeaks(values ...*PeakApplyConfiguration) *CalendarApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithPeaks")
+		}
+		b.Peaks = append(b.Peaks, *values[i])
+	}
 	return b
 }
 
