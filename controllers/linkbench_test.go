@@ -35,6 +35,8 @@ type desk struct {
 	report  wire.Report
 	// store has the document that the desk runs.
 	store *runtimeconfig.Store
+	// learned is what the desk was given to keep.
+	learned map[string][]byte
 	// ahead is by how much the operator's clock is ahead, as figures age by it.
 	ahead atomic.Int64
 }
@@ -125,6 +127,12 @@ func (d *desk) post(token string) (*wire.Reply, error) {
 		if _, err := d.store.Offer([]byte(reply.Document)); err != nil {
 			return nil, err
 		}
+	}
+	for pool, data := range reply.Learned {
+		if d.learned == nil {
+			d.learned = map[string][]byte{}
+		}
+		d.learned[pool] = data
 	}
 	return &reply, nil
 }
