@@ -1,6 +1,7 @@
 package routing_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -143,5 +144,29 @@ func TestTakeOver(t *testing.T) {
 	}
 	if _, err := s.desk.Decide(s.now, routing.Close{Conversation: first, By: conversation.Actor{Kind: conversation.KindAgent, ID: "ann"}}); err != nil {
 		t.Error(err) // it has ended already
+	}
+}
+
+// What is taken over out of a queue that is gone goes to the default queue, for which a slot that is kept for another one
+// does not count.
+func TestATakeOverCountsTheQueueItGoesTo(t *testing.T) {
+	c := peopleOnly()
+	c.Queues = append(c.Queues, routing.Queue{Name: "vip", Priority: 90})
+	c.Pools[0].Queues = []string{"vip", "general"}
+	c.Pools[0].Reserved = []routing.Reserved{{Queue: "vip", Slots: 1}}
+	s := tell(t, c)
+	s.signOn("ann")
+	first, _ := s.arrives(routing.Verdict{})
+	s.accepts("ann", first)
+	s.do(routing.SetPresence{Agent: "ann", Presence: conversation.PresenceAway})
+	s.signOn("ben")
+	second, _ := s.arrives(routing.Verdict{HandOff: "vip"})
+	s.accepts("ben", second)
+	c.Queues = c.Queues[:1]
+	s.do(routing.Configure{Config: c})
+	s.do(routing.SetPresence{Agent: "ann", Presence: conversation.PresenceOnline})
+	_, err := s.desk.Decide(s.now, routing.TakeOver{Agent: "ann", Conversation: second})
+	if err == nil || !strings.Contains(err.Error(), "all slots are taken") {
+		t.Errorf("it is taken over: %v", err)
 	}
 }
