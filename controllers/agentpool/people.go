@@ -12,13 +12,18 @@ import (
 	"github.com/deskfleet/deskfleet/internal/capacity"
 	"github.com/deskfleet/deskfleet/internal/plan"
 	"github.com/deskfleet/deskfleet/internal/scaling"
+	"github.com/deskfleet/deskfleet/internal/scaling/forecast"
 )
 
 // tellPeople adds what a pool of people declares about its seats. Objects of the cache are never changed, so that they may
 // be read later.
-func tellPeople(p *capacity.Pool, pool *v1alpha1.AgentPool, desk *v1alpha1.ServiceDesk) {
+func tellPeople(p *capacity.Pool, pool *v1alpha1.AgentPool, desk *v1alpha1.ServiceDesk, days forecast.Calendar) {
 	spec := pool.DeepCopy() // the status of the one that is reconciled changes
-	p.People = func(now time.Time) *scaling.People { return plan.People(spec, desk, now) }
+	p.People = func(now time.Time) *scaling.People {
+		people := plan.People(spec, desk, now)
+		people.Calendar = days // with the holidays of a feed
+		return people
+	}
 	p.PeopleRevision = fmt.Sprintf("%s/%d %s/%d", pool.UID, pool.Generation, desk.UID, desk.Generation)
 	if seats := pool.Status.Seats; seats != nil {
 		for i := range seats.Reserve {

@@ -51,7 +51,7 @@ func (r *Reconciler) look(ctx context.Context, pool *v1alpha1.AgentPool, desk *v
 		for _, queue := range human.Queues {
 			p.Queues = append(p.Queues, string(queue))
 		}
-		tellPeople(&p, pool, desk)
+		tellPeople(&p, pool, desk, days)
 	}
 	return r.Capacity.Look(p)
 }

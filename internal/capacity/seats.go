@@ -199,12 +199,7 @@ func (s *seats) reserveInput(now time.Time, decided *scaling.Seats, signedOn int
 		Present: map[string]int{}, ByHand: map[string]scaling.TierState{},
 	}
 	if p == nil {
-		// The desk is silent: a call by hand stands until its end.
-		for _, state := range s.states {
-			if state.By != "" {
-				in.ByHand[state.Name] = state
-			}
-		}
+		in.ByHand = s.reserve.ByHand() // the desk is silent: such a call stands until its end
 		return in
 	}
 	for i := range p.Reserve {

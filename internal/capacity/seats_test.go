@@ -12,6 +12,7 @@ import (
 	"github.com/deskfleet/deskfleet/internal/calendar"
 	"github.com/deskfleet/deskfleet/internal/capacity"
 	"github.com/deskfleet/deskfleet/internal/link"
+	"github.com/deskfleet/deskfleet/internal/link/server"
 	"github.com/deskfleet/deskfleet/internal/scaling"
 	"github.com/deskfleet/deskfleet/internal/scaling/roster"
 )
@@ -198,7 +199,13 @@ func TestReserveIsCalledOverTheLink(t *testing.T) {
 	c.restart()
 	next := people("1", declared)
 	next.Reserve = v.Reserve
-	c.loop.Look(next)
+	byHand := scaling.TierState{Name: "agency", Called: true, Since: c.now, Until: c.now.Add(time.Minute), By: "sara"}
+	next.Reserve[1] = byHand
+	c.desks = server.NewDesks(func() time.Time { return c.now })
+	c.restart()
+	if stands := c.loop.Look(next).Reserve; stands[1] != byHand || !stands[0].Called {
+		t.Errorf("before the desk has reported the reserve stands as %+v", stands)
+	}
 	c.reserve[0] = link.Reserve{Name: "office", Called: true, Present: 2}
 	c.reserve[1] = link.Reserve{Name: "agency", Called: true, Since: c.now, Until: c.now.Add(time.Minute), By: "sara"}
 	c.signedOn, c.inProgress, c.wait = 5, 5, 0

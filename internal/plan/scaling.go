@@ -110,17 +110,25 @@ func announcements(pool *v1alpha1.AgentPool, desk *v1alpha1.ServiceDesk) ([]scal
 	return append(own, desks...), problems
 }
 
-// inherited are the peaks of the desk's calendar that hold for a pool: for bots, those that the pool does not declare itself.
+// inherited are the peaks of the desk's calendar that hold for a pool: those that the pool does not declare itself. Of people
+// only the multipliers do: floors and caps are workers, and expected arrivals come to the bots.
 func inherited(pool *v1alpha1.AgentPool, desk *v1alpha1.ServiceDesk, own []v1alpha1.Peak) []v1alpha1.Peak {
-	if pool.Spec.Type != v1alpha1.PoolTypeBot || desk.Spec.Calendar == nil {
+	if desk.Spec.Calendar == nil {
 		return nil
 	}
 	var peaks []v1alpha1.Peak
 	for i := range desk.Spec.Calendar.Peaks {
-		p := &desk.Spec.Calendar.Peaks[i]
-		if !slices.ContainsFunc(own, func(o v1alpha1.Peak) bool { return o.Name == p.Name }) {
-			peaks = append(peaks, *p)
+		p := desk.Spec.Calendar.Peaks[i]
+		if slices.ContainsFunc(own, func(o v1alpha1.Peak) bool { return o.Name == p.Name }) {
+			continue
 		}
+		if pool.Spec.Type == v1alpha1.PoolTypeHuman {
+			if p.MultiplierPercent == 0 {
+				continue
+			}
+			p.Floor, p.Cap = 0, 0
+		}
+		peaks = append(peaks, p)
 	}
 	return peaks
 }

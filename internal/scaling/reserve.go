@@ -71,6 +71,17 @@ func (r *Reserve) Restore(states []TierState) {
 	}
 }
 
+// ByHand are the tiers that stand as supervisors called them.
+func (r *Reserve) ByHand() map[string]TierState {
+	called := map[string]TierState{}
+	for name, t := range r.tiers {
+		if t.state.By != "" {
+			called[name] = t.state
+		}
+	}
+	return called
+}
+
 func (r *Reserve) tier(name string) *tier {
 	if r.tiers == nil {
 		r.tiers = map[string]*tier{}
