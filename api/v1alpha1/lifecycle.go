@@ -18,7 +18,8 @@ const (
 	// ConditionScalingActive says whether a pool of bots with scaling is decided about by the desk's figures. It is
 	// False, too, for a pool that was made smaller without a drain.
 	ConditionScalingActive = "ScalingActive"
-	// ConditionScalingLimited is True when max keeps a pool of bots from what is needed.
+	// ConditionScalingLimited is True when max, the cap of a peak, the budget or the cluster keeps a pool of bots from what
+	// is needed.
 	ConditionScalingLimited = "ScalingLimited"
 	// ConditionStaffed is False when fewer people are signed on than a pool needs. No service figure enters Ready: a
 	// pipeline must be able to deliver the change that cures the peak.
@@ -84,6 +85,8 @@ const (
 	ReasonPeakCaps = "PeakCaps"
 	// ReasonBudgetLimits says that the day's agent-hours limit.
 	ReasonBudgetLimits = "BudgetLimits"
+	// ReasonUnschedulable says that no node has a place for pods of workers.
+	ReasonUnschedulable = "Unschedulable"
 	// ReasonBurst says that far more arrive than usual: workers are added at once and nobody leaves.
 	ReasonBurst = "Burst"
 	// ReasonWithinBounds says that nothing limits.

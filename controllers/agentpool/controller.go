@@ -99,16 +99,15 @@ func (r *Reconciler) reconcile(ctx context.Context, pool *v1alpha1.AgentPool) (l
 		return loop.Outcome{ReadyMessage: fmt.Sprintf("%d agents may sign on", len(pool.Spec.Human.Members))}, status.FromProblems(problems)
 	}
 	action, err := r.scale(ctx, pool, live, pods, &view)
-	r.conditions(pool, &view, &action)
+	refusal, ready := refusalOf(deploymentOf(pool, live), pods), running(pods)
+	r.conditions(pool, &view, &action, refusal, ready)
 	if err = errors.Join(err, status.FromProblems(problems)); err != nil {
 		return loop.Outcome{}, err
 	}
 	h := handOver(pool, r.Now()) // before the report takes it over
 	outcome, err := r.available(pool, live, view.Wanted, rollout)
 	if h != nil && err == nil {
-		if rest := max(h.Until.Sub(r.Now()), time.Second); outcome.Result.RequeueAfter == 0 || rest < outcome.Result.RequeueAfter {
-			outcome.Result.RequeueAfter = rest
-		}
+		outcome.Result = status.Sooner(outcome.Result, ctrl.Result{RequeueAfter: max(h.Until.Sub(r.Now()), time.Second)})
 	}
 	if action.Waits != "" {
 		outcome.ReadyMessage += "; " + action.Waits

@@ -113,7 +113,7 @@ const maxReason = 1024
 func count(n int) int32 { return int32(min(max(0, n), 1<<31-1)) } //nolint:gosec // bounded
 
 // conditions of a pool of bots, besides those that all kinds have.
-func (r *Reconciler) conditions(pool *v1alpha1.AgentPool, view *capacity.View, action *scaling.Action) {
+func (r *Reconciler) conditions(pool *v1alpha1.AgentPool, view *capacity.View, action *scaling.Action, refused *refusal, running int) {
 	if pool.Spec.Scaling == nil {
 		meta.RemoveStatusCondition(&pool.Status.Conditions, v1alpha1.ConditionScalingLimited)
 		switch {
@@ -131,6 +131,8 @@ func (r *Reconciler) conditions(pool *v1alpha1.AgentPool, view *capacity.View, a
 	case d.Limiter == scaling.LimiterStale:
 		set(pool, v1alpha1.ConditionScalingActive, metav1.ConditionFalse, v1alpha1.ReasonNoFigures, d.Reason)
 		return // what limited stays as it was
+	case refused != nil && running < d.Workers:
+		set(pool, v1alpha1.ConditionScalingLimited, metav1.ConditionTrue, refused.reason, refused.words(running, d.Workers, r.Capacity.Predict(keyOf(pool), running)))
 	case d.Limiter == scaling.LimiterMax:
 		set(pool, v1alpha1.ConditionScalingLimited, metav1.ConditionTrue, v1alpha1.ReasonMaxReached, d.Reason+": raise spec.scaling.max")
 	case d.Limiter == scaling.LimiterCap:

@@ -39,6 +39,9 @@ func (r *Reconciler) look(ctx context.Context, pool *v1alpha1.AgentPool, desk *v
 		p.Advice = plan.Advice(pool, desk, r.Now())
 		p.Advice.Calendar = days
 	}
+	if f := refusalOf(deploymentOf(pool, live), pods); f != nil {
+		p.RefusedBy = f.limiter
+	}
 	if s := pool.Spec.Scaling; s != nil && s.ScaleDown != nil && s.ScaleDown.DrainDeadline != nil {
 		p.DrainDeadline = s.ScaleDown.DrainDeadline.Span()
 	}

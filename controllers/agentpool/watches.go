@@ -4,11 +4,13 @@ import (
 	"context"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -30,8 +32,27 @@ func (r *Reconciler) Setup(mgr ctrl.Manager, options controller.Options) error {
 		// A sibling that takes a member away or gives one back changes what this pool may keep.
 		Watches(&v1alpha1.AgentPool{}, handler.EnqueueRequestsFromMapFunc(r.siblings),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		// Nothing else tells when a worker is found to have no place, or gets one.
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(poolOfPod), builder.WithPredicates(predicate.Funcs{
+			CreateFunc: func(event.CreateEvent) bool { return false }, DeleteFunc: func(event.DeleteEvent) bool { return false },
+			UpdateFunc: func(e event.UpdateEvent) bool { return unschedulable(e.ObjectOld) != unschedulable(e.ObjectNew) },
+		})).
 		WatchesRawSource(r.Woken.Source()).
 		Complete(r)
+}
+
+// poolOfPod is the pool whose worker a pod is.
+func poolOfPod(_ context.Context, pod client.Object) []reconcile.Request {
+	name := pod.GetLabels()[v1alpha1.LabelPool]
+	if name == "" {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: pod.GetNamespace(), Name: name}}}
+}
+
+func unschedulable(object client.Object) bool {
+	pod, ok := object.(*corev1.Pod)
+	return ok && refusalOf(nil, []corev1.Pod{*pod}) != nil
 }
 
 // pools are those that name an object in an indexed field.

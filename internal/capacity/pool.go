@@ -34,6 +34,8 @@ type Pool struct {
 	RollingOut bool
 	// Refused are the pods that the workload asks for and the cluster does not let it make.
 	Refused int
+	// RefusedBy says what of the cluster keeps workers away that were asked for, as the metric names it; empty for nothing.
+	RefusedBy string
 	// Created is when the pods were made that are there; it tells how long workers take to come up.
 	Created map[string]time.Time
 	// Queues that people serve, and how many Members they are.

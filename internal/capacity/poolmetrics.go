@@ -38,13 +38,13 @@ func (m *poolMetrics) describe(ch chan<- *prometheus.Desc) {
 }
 
 // collect shows one decision. Of a silent desk it shows what is kept, and nothing that rests on figures.
-func (m *poolMetrics) collect(ch chan<- prometheus.Metric, key server.Key, pool string, v *View) {
-	d := v.Decision
+func (m *poolMetrics) collect(ch chan<- prometheus.Metric, key server.Key, pool string, v *shown) {
+	d := v.decision
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, append([]string{key.Namespace, key.Desk, pool}, labels...)...)
 	}
 	managed := 1.0
-	if v.Advice {
+	if v.advice {
 		managed = 0
 	}
 	gauge(m.managed, managed)
@@ -52,6 +52,9 @@ func (m *poolMetrics) collect(ch chan<- prometheus.Metric, key server.Key, pool 
 	gauge(m.lead, d.Lead.Seconds())
 	if d.Limiter != scaling.LimiterNone {
 		gauge(m.limited, 1, string(d.Limiter))
+	}
+	if v.refused != "" {
+		gauge(m.limited, 1, v.refused)
 	}
 	if d.Limiter == scaling.LimiterStale {
 		gauge(m.active, 0)
@@ -75,20 +78,27 @@ func (m *poolMetrics) collect(ch chan<- prometheus.Metric, key server.Key, pool 
 	}
 }
 
+// shown is what the metrics say of a pool.
+type shown struct {
+	decision *scaling.Decision
+	advice   bool
+	refused  string
+}
+
 // decisions are the latest ones about pools of bots, by desk and pool.
-func (l *Loop) decisions() map[server.Key]map[string]*View {
+func (l *Loop) decisions() map[server.Key]map[string]*shown {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all := map[server.Key]map[string]*View{}
+	all := map[server.Key]map[string]*shown{}
 	for key, d := range l.desks {
 		for _, e := range d.pools {
 			if e.view.Decision == nil {
 				continue
 			}
 			if all[key] == nil {
-				all[key] = map[string]*View{}
+				all[key] = map[string]*shown{}
 			}
-			all[key][e.pool.Name] = &View{Decision: e.view.Decision, Advice: e.view.Advice} // made anew with each look, and never changed
+			all[key][e.pool.Name] = &shown{e.view.Decision, e.view.Advice, e.pool.RefusedBy} // made anew with each look, and never changed
 		}
 	}
 	return all

@@ -49,3 +49,21 @@ func coarse(seconds float64) time.Duration {
 	}
 	return time.Duration(math.Ceil(seconds/step)*step) * time.Second
 }
+
+// Level is how the customers of a pool will be served, as shares from 0 to 1.
+type Level struct{ InTime, GivenUp float64 }
+
+// Predict is how a pool with scaling will serve by its last decision if so many workers run; nil while nothing tells.
+func (l *Loop) Predict(key Key, workers int) *Level {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e := l.pools[key]
+	if e == nil || e.pool.Scaling == nil || e.view.Decision == nil {
+		return nil
+	}
+	p := e.memory.Predict(e.pool.Scaling, e.view.Decision, workers)
+	if p == nil {
+		return nil
+	}
+	return &Level{InTime: p.ServiceLevel, GivenUp: p.Abandonment}
+}
