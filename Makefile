@@ -194,7 +194,10 @@ uninstall: ## Delete the CRDs, and with them every desk
 .PHONY: deploy
 deploy: ## Deploy the operator with IMG; the local cluster gets the image first
 	@if [[ '$(CLUSTER)' == local ]]; then $(MAKE) image && $(GO) run ./hack/cluster load-image bin/image-$(ARCH).tar; fi
-	hack/manifests.sh config/default | $(APPLY)
+	@# A tag that stays the same changes no template: whoever runs an image of that name is told to take the new one.
+	running=$$($(KUBECTL) -n deskfleet-system get deployment/deskfleet-manager --ignore-not-found -o name) && \
+		hack/manifests.sh config/default | $(APPLY) && \
+		if [[ -n $$running ]]; then $(KUBECTL) -n deskfleet-system rollout restart deployment/deskfleet-manager; fi
 	$(KUBECTL) -n deskfleet-system rollout status deployment/deskfleet-manager --timeout=3m
 
 .PHONY: undeploy

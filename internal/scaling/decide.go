@@ -81,6 +81,9 @@ func Decide(in *Input, m *Memory) Decision {
 	d := Decision{Lead: lead, Next: s.next(in.Now, lead)}
 	m.spent.spend(s, in.Now, max(in.Current, in.Running))
 	p := plan{in: in, d: &d, current: max(0, min(in.Current, mostFigures))}
+	if !m.decided {
+		m.decided, m.found = true, p.current
+	}
 	p.floor, p.peak = s.floor(in.Now, lead)
 	p.most, p.cap = s.most(in.Now)
 	if trouble != "" {
@@ -89,7 +92,10 @@ func Decide(in *Input, m *Memory) Decision {
 	}
 	o := m.look(in, lead)
 	d.Terms, d.Proposals = o.terms, o.n
-	p.winner, p.young, p.kept = o.winner(), m.begins(in), m.keeps(in)
+	p.winner, p.kept = o.winner(), m.keeps(in)
+	if m.begins(in) {
+		p.found = min(m.found, p.current)
+	}
 	d.Winner, d.Need = p.winner.Name, p.winner.Workers
 	d.Panics = m.panic.update(in.Now, o.burst || o.crowded, d.Need, lead)
 	m.window.record(in.Now, d.Need, p.current)
@@ -117,7 +123,7 @@ type plan struct {
 	cap     *Peak // that asks for the most; nil for max
 	winner  *Term
 	held    int
-	young   bool // too little is known to let anybody go
+	found   int  // workers that the first decision found, while too little is known to let them go; else 0
 	kept    bool // what there is, as the cluster refuses more
 }
 
@@ -213,12 +219,12 @@ func (p *plan) pace(m *Memory, n int) int {
 	switch {
 	case n >= p.current:
 		return n
-	case p.in.RollingOut, s.begins(p.in.Now, p.d.Lead+s.hold()), p.young:
+	case p.in.RollingOut, s.begins(p.in.Now, p.d.Lead+s.hold()):
 		return p.current
 	case p.kept:
 		return max(n, p.current-max(0, p.in.Refused))
 	default:
-		return p.current - m.shrink.permit(p.in.Now, p.current, s.percentPerMinute())
+		return max(p.found, p.current-m.shrink.permit(p.in.Now, p.current, s.percentPerMinute()))
 	}
 }
 
@@ -232,7 +238,8 @@ func (m *Memory) keeps(in *Input) bool {
 
 // begins says that arrivals have not been watched for long enough to tell who is
 // needed: their rate is that of the last minutes, and those who came a handle time
-// ago are not seen by whoever has just come. What is found counts as needed until then.
+// ago are not seen by whoever has just come. What was found counts as needed until
+// then. Whoever was added since was so for a need that was seen, and goes with it.
 func (m *Memory) begins(in *Input) bool {
 	if m.knowledge == nil || in.Figures.Flow == nil {
 		return false

@@ -8,7 +8,7 @@ import "time"
 // wave needs have just gone.
 const Hold = time.Minute
 
-// Arrivals are watched for several holds before anybody leaves, but for no longer than their rate is measured.
+// Arrivals are watched for several holds before anybody leaves who was found, but for no longer than their rate is measured.
 const (
 	watchedHolds   = 5
 	longestWatched = 5 * time.Minute
@@ -74,6 +74,8 @@ type Memory struct {
 	flow    Flow
 	doubted time.Time
 	refused time.Time // when workers were last refused
+	decided bool      // the first decision was made: it found so many
+	found   int
 	panic   panicking
 	shrink  allowance
 	spent   spending

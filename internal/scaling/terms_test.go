@@ -343,6 +343,34 @@ func TestNobodyLeavesUntilArrivalsWereWatched(t *testing.T) {
 	}
 }
 
+// What was added since the first decision was so for a need that was seen: it goes with the need, down to what was found.
+func TestWhoWasAddedLeavesBeforeArrivalsWereWatched(t *testing.T) {
+	var m scaling.Memory
+	settings := scaling.Settings{Concurrency: 10, Max: 100, Hold: 20 * time.Second}
+	current, flow := 2, scaling.Flow{Epoch: 1}
+	decide := func(second, inProgress, came int) scaling.Decision {
+		flow.Arrivals, flow.Starts = flow.Arrivals+uint64(came), flow.Starts+uint64(came)
+		ends := flow.Starts - uint64(inProgress)
+		is, f := flow, fresh(at(second), inProgress)
+		is.Handled = []scaling.Lasting{{Seconds: 5, Count: int(ends - flow.Ends)}}
+		flow.Ends, is.Ends = ends, ends
+		f.Flow = &is
+		d := scaling.Decide(&scaling.Input{Now: at(second), Settings: settings, Figures: f, Current: current}, &m)
+		current = d.Workers
+		return d
+	}
+	decide(0, 0, 0)
+	if d := decide(5, 60, 60); d.Workers < 6 {
+		t.Fatalf("%d workers in the burst: %s", d.Workers, d.Reason)
+	}
+	for s := 10; s <= 90; s += 5 {
+		decide(s, 0, 0)
+	}
+	if current < 2 || current > 3 {
+		t.Errorf("%d workers are there a while after the burst, found were 2", current)
+	}
+}
+
 // Who leaves a pool that may not grow does not come back: those that are there are kept, those that are not are given up.
 func TestNobodyLeavesWhileTheClusterRefuses(t *testing.T) {
 	var m scaling.Memory

@@ -92,7 +92,7 @@ func (p *plan) paceWords() string {
 		return "nobody leaves while the cluster refuses workers"
 	case s.begins(p.in.Now, p.d.Lead+s.hold()):
 		return "nobody leaves shortly before a peak"
-	case p.young:
+	case p.found > p.d.Need && p.found == p.d.Workers:
 		return "nobody leaves until arrivals were watched for a while"
 	case s.percentPerMinute() < 100:
 		return fmt.Sprintf("at most %d %% leave a minute", s.percentPerMinute())
