@@ -131,7 +131,7 @@ func TestHandOverNeitherDropsNorJumps(t *testing.T) {
 	kept := func(*wire.Reply) error {
 		s := d.pool("bots").Status.Scaling
 		if s == nil || s.Mode != v1alpha1.ScalingExternal || s.HandOver == nil || s.HandOver.Workers != 7 || s.HandOver.Replicas != 1 ||
-			!strings.Contains(s.Reason, "scaling was taken away: 7 are kept until spec.replicas, which is 1, is written, or until ") {
+			!strings.Contains(s.Reason, "scaling was taken away: 7 are kept until spec.replicas, which is 1, is written as 7 or more, or until ") {
 			return fmt.Errorf("status.scaling is %+v", s)
 		}
 		return nil
@@ -149,7 +149,18 @@ func TestHandOverNeitherDropsNorJumps(t *testing.T) {
 	if w := n.written(); len(w) > 0 {
 		t.Fatalf("written are %v when scaling is taken away", w)
 	}
-	// The HPA wants eight, which are made at once, and then what stood there before, which is reached by drain.
+	// An HPA climbs from spec.replicas, whatever runs: what it writes on its way takes nobody away.
+	for _, climbed := range []int32{2, 4} {
+		d.autoscale(climbed)
+		d.until("its number is seen", func(*wire.Reply) error {
+			if s := d.pool("bots").Status.Scaling; s == nil || s.HandOver == nil || s.HandOver.Workers != 7 || s.HandOver.Replicas != climbed {
+				return fmt.Errorf("status.scaling is %+v", s)
+			}
+			return nil
+		})
+		d.runs(7)
+	}
+	// It wants eight, which are made at once, and then what stood there before, which is reached by drain.
 	d.autoscale(8)
 	d.runs(8)
 	d.autoscale(1)

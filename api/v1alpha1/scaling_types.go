@@ -266,7 +266,7 @@ type ScalingHandOver struct {
 	// workers that are kept.
 	// +optional
 	Workers int32 `json:"workers"`
-	// replicas is what spec.replicas said; when it says something else, that counts.
+	// replicas is what spec.replicas says; once it is written as many as workers or more, that counts.
 	// +optional
 	Replicas int32 `json:"replicas"`
 	// until: when spec.replicas counts in any case.

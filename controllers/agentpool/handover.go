@@ -16,7 +16,8 @@ const keptAfterScaling = 10 * time.Minute
 //
 // What stands in spec.replicas then was unused before: 1 where nobody ever wrote it, or what ran before scaling came. To
 // follow it would take a pool down to it, or up, in the moment in which an autoscaler is to take over. So the pool stays as it
-// is until somebody writes another number, and no longer than [keptAfterScaling]. The status carries it over restarts.
+// is until somebody writes as many or more, and no longer than [keptAfterScaling]. Fewer do not count until then: an HPA
+// climbs from what stood in spec.replicas, twice as many at a time, however many there are. The status carries it over restarts.
 func handOver(pool *v1alpha1.AgentPool, now time.Time) *v1alpha1.ScalingHandOver {
 	former := pool.Status.Scaling
 	if pool.Spec.Scaling != nil || former == nil {
@@ -32,8 +33,14 @@ func handOver(pool *v1alpha1.AgentPool, now time.Time) *v1alpha1.ScalingHandOver
 			Until: metav1.Time{Time: now.Add(keptAfterScaling).Truncate(time.Second)},
 		}
 	}
-	if h == nil || h.Replicas != pool.Spec.Replicas || h.Workers == h.Replicas || !now.Before(h.Until.Time) {
+	if h == nil || !now.Before(h.Until.Time) || h.Workers == pool.Spec.Replicas {
 		return nil
+	}
+	if written := pool.Spec.Replicas; written != h.Replicas {
+		if written > h.Workers {
+			return nil
+		}
+		h = &v1alpha1.ScalingHandOver{Workers: h.Workers, Replicas: written, Until: h.Until}
 	}
 	return h
 }

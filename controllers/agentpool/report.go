@@ -101,8 +101,8 @@ func (r *Reconciler) decided(pool *v1alpha1.AgentPool, view *capacity.View) {
 // adviceWords say whose decision the number is that is recommended.
 func adviceWords(s *v1alpha1.PoolScalingStatus) string {
 	if h := s.HandOver; h != nil {
-		return fmt.Sprintf("scaling was taken away: %d are kept until spec.replicas, which is %d, is written, or until %s",
-			h.Workers, h.Replicas, h.Until.UTC().Format(time.RFC3339))
+		return fmt.Sprintf("scaling was taken away: %d are kept until spec.replicas, which is %d, is written as %d or more, or until %s",
+			h.Workers, h.Replicas, h.Workers, h.Until.UTC().Format(time.RFC3339))
 	}
 	return fmt.Sprintf("this is advice without a max: spec.replicas says %d", *s.Replicas)
 }

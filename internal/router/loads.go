@@ -2,7 +2,6 @@ package router
 
 import (
 	"encoding/json"
-	"math"
 	"sync"
 	"time"
 
@@ -24,6 +23,9 @@ type loads struct {
 	told map[runtimeconfig.Role]map[string]told
 }
 
+// mostLoad that one replica can have. More would make the managers refuse the desk's whole report.
+const mostLoad = 1e6
+
 type told struct {
 	load float64
 	at   time.Time
@@ -33,7 +35,7 @@ type told struct {
 func (l *loads) take(subjects bus.Subjects, m *bus.Message, now time.Time) {
 	role, replica, ok := subjects.LoadOf(m.Subject)
 	var message load.Message
-	if !ok || json.Unmarshal(m.Data, &message) != nil || !(message.Load >= 0) || math.IsInf(message.Load, 1) {
+	if !ok || json.Unmarshal(m.Data, &message) != nil || !(message.Load >= 0 && message.Load <= mostLoad) { // also NaN
 		return
 	}
 	l.mu.Lock()

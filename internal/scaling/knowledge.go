@@ -127,8 +127,9 @@ var errKnowledge = errors.New("what was stored of a pool cannot be read: remove 
 // MarshalBinary encodes the knowledge: a version, patience, two sketches, two surprises, the arrivals, which end with a checksum.
 func (k *Knowledge) MarshalBinary() ([]byte, error) {
 	to := []byte{knowledgeVersion}
-	to = binary.BigEndian.AppendUint64(to, math.Float64bits(k.hangUps))
-	to = binary.BigEndian.AppendUint64(to, math.Float64bits(k.waited))
+	// Within what the decoder takes: customers who never hang up bring the one below it, a gap in the figures above.
+	to = binary.BigEndian.AppendUint64(to, math.Float64bits(min(max(k.hangUps, 1), 2*mostHangUps)))
+	to = binary.BigEndian.AppendUint64(to, math.Float64bits(min(max(k.waited, 1), 1e9)))
 	var err error
 	for _, part := range []interface{ AppendBinary([]byte) ([]byte, error) }{&k.handle, &k.cold, &k.load, &k.expected, k.history} {
 		if to, err = part.AppendBinary(to); err != nil {

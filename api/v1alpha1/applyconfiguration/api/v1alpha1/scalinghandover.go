@@ -14,7 +14,7 @@ import (
 type ScalingHandOverApplyConfiguration struct {
 	// workers that are kept.
 	Workers *int32 `json:"workers,omitempty"`
-	// replicas is what spec.replicas said; when it says something else, that counts.
+	// replicas is what spec.replicas says; once it is written as many as workers or more, that counts.
 	Replicas *int32 `json:"replicas,omitempty"`
 	// until: when spec.replicas counts in any case.
 	Until *v1.Time `json:"until,omitempty"`
