@@ -23,6 +23,11 @@ func run(args []string, out, problems io.Writer) error {
 	options.AddFlags(fs)
 	output := fs.String("o", "table", "table or json")
 	plots := fs.String("plots", "", "folder for plots, an SVG a scenario")
+	var shown []string
+	fs.Func("plot", "a policy that plots show; may be repeated, default all", func(name string) error {
+		shown = append(shown, name)
+		return nil
+	})
 	sweep := fs.Bool("sweep", false, "our policy with other objectives, too")
 	var peers []string
 	fs.Func("peer", "a program that runs a peer by its own code and prints a sheet; may be repeated", func(path string) error {
@@ -56,7 +61,7 @@ func run(args []string, out, problems io.Writer) error {
 		sheet.Merge(other)
 	}
 	if *plots != "" {
-		if err := sheet.Plot(*plots); err != nil {
+		if err := sheet.Plot(*plots, shown...); err != nil {
 			return err
 		}
 	}

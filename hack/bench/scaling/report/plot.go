@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/deskfleet/deskfleet/internal/simulation/world"
@@ -15,27 +16,30 @@ import (
 const (
 	plotWidth, stripHeight = 1000.0, 150.0
 	queueHeight, margin    = 30.0, 24.0
+	// plotPoints of a line: more are not seen.
+	plotPoints = 300
 )
 
 // Plot writes an SVG a scenario into a folder: conversations in the system, slots that serve, and the queue, by policy,
-// of the first draw.
-func (s *Sheet) Plot(folder string) error {
+// of the first draw. Only are the policies that are shown; none for all.
+func (s *Sheet) Plot(folder string, only ...string) error {
 	if err := os.MkdirAll(folder, 0o750); err != nil {
 		return err
 	}
 	for _, sc := range s.Scenarios {
 		name := strings.NewReplacer(" ", "-", ",", "", "/", "-").Replace(sc.Name) + ".svg"
-		if err := os.WriteFile(filepath.Join(folder, name), sc.svg(), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, name), sc.svg(only), 0o600); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (sc *Scenario) svg() []byte {
+func (sc *Scenario) svg(only []string) []byte {
 	var rows []Row
 	for _, r := range sc.Policies {
-		if len(r.Series) > 1 {
+		if len(r.Series) > 1 && (len(only) == 0 || slices.Contains(only, r.Name)) {
+			r.Series = thin(r.Series)
 			rows = append(rows, r)
 		}
 	}
@@ -66,6 +70,20 @@ func (sc *Scenario) svg() []byte {
 	}
 	fmt.Fprint(&b, "</svg>\n")
 	return b.Bytes()
+}
+
+// thin keeps as many points as are seen: of neighbours one, with the greatest that each of its values has among them.
+func thin(series []world.Point) []world.Point {
+	each := (len(series) + plotPoints - 1) / plotPoints
+	out := make([]world.Point, 0, plotPoints)
+	for part := range slices.Chunk(series, each) {
+		p := part[0]
+		for _, q := range part[1:] {
+			p.Demand, p.Slots, p.Queue = max(p.Demand, q.Demand), max(p.Slots, q.Slots), max(p.Queue, q.Queue)
+		}
+		out = append(out, p)
+	}
+	return out
 }
 
 func text(b *bytes.Buffer, x, y float64, content string) {

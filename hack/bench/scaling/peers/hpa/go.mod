@@ -3,6 +3,7 @@ module github.com/deskfleet/deskfleet/hack/bench/scaling/peers/hpa
 go 1.26.0
 
 require (
+	github.com/deskfleet/deskfleet v0.0.0
 	github.com/deskfleet/deskfleet/hack/bench/scaling v0.0.0
 	github.com/go-logr/logr v1.4.3
 	k8s.io/api v0.37.2
@@ -17,7 +18,6 @@ require (
 	github.com/blang/semver/v4 v4.0.0 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/davecgh/go-spew v1.1.2-0.20180830191138-d8f796af33cc // indirect
-	github.com/deskfleet/deskfleet v0.0.0 // indirect
 	github.com/distribution/reference v0.6.0 // indirect
 	github.com/emicklei/go-restful/v3 v3.13.0 // indirect
 	github.com/fxamacker/cbor/v2 v2.9.1 // indirect

@@ -3,6 +3,7 @@ module github.com/deskfleet/deskfleet/hack/bench/scaling/peers/kpa
 go 1.26.0
 
 require (
+	github.com/deskfleet/deskfleet v0.0.0
 	github.com/deskfleet/deskfleet/hack/bench/scaling v0.0.0
 	go.opentelemetry.io/otel v1.44.0
 	go.opentelemetry.io/otel/metric v1.44.0
@@ -15,7 +16,6 @@ require (
 	github.com/blendle/zapdriver v1.3.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/davecgh/go-spew v1.1.2-0.20180830191138-d8f796af33cc // indirect
-	github.com/deskfleet/deskfleet v0.0.0 // indirect
 	github.com/evanphx/json-patch/v5 v5.9.11 // indirect
 	github.com/fxamacker/cbor/v2 v2.9.1 // indirect
 	github.com/go-logr/logr v1.4.3 // indirect
