@@ -49,7 +49,7 @@ func (d *desk) startArchive(t testing.TB) {
 func TestFullLog(t *testing.T) {
 	rig := webtest.New(t, func(doc *runtimeconfig.Document) {
 		doc.Bus.MaxStoreBytes = 8 << 20
-		doc.WebChat = runtimeWebChat(conversation.MaxTextRunes, 600)
+		doc.WebChat = runtimeWebChat(conversation.MaxTextRunes, 60_000) // asking whether there is room again counts, too
 	})
 	rig.StartRouter(routing.Times{HeartbeatLost: time.Hour})
 	// A bot has the conversations; that it says nothing is no matter here.
