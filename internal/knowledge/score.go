@@ -101,12 +101,12 @@ func (ix *Index) choose(s *scratch, language string, k int) {
 		c.meaning = ix.questions.meaningOf(&s.query, c.entry)
 		c.rank = c.score + perfect*c.meaning.share()
 	}
-	s.order(exact, func(c *candidate) float32 { return c.rank })
+	s.order(exact, func(c candidate) float32 { return c.rank })
 }
 
 // keep cuts the candidates to the n best, the exact one first in any case, and returns the score of the last.
 func (s *scratch) keep(n int, exact uint32) float32 {
-	s.order(exact, func(c *candidate) float32 { return c.score })
+	s.order(exact, func(c candidate) float32 { return c.score })
 	s.candidates = s.candidates[:min(n, len(s.candidates))]
 	if len(s.candidates) < n {
 		return 0
@@ -115,7 +115,7 @@ func (s *scratch) keep(n int, exact uint32) float32 {
 }
 
 // order sorts the candidates, the greatest first, but the exact one before all.
-func (s *scratch) order(exact uint32, by func(*candidate) float32) {
+func (s *scratch) order(exact uint32, by func(candidate) float32) {
 	slices.SortFunc(s.candidates, func(a, b candidate) int {
 		if (a.entry == exact) != (b.entry == exact) {
 			if a.entry == exact {
@@ -123,7 +123,7 @@ func (s *scratch) order(exact uint32, by func(*candidate) float32) {
 			}
 			return 1
 		}
-		if c := cmp.Compare(by(&b), by(&a)); c != 0 {
+		if c := cmp.Compare(by(b), by(a)); c != 0 {
 			return c
 		}
 		return cmp.Compare(a.entry, b.entry)
