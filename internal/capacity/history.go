@@ -12,14 +12,17 @@ import (
 // handEvery so long what was learned of a pool is handed to its desk, if it has changed.
 const handEvery = 5 * time.Minute
 
+// handAgainAfter so long it is handed over again although it is the same: the desk may have been unable to store it, and does not say so.
+const handAgainAfter = time.Hour
+
 // history is how far what was learned of a pool is kept at its desk.
 type history struct {
 	// settled says that the desk gave back what it keeps, or keeps nothing. Until then nothing is handed over: a minute
 	// would take the place of eight weeks.
 	settled bool
-	// handed is when it was last handed over, sum what.
-	handed time.Time
-	sum    [sha256.Size]byte
+	// handed is when it was last looked at, to be handed over; summed when it last was, and sum what.
+	handed, summed time.Time
+	sum            [sha256.Size]byte
 }
 
 // What became of the history of a pool, as the metric names it.
@@ -59,7 +62,7 @@ func (l *Loop) Recalled(namespace, name string, learned map[string][]byte) {
 				"namespace", namespace, "desk", name, "pool", e.pool.Name, "bytes", len(stored), "error", err)
 			continue
 		}
-		e.history.sum = sha256.Sum256(stored)
+		e.history.sum, e.history.summed = sha256.Sum256(stored), l.o.Now()
 		e.seats.planned = time.Time{} // by what was not known yet
 		l.histories[historyRecalled]++
 		l.o.Logger.Info("what was learned of a pool came back from its desk", "namespace", namespace, "desk", name, "pool", e.pool.Name, "bytes", len(stored))
@@ -116,10 +119,10 @@ func (e *entry) encode(now time.Time) []byte {
 		return nil // neither can be, by the bounds of what is learned
 	}
 	sum := sha256.Sum256(encoded)
-	if sum == e.history.sum {
+	if sum == e.history.sum && now.Sub(e.history.summed) < handAgainAfter {
 		return nil
 	}
-	e.history.sum = sum
+	e.history.sum, e.history.summed = sum, now
 	return encoded
 }
 

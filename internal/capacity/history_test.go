@@ -141,3 +141,25 @@ func TestHistoryOfManyPools(t *testing.T) {
 		t.Errorf("%v were never asked for, %v are again", pools, recall)
 	}
 }
+
+// A desk does not say what it could not store: what is the same is handed over again after an hour.
+func TestUnchangedHistoryIsHandedOverAgain(t *testing.T) {
+	s := &stream{world: newWorld(t), term: 1}
+	s.loop.Look(forecasting(13))
+	former := s.weeks(3)
+	s.loop.Recalled("shop", "web", map[string][]byte{"bots": former})
+	given := func() bool {
+		learned, _ := s.loop.History("shop", "web")
+		return learned["bots"] != nil
+	}
+	for minutes := 0; minutes < 55; minutes += 5 {
+		s.now = s.now.Add(5 * time.Minute)
+		if given() {
+			t.Fatalf("handed over %d minutes after it came, unchanged", minutes+5)
+		}
+	}
+	s.now = s.now.Add(10 * time.Minute)
+	if !given() {
+		t.Error("not handed over after an hour")
+	}
+}

@@ -28,22 +28,31 @@ func (c *Console) queues(k *call) (any, error) {
 
 // holdStep lets a step of a queue's ladder apply until a time, after that was stored for the audit.
 func (c *Console) holdStep(k *call) (any, error) {
-	var body struct {
-		Until  time.Time `json:"until"`
-		Reason string    `json:"reason"`
-	}
-	if err := readBody(k, &body); err != nil {
-		return nil, err
-	}
-	body.Reason = strings.TrimSpace(body.Reason)
-	if body.Until.IsZero() {
-		return nil, problem.Field(http.StatusBadRequest, problem.CodeInvalid, "until", "", "",
-			"give the time at which it ends by itself, in RFC 3339 and in the next 24 hours, such as 2026-11-20T18:00:00Z")
-	}
-	if err := conversation.CheckHeldReason(body.Reason); err != nil {
+	body, err := readHeldUntil(k, "it ends by itself")
+	if err != nil {
 		return nil, err
 	}
 	return c.changeStep(k, "queue.stepHeld", protocol.Request{Type: protocol.HoldStep, Until: body.Until, Reason: body.Reason})
+}
+
+// heldUntil is what a supervisor says who lets something apply by hand for a while.
+type heldUntil struct {
+	Until  time.Time `json:"until"`
+	Reason string    `json:"reason"`
+}
+
+// readHeldUntil reads and checks it; ends says in words what happens at its end.
+func readHeldUntil(k *call, ends string) (heldUntil, error) {
+	var body heldUntil
+	if err := readBody(k, &body); err != nil {
+		return heldUntil{}, err
+	}
+	body.Reason = strings.TrimSpace(body.Reason)
+	if body.Until.IsZero() {
+		return heldUntil{}, problem.Field(http.StatusBadRequest, problem.CodeInvalid, "until", "", "",
+			"give the time at which "+ends+", in RFC 3339 and in the next 24 hours, such as 2026-11-20T18:00:00Z")
+	}
+	return body, conversation.CheckHeldReason(body.Reason)
 }
 
 // releaseStep leaves a step to the predicted wait again, after that was stored for the audit.

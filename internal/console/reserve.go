@@ -2,14 +2,10 @@ package console
 
 import (
 	"encoding/json"
-	"net/http"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/deskfleet/deskfleet/internal/conversation"
 	"github.com/deskfleet/deskfleet/internal/router/protocol"
-	"github.com/deskfleet/deskfleet/internal/web/problem"
 )
 
 // reserveReply lists pools with their reserve tiers.
@@ -32,19 +28,8 @@ func askReserve(k *call, req protocol.Request) (any, error) {
 
 // callReserve calls a reserve tier in until a time, after that was stored for the audit.
 func (c *Console) callReserve(k *call) (any, error) {
-	var body struct {
-		Until  time.Time `json:"until"`
-		Reason string    `json:"reason"`
-	}
-	if err := readBody(k, &body); err != nil {
-		return nil, err
-	}
-	body.Reason = strings.TrimSpace(body.Reason)
-	if body.Until.IsZero() {
-		return nil, problem.Field(http.StatusBadRequest, problem.CodeInvalid, "until", "", "",
-			"give the time at which the people are released, in RFC 3339 and in the next 24 hours, such as 2026-11-20T18:00:00Z")
-	}
-	if err := conversation.CheckHeldReason(body.Reason); err != nil {
+	body, err := readHeldUntil(k, "the people are released")
+	if err != nil {
 		return nil, err
 	}
 	return c.changeReserve(k, "pool.reserveCalled", protocol.Request{Type: protocol.CallReserve, Until: body.Until, Reason: body.Reason})
